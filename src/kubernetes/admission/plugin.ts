@@ -1,0 +1,30 @@
+import type { UserInfo } from "../api.js";
+import type { KubeObject } from "../object.js";
+import type { ResourceInfo } from "../schema/resource-info.js";
+
+export interface AdmissionRequest {
+  operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+  info: ResourceInfo;
+  subresource?: string;
+  namespace?: string;
+  name: string;
+  user: UserInfo;
+  dryRun: boolean;
+  /** Mutable in `admit`, final in `validate`; absent on DELETE. */
+  object?: KubeObject;
+  previous?: KubeObject;
+}
+
+/** Reads that plugins need. */
+export interface AdmissionReader {
+  nowMs(): number;
+  get(resource: string, key: { namespace?: string; name: string }): KubeObject | undefined;
+  list(resource: string, namespace?: string): readonly KubeObject[];
+}
+
+/** One admission plugin, named as in kube-apiserver's --enable-admission-plugins. A refusal is a thrown StatusError. Plugins without webhooks stay synchronous. */
+export interface AdmissionPlugin {
+  name: string;
+  admit?(request: AdmissionRequest, reader: AdmissionReader): void | Promise<void>;
+  validate?(request: AdmissionRequest, reader: AdmissionReader): void | Promise<void>;
+}

@@ -1,0 +1,92 @@
+import type { Clock } from "../clock/clock.js";
+import type { KubeApi } from "./api.js";
+import type { Persistence } from "./persistence.js";
+import type { Authorizer, TokenAuthenticator } from "./security.js";
+
+/** Certificate material of a cluster; PEM texts. */
+export interface ClusterTls {
+  caCert: string;
+  caKey: string;
+  serverCert: string;
+  serverKey: string;
+}
+
+export interface ClusterOptions {
+  name: string;
+  clock: Clock;
+  /** e.g. `v1.36.1-eks-0247562`, what /version answers as gitVersion. */
+  gitVersion: string;
+  /** e.g. `10.100.0.0/16`. The first address is the `kubernetes` Service. */
+  serviceCidr: string;
+  tls: ClusterTls;
+  /** PEM of the RSA key (PKCS#8) that signs service account tokens, made off the request path: awaited on first use only. */
+  serviceAccountKey: () => Promise<string>;
+  serviceAccountIssuer: string;
+  /** Control-plane members, one a zone. */
+  members: readonly { id: string; zone: string }[];
+  tokenAuthenticators?: readonly TokenAuthenticator[];
+  authorizers?: readonly Authorizer[];
+  persistence?: Persistence;
+  /** Knows which machines exist: the side of the cloud that the cloud controller manager asks. */
+  cloud?: CloudInstances;
+  log?: ClusterLog;
+}
+
+export interface ClusterLog {
+  debug(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** The cloud controller manager's view of the cloud. */
+export interface CloudInstances {
+  /** `providerId` as in Node.spec.providerID. `missing` = terminated or never existed. */
+  state(providerId: string): "running" | "stopped" | "missing";
+}
+
+/** A node to join: what the kubelet registers with. */
+export interface NodeSpec {
+  name: string;
+  providerId: string;
+  /** Zone for faults; also expected among the labels. */
+  zone: string;
+  labels: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>>;
+  taints?: readonly { key: string; value?: string; effect: string }[];
+  addresses: readonly { type: string; address: string }[];
+  /** Quantities by resource name: cpu, memory, pods, ephemeral-storage, ... */
+  capacity: Readonly<Record<string, string>>;
+  allocatable: Readonly<Record<string, string>>;
+  /** architecture, kernelVersion, osImage, containerRuntimeVersion, kubeletVersion, operatingSystem, machineID, systemUUID, bootID */
+  nodeInfo: Readonly<Record<string, string>>;
+  /** Addresses handed to pods on this node: `10.0.1.0/24` style prefix owned by this node alone. */
+  podCidr: string;
+}
+
+/** running: normal. stopped: machine off, pods dead. frozen: kubelet silent, containers keep running. isolated: as frozen, cut by the network. */
+export type NodePower = "running" | "stopped" | "frozen" | "isolated";
+
+export interface SimulatedCluster {
+  readonly api: KubeApi;
+  /** Starts controllers, scheduler and kubelets; brings back every node that persistence knows (given again by addNode). */
+  start(): Promise<void>;
+  /** Serves HTTPS; port 0 picks a free one. Resolves with the port really bound. */
+  listen(address: { host: string; port: number }): Promise<number>;
+  /** Registers a node, or re-attaches the kubelet of one that the store already has. Resolves when the kubelet has started, not when Ready. */
+  addNode(spec: NodeSpec): Promise<void>;
+  /**
+   * The machine is gone. `graceful` = it was shut down in order: the kubelet ends its pods and reports NotReady first. The Node object is removed by
+   * the cloud controller once `cloud.state` says missing.
+   */
+  removeNode(name: string, options: { graceful: boolean }): Promise<void>;
+  setNodePower(name: string, power: NodePower): void;
+  /** A control-plane member up or down. With fewer than a majority up, the API fails as etcd without a leader does. */
+  setMember(id: string, state: "up" | "down"): void;
+  members(): readonly { id: string; zone: string; state: "up" | "down" }[];
+  /** Adds or replaces members (a master re-created, maybe in another zone). */
+  replaceMembers(members: readonly { id: string; zone: string }[]): void;
+  /** New server version after an upgrade. */
+  setVersion(gitVersion: string): void;
+  /** Ends servers, controllers and timers; everything written is durable afterwards. */
+  close(): Promise<void>;
+}

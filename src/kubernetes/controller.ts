@@ -1,0 +1,31 @@
+import type { Clock } from "../clock/clock.js";
+import type { KubeApi } from "./api.js";
+import type { CloudInstances, ClusterLog } from "./cluster.js";
+
+/** What kubelets tell the node lifecycle controller without writing a Lease to the store every ten seconds. */
+export interface NodeHeartbeats {
+  /**
+   * Time of the node's last lease renewal, epoch ms: kubelets renew every 10 s while they run and reach the API; computed, never stored.
+   * undefined: no kubelet of that name has ever reported.
+   */
+  lastRenewalMs(nodeName: string): number | undefined;
+}
+
+export interface ControllerContext {
+  /** A client that acts as this controller's own service account. */
+  api: KubeApi;
+  clock: Clock;
+  log: ClusterLog;
+  heartbeats: NodeHeartbeats;
+  cloud: CloudInstances;
+  /** e.g. CA certificate in PEM for kube-root-ca.crt. */
+  caCert: string;
+}
+
+/** One loop of the controller manager. Adding one = a file here and a line in `controllers/index.ts`. */
+export interface Controller {
+  /** As kube-controller-manager names it, e.g. `deployment-controller`; also its field manager and service account. */
+  name: string;
+  /** Begins watching; returns how to stop. Level-triggered: must be right from any starting state, also after a restart. */
+  start(context: ControllerContext): () => void;
+}

@@ -1,0 +1,34 @@
+export type Verb = "create" | "delete" | "deletecollection" | "get" | "list" | "patch" | "update" | "watch";
+
+/** One API resource as discovery describes it. Built-ins come from the resource table; custom resources are added at run time. */
+export interface ResourceInfo {
+  /** "" for the core group. */
+  group: string;
+  version: string;
+  /** Plural, lower case: the path segment. */
+  resource: string;
+  singular: string;
+  kind: string;
+  listKind: string;
+  namespaced: boolean;
+  shortNames: readonly string[];
+  categories: readonly string[];
+  verbs: readonly Verb[];
+  subresources: readonly SubresourceInfo[];
+  /** Name of the type in the schema tables, e.g. `Pod`. */
+  type: string;
+}
+
+export interface SubresourceInfo {
+  /** `status`, `scale`, `log`, ... */
+  name: string;
+  /** Kind that goes over the wire, e.g. `Scale`, `Eviction`, `TokenRequest`; the parent's for `status`. */
+  kind: string;
+  /** Group and version of that kind where they differ from the parent's. */
+  group?: string;
+  version?: string;
+  verbs: readonly Verb[];
+}
+
+/** `pods` or `deployments.apps`: the key of a resource across versions. */
+export const resourceName = (info: { group: string; resource: string }): string => (info.group ? `${info.resource}.${info.group}` : info.resource);
