@@ -1,0 +1,116 @@
+/**
+ * Where Kubernetes comes from. Everything above is written against this contract; one suite of tests (test/backends/contract.ts) runs against every
+ * backend. Methods are idempotent: asked again for what is already so, they leave it so. They reject with BackendError carrying the tool's own last
+ * words when the world refuses.
+ */
+export interface ClusterBackend {
+  readonly name: string;
+  /** Leaves a cluster whose API server answers at `endpoint`, with one running master a zone. Safe to call again after a crash in the middle. */
+  createCluster(spec: ClusterSpec): Promise<ClusterEndpoint>;
+  /** Re-attaches to a cluster made by an earlier process; reports what is no longer there. Rejects with `code: "missing"` when nothing is. */
+  adoptCluster(spec: ClusterSpec, nodes: readonly NodeSpec[]): Promise<ClusterEndpoint & { missingNodes: string[] }>;
+  /** Leaves nothing of the cluster: no process, file, container or object. */
+  deleteCluster(clusterId: string): Promise<void>;
+  /** Leaves a kubelet joining under `node.name`. Resolves when it has started; its readiness is reported by `observe`. */
+  addNode(clusterId: string, node: NodeSpec): Promise<void>;
+  /** The machine is terminated. graceful: after an orderly shutdown. The Node object goes as on EKS: by the cloud controller. */
+  removeNode(clusterId: string, nodeName: string, options: { graceful: boolean }): Promise<void>;
+  /** Cordons the node and evicts its pods through the eviction API, respecting disruption budgets. Returns what is still there. */
+  drainNode(clusterId: string, nodeName: string): Promise<{ remainingPods: string[] }>;
+  /** Changes labels, taints or schedulability of a live node. */
+  patchNode(clusterId: string, nodeName: string, patch: NodePatch): Promise<void>;
+  setNodePower(clusterId: string, nodeName: string, power: "running" | "stopped" | "frozen" | "isolated"): Promise<void>;
+  setMember(clusterId: string, memberId: string, state: "up" | "down"): Promise<void>;
+  /** Brings a replaced master in (maybe in another zone); the lost one has left the quorum properly. */
+  replaceMember(clusterId: string, lostId: string, member: MemberSpec): Promise<void>;
+  /** New server version, one master after the other while the API stays up. */
+  upgradeControlPlane(clusterId: string, version: string): Promise<void>;
+  /** What nodes and masters look like now, and then every change, until the signal aborts. */
+  observe(clusterId: string, listener: (observation: Observation) => void): () => void;
+  /** Counts for status pages: nodes and pods a zone. */
+  summary(clusterId: string): Promise<ClusterSummary>;
+  /** Ids of clusters that this backend holds, whether or not anyone knows them. */
+  inventory(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface MemberSpec {
+  id: string;
+  zone: string;
+}
+
+export interface ClusterSpec {
+  /** Unique over accounts and regions. */
+  clusterId: string;
+  name: string;
+  accountId: string;
+  region: string;
+  /** EKS minor version such as `1.36`. */
+  version: string;
+  serviceCidr: string;
+  /** Preferred port of the endpoint on the host; 0 = any. */
+  port: number;
+  members: readonly MemberSpec[];
+  oidcIssuer: string;
+  bootstrapSelfManagedAddons: boolean;
+}
+
+export interface ClusterEndpoint {
+  /** `https://127.0.0.1:<port>` as clients on this machine reach it. */
+  endpoint: string;
+  port: number;
+  /** PEM. */
+  certificateAuthority: string;
+}
+
+export interface NodeSpec {
+  instanceId: string;
+  /** Node name: EC2's private DNS name. */
+  name: string;
+  zone: string;
+  zoneId: string;
+  region: string;
+  privateIp: string;
+  instanceType: string;
+  /** kubelet's minor version such as `1.36`. */
+  version: string;
+  amiType: string;
+  amiId: string;
+  diskSizeGiB: number;
+  labels: Readonly<Record<string, string>>;
+  /** Kubernetes spelling: NoSchedule, ... */
+  taints: readonly { key: string; value?: string; effect: string }[];
+}
+
+export interface NodePatch {
+  labels?: Readonly<Record<string, string | null>>;
+  /** Taints to add or change. */
+  addTaints?: readonly { key: string; value?: string; effect: string }[];
+  /** Taints to take away, by key and effect. */
+  removeTaints?: readonly { key: string; effect: string }[];
+  unschedulable?: boolean;
+}
+
+export type Observation =
+  | { kind: "node"; nodeName: string; ready: boolean; present: boolean; reason?: string }
+  | { kind: "member"; memberId: string; state: "up" | "down" };
+
+export interface ClusterSummary {
+  /** By zone name. */
+  zones: Record<string, { nodes: number; readyNodes: number; pods: number; readyPods: number; members: number; membersUp: number }>;
+  /** Pods without a node. */
+  pendingPods: number;
+  apiAvailable: boolean;
+}
+
+/** An expected failure of a backend: never a bug of ours. */
+export class BackendError extends Error {
+  constructor(
+    readonly code: "missing" | "unavailable" | "failed" | "timeout",
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = "BackendError";
+  }
+}

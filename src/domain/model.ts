@@ -1,0 +1,214 @@
+/**
+ * The records eksim keeps, one interface a resource. Times are epoch milliseconds; AWS spellings are kept for everything the API shows.
+ * Records are values: a changed record is a new object.
+ */
+
+export interface Scope {
+  accountId: string;
+  region: string;
+}
+
+export type ClusterStatus = "CREATING" | "ACTIVE" | "UPDATING" | "DELETING" | "FAILED" | "PENDING";
+export type AuthenticationMode = "CONFIG_MAP" | "API_AND_CONFIG_MAP" | "API";
+
+export interface ClusterRecord extends Scope {
+  name: string;
+  arn: string;
+  /** 32 upper-case hex digits: in the endpoint's host name, the OIDC issuer and the backend's names. Unique over accounts and regions. */
+  id: string;
+  createdAtMs: number;
+  status: ClusterStatus;
+  version: string;
+  platformVersion: string;
+  roleArn: string;
+  /** ARN of the principal that created the cluster. */
+  creatorArn: string;
+  vpcConfig: {
+    subnetIds: string[];
+    securityGroupIds: string[];
+    clusterSecurityGroupId: string;
+    vpcId: string;
+    endpointPublicAccess: boolean;
+    endpointPrivateAccess: boolean;
+    publicAccessCidrs: string[];
+    controlPlaneEgressMode?: string;
+  };
+  networkConfig: { serviceIpv4Cidr?: string; serviceIpv6Cidr?: string; ipFamily: "ipv4" | "ipv6"; elasticLoadBalancing?: { enabled: boolean } };
+  /** Enabled control-plane log types. */
+  loggingEnabled: string[];
+  accessConfig: { authenticationMode: AuthenticationMode; bootstrapClusterCreatorAdminPermissions: boolean };
+  upgradePolicy: { supportType: "STANDARD" | "EXTENDED" };
+  deletionProtection: boolean;
+  bootstrapSelfManagedAddons: boolean;
+  encryptionConfig?: unknown[];
+  zonalShiftConfig?: { enabled: boolean };
+  computeConfig?: { enabled?: boolean; nodePools?: string[]; nodeRoleArn?: string };
+  storageConfig?: { blockStorage?: { enabled?: boolean } };
+  remoteNetworkConfig?: unknown;
+  controlPlaneScalingConfig?: { tier: string };
+  /** What the data plane serves, once it does: the local URL that clients reach, and the CA in PEM. */
+  endpoint?: string;
+  certificateAuthorityPem?: string;
+  /** Local port of the Kubernetes endpoint; kept over restarts. 0 until first bound. */
+  port: number;
+  healthIssues: HealthIssue[];
+  tags: Record<string, string>;
+  clientRequestToken?: string;
+  /** Name of the backend: `embedded` or `kind`. */
+  backend: string;
+}
+
+export interface HealthIssue {
+  code: string;
+  message: string;
+  resourceIds: string[];
+}
+
+/** A master: one of three, one a zone. */
+export interface MemberRecord {
+  clusterId: string;
+  id: string;
+  zone: string;
+  status: "CREATING" | "READY" | "FAILED" | "REPLACING";
+  version: string;
+  /** Since when it has been FAILED. */
+  failedSinceMs?: number;
+}
+
+export type NodegroupStatus = "CREATING" | "ACTIVE" | "UPDATING" | "DELETING" | "CREATE_FAILED" | "DELETE_FAILED" | "DEGRADED";
+
+export interface ScalingConfig {
+  minSize: number;
+  maxSize: number;
+  desiredSize: number;
+}
+
+/** API spelling: NO_SCHEDULE, NO_EXECUTE, PREFER_NO_SCHEDULE. */
+export interface NodegroupTaint {
+  key: string;
+  value?: string;
+  effect: string;
+}
+
+export interface NodegroupRecord extends Scope {
+  clusterName: string;
+  clusterId: string;
+  name: string;
+  arn: string;
+  /** The uuid at the end of the ARN; also in the names of its Auto Scaling group and launch template. */
+  uuid: string;
+  createdAtMs: number;
+  modifiedAtMs: number;
+  status: NodegroupStatus;
+  version: string;
+  releaseVersion: string;
+  capacityType: string;
+  scalingConfig: ScalingConfig;
+  instanceTypes: string[];
+  subnets: string[];
+  amiType: string;
+  nodeRole: string;
+  diskSize?: number;
+  labels: Record<string, string>;
+  taints: NodegroupTaint[];
+  remoteAccess?: { ec2SshKey?: string; sourceSecurityGroups?: string[] };
+  launchTemplate?: { id?: string; name?: string; version?: string };
+  updateConfig: { maxUnavailable?: number; maxUnavailablePercentage?: number; updateStrategy?: string };
+  nodeRepairConfig?: Record<string, unknown>;
+  warmPoolConfig?: Record<string, unknown>;
+  healthIssues: HealthIssue[];
+  tags: Record<string, string>;
+  clientRequestToken?: string;
+}
+
+/**
+ * EC2's states, seen from the Auto Scaling group: Pending (launched, not yet joined), InService, Terminating (being drained), Terminated (gone; the row
+ * is kept an hour as EC2 does).
+ */
+export type InstanceLifecycle = "Pending" | "InService" | "Terminating" | "Terminated";
+
+export interface InstanceRecord extends Scope {
+  /** `i-` and 17 hex digits. */
+  instanceId: string;
+  clusterName: string;
+  clusterId: string;
+  nodegroupName: string;
+  zone: string;
+  subnetId: string;
+  instanceType: string;
+  privateIp: string;
+  privateDnsName: string;
+  amiId: string;
+  version: string;
+  releaseVersion: string;
+  lifecycle: InstanceLifecycle;
+  /** EC2 instance state. */
+  state: "pending" | "running" | "stopping" | "stopped" | "shutting-down" | "terminated";
+  /** Status checks of EC2; `impaired` makes the Auto Scaling group replace it. */
+  statusCheck: "initializing" | "ok" | "impaired";
+  /** Since when statusCheck has been impaired, or the state other than running. */
+  unhealthySinceMs?: number;
+  launchedAtMs: number;
+  terminatedAtMs?: number;
+  /** Whether the node was last observed Ready, and since when. */
+  nodeReady: boolean;
+  /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`. */
+  terminationReason?: string;
+  /** Drains that began before termination end here at the latest. */
+  drainDeadlineMs?: number;
+}
+
+export interface UpdateRecord extends Scope {
+  id: string;
+  clusterName: string;
+  clusterId: string;
+  /** Set when it is a node group's (or add-on's, or capability's) update; cluster-level updates have none. */
+  nodegroupName?: string;
+  addonName?: string;
+  capabilityName?: string;
+  status: "InProgress" | "Successful" | "Failed" | "Cancelled";
+  type: string;
+  params: { type: string; value: string }[];
+  createdAtMs: number;
+  finishedAtMs?: number;
+  errors: { errorCode: string; errorMessage: string; resourceIds: string[] }[];
+  /** What the reconciler needs to carry the update out: the new values, and how far it has come. */
+  plan: Record<string, unknown>;
+}
+
+/** One line of the append-only log that CloudTrail look-ups, timelines, drill reports and the event stream read. */
+export interface EventRecord {
+  /** Ascending from 1, no gaps. */
+  sequence: number;
+  atMs: number;
+  accountId: string;
+  region: string;
+  clusterName?: string;
+  /** `api` for calls, else who acted: `cluster`, `nodegroup`, `instance`, `node`, `master`, `zone`, `fault`, `update`. */
+  source: string;
+  /** PascalCase, e.g. `CreateCluster`, `ClusterActive`, `InstanceLaunched`, `NodeReady`, `ZoneFailed`. */
+  type: string;
+  /** The thing it happened to: a name or an id. */
+  subject: string;
+  zone?: string;
+  /** One sentence for people. */
+  message: string;
+  detail?: Record<string, unknown>;
+}
+
+/** A fault with its undo, written before it acts. */
+export interface FaultRecord {
+  id: string;
+  kind: string;
+  accountId: string;
+  region: string;
+  /** Zone name such as us-east-1a. */
+  zone?: string;
+  /** Restricts the fault to one cluster; absent = all of the account's in the region. */
+  clusterName?: string;
+  startedAtMs: number;
+  endedAtMs?: number;
+  parameters: Record<string, unknown>;
+  /** What has to be undone when it ends. */
+  undo: Record<string, unknown>;
+}
