@@ -153,13 +153,14 @@ function renderTypes(types) {
   for (const [name, fields] of Object.entries(types)) {
     if (name === "ObjectMeta") continue;
     const topLevel = "apiVersion" in fields && "kind" in fields && fields.metadata?.startsWith("#ObjectMeta");
-    out.push(`export interface ${name} {`);
+    // Aliases, not interfaces: only they are assignable to KubeObject, whose index signature an interface would not satisfy.
+    out.push(`export type ${name} = {`);
     for (const [field, coded] of Object.entries(fields)) {
       const type = coded.replace(/!$/, "");
       const required = coded.endsWith("!") || (topLevel && ["apiVersion", "kind", "metadata"].includes(field));
       out.push(`  ${/^[A-Za-z_$][\w$]*$/.test(field) ? field : JSON.stringify(field)}${required ? "" : "?"}: ${tsType(type, !topLevel)};`);
     }
-    out.push("}", "");
+    out.push("};", "");
   }
   return out.join("\n");
 }

@@ -3,22 +3,22 @@ import type { ObjectMeta } from "../object-meta.js";
 
 export type { ObjectMeta };
 
-export interface APIGroup {
+export type APIGroup = {
   apiVersion?: string;
   kind?: string;
   name: string;
   preferredVersion?: GroupVersionForDiscovery;
   serverAddressByClientCIDRs?: ServerAddressByClientCIDR[];
   versions: GroupVersionForDiscovery[];
-}
+};
 
-export interface APIGroupList {
+export type APIGroupList = {
   apiVersion?: string;
   groups: APIGroup[];
   kind?: string;
-}
+};
 
-export interface APIResource {
+export type APIResource = {
   categories?: string[];
   group?: string;
   kind: string;
@@ -29,39 +29,39 @@ export interface APIResource {
   storageVersionHash?: string;
   verbs: string[];
   version?: string;
-}
+};
 
-export interface APIResourceList {
+export type APIResourceList = {
   apiVersion?: string;
   groupVersion: string;
   kind?: string;
   resources: APIResource[];
-}
+};
 
-export interface APIService {
+export type APIService = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: APIServiceSpec;
   status?: APIServiceStatus;
-}
+};
 
-export interface APIServiceCondition {
+export type APIServiceCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface APIServiceList {
+export type APIServiceList = {
   apiVersion?: string;
   items: APIService[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface APIServiceSpec {
+export type APIServiceSpec = {
   caBundle?: string;
   group?: string;
   groupPriorityMinimum: number;
@@ -69,50 +69,50 @@ export interface APIServiceSpec {
   service?: ApiregistrationServiceReference;
   version?: string;
   versionPriority: number;
-}
+};
 
-export interface APIServiceStatus {
+export type APIServiceStatus = {
   conditions?: APIServiceCondition[];
-}
+};
 
-export interface APIVersions {
+export type APIVersions = {
   apiVersion?: string;
   kind?: string;
   serverAddressByClientCIDRs: ServerAddressByClientCIDR[];
   versions: string[];
-}
+};
 
-export interface AWSElasticBlockStoreVolumeSource {
+export type AWSElasticBlockStoreVolumeSource = {
   fsType?: string;
   partition?: number;
   readOnly?: boolean;
   volumeID: string;
-}
+};
 
-export interface AdmissionregistrationServiceReference {
+export type AdmissionregistrationServiceReference = {
   name: string;
   namespace: string;
   path?: string;
   port?: number;
-}
+};
 
-export interface AdmissionregistrationWebhookClientConfig {
+export type AdmissionregistrationWebhookClientConfig = {
   caBundle?: string;
   service?: AdmissionregistrationServiceReference;
   url?: string;
-}
+};
 
-export interface Affinity {
+export type Affinity = {
   nodeAffinity?: NodeAffinity;
   podAffinity?: PodAffinity;
   podAntiAffinity?: PodAntiAffinity;
-}
+};
 
-export interface AggregationRule {
+export type AggregationRule = {
   clusterRoleSelectors?: LabelSelector[];
-}
+};
 
-export interface AllocatedDeviceStatus {
+export type AllocatedDeviceStatus = {
   conditions?: Condition[];
   data?: unknown;
   device: string;
@@ -120,115 +120,115 @@ export interface AllocatedDeviceStatus {
   networkData?: NetworkDeviceData;
   pool: string;
   shareID?: string;
-}
+};
 
-export interface AllocationResult {
+export type AllocationResult = {
   allocationTimestamp?: string;
   devices?: DeviceAllocationResult;
   nodeSelector?: NodeSelector;
-}
+};
 
-export interface ApiextensionsServiceReference {
+export type ApiextensionsServiceReference = {
   name: string;
   namespace: string;
   path?: string;
   port?: number;
-}
+};
 
-export interface ApiextensionsWebhookClientConfig {
+export type ApiextensionsWebhookClientConfig = {
   caBundle?: string;
   service?: ApiextensionsServiceReference;
   url?: string;
-}
+};
 
-export interface ApiregistrationServiceReference {
+export type ApiregistrationServiceReference = {
   name?: string;
   namespace?: string;
   port?: number;
-}
+};
 
-export interface AppArmorProfile {
+export type AppArmorProfile = {
   localhostProfile?: string;
   type: string;
-}
+};
 
-export interface ApplyConfiguration {
+export type ApplyConfiguration = {
   expression?: string;
-}
+};
 
-export interface AttachedVolume {
+export type AttachedVolume = {
   devicePath: string;
   name: string;
-}
+};
 
-export interface AuditAnnotation {
+export type AuditAnnotation = {
   key: string;
   valueExpression: string;
-}
+};
 
-export interface AuthenticationTokenRequest {
+export type AuthenticationTokenRequest = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: TokenRequestSpec;
   status?: TokenRequestStatus;
-}
+};
 
-export interface AzureDiskVolumeSource {
+export type AzureDiskVolumeSource = {
   cachingMode?: string;
   diskName: string;
   diskURI: string;
   fsType?: string;
   kind?: string;
   readOnly?: boolean;
-}
+};
 
-export interface AzureFilePersistentVolumeSource {
+export type AzureFilePersistentVolumeSource = {
   readOnly?: boolean;
   secretName: string;
   secretNamespace?: string;
   shareName: string;
-}
+};
 
-export interface AzureFileVolumeSource {
+export type AzureFileVolumeSource = {
   readOnly?: boolean;
   secretName: string;
   shareName: string;
-}
+};
 
-export interface Binding {
+export type Binding = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   target: ObjectReference;
-}
+};
 
-export interface BoundObjectReference {
+export type BoundObjectReference = {
   apiVersion?: string;
   kind?: string;
   name?: string;
   uid?: string;
-}
+};
 
-export interface CELDeviceSelector {
+export type CELDeviceSelector = {
   expression: string;
-}
+};
 
-export interface CSIDriver {
+export type CSIDriver = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: CSIDriverSpec;
-}
+};
 
-export interface CSIDriverList {
+export type CSIDriverList = {
   apiVersion?: string;
   items: CSIDriver[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CSIDriverSpec {
+export type CSIDriverSpec = {
   attachRequired?: boolean;
   fsGroupPolicy?: string;
   nodeAllocatableUpdatePeriodSeconds?: number;
@@ -240,34 +240,34 @@ export interface CSIDriverSpec {
   storageCapacity?: boolean;
   tokenRequests?: StorageTokenRequest[];
   volumeLifecycleModes?: string[];
-}
+};
 
-export interface CSINode {
+export type CSINode = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: CSINodeSpec;
-}
+};
 
-export interface CSINodeDriver {
+export type CSINodeDriver = {
   allocatable?: VolumeNodeResources;
   name: string;
   nodeID: string;
   topologyKeys?: string[];
-}
+};
 
-export interface CSINodeList {
+export type CSINodeList = {
   apiVersion?: string;
   items: CSINode[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CSINodeSpec {
+export type CSINodeSpec = {
   drivers: CSINodeDriver[];
-}
+};
 
-export interface CSIPersistentVolumeSource {
+export type CSIPersistentVolumeSource = {
   controllerExpandSecretRef?: SecretReference;
   controllerPublishSecretRef?: SecretReference;
   driver: string;
@@ -278,9 +278,9 @@ export interface CSIPersistentVolumeSource {
   readOnly?: boolean;
   volumeAttributes?: Record<string, string>;
   volumeHandle: string;
-}
+};
 
-export interface CSIStorageCapacity {
+export type CSIStorageCapacity = {
   apiVersion: string;
   capacity?: string;
   kind: string;
@@ -288,87 +288,87 @@ export interface CSIStorageCapacity {
   metadata: ObjectMeta;
   nodeTopology?: LabelSelector;
   storageClassName: string;
-}
+};
 
-export interface CSIStorageCapacityList {
+export type CSIStorageCapacityList = {
   apiVersion?: string;
   items: CSIStorageCapacity[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CSIVolumeSource {
+export type CSIVolumeSource = {
   driver: string;
   fsType?: string;
   nodePublishSecretRef?: LocalObjectReference;
   readOnly?: boolean;
   volumeAttributes?: Record<string, string>;
-}
+};
 
-export interface Capabilities {
+export type Capabilities = {
   add?: string[];
   drop?: string[];
-}
+};
 
-export interface CapacityRequestPolicy {
+export type CapacityRequestPolicy = {
   default?: string;
   validRange?: CapacityRequestPolicyRange;
   validValues?: string[];
-}
+};
 
-export interface CapacityRequestPolicyRange {
+export type CapacityRequestPolicyRange = {
   max?: string;
   min: string;
   step?: string;
-}
+};
 
-export interface CapacityRequirements {
+export type CapacityRequirements = {
   requests?: Record<string, string>;
-}
+};
 
-export interface CephFSPersistentVolumeSource {
+export type CephFSPersistentVolumeSource = {
   monitors: string[];
   path?: string;
   readOnly?: boolean;
   secretFile?: string;
   secretRef?: SecretReference;
   user?: string;
-}
+};
 
-export interface CephFSVolumeSource {
+export type CephFSVolumeSource = {
   monitors: string[];
   path?: string;
   readOnly?: boolean;
   secretFile?: string;
   secretRef?: LocalObjectReference;
   user?: string;
-}
+};
 
-export interface CertificateSigningRequest {
+export type CertificateSigningRequest = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: CertificateSigningRequestSpec;
   status?: CertificateSigningRequestStatus;
-}
+};
 
-export interface CertificateSigningRequestCondition {
+export type CertificateSigningRequestCondition = {
   lastTransitionTime?: string;
   lastUpdateTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface CertificateSigningRequestList {
+export type CertificateSigningRequestList = {
   apiVersion?: string;
   items: CertificateSigningRequest[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CertificateSigningRequestSpec {
+export type CertificateSigningRequestSpec = {
   expirationSeconds?: number;
   extra?: Record<string, string[]>;
   groups?: string[];
@@ -377,148 +377,148 @@ export interface CertificateSigningRequestSpec {
   uid?: string;
   usages?: string[];
   username?: string;
-}
+};
 
-export interface CertificateSigningRequestStatus {
+export type CertificateSigningRequestStatus = {
   certificate?: string;
   conditions?: CertificateSigningRequestCondition[];
-}
+};
 
-export interface CinderPersistentVolumeSource {
+export type CinderPersistentVolumeSource = {
   fsType?: string;
   readOnly?: boolean;
   secretRef?: SecretReference;
   volumeID: string;
-}
+};
 
-export interface CinderVolumeSource {
+export type CinderVolumeSource = {
   fsType?: string;
   readOnly?: boolean;
   secretRef?: LocalObjectReference;
   volumeID: string;
-}
+};
 
-export interface ClientIPConfig {
+export type ClientIPConfig = {
   timeoutSeconds?: number;
-}
+};
 
-export interface ClusterRole {
+export type ClusterRole = {
   aggregationRule?: AggregationRule;
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   rules?: PolicyRule[];
-}
+};
 
-export interface ClusterRoleBinding {
+export type ClusterRoleBinding = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   roleRef: RoleRef;
   subjects?: RbacSubject[];
-}
+};
 
-export interface ClusterRoleBindingList {
+export type ClusterRoleBindingList = {
   apiVersion?: string;
   items: ClusterRoleBinding[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ClusterRoleList {
+export type ClusterRoleList = {
   apiVersion?: string;
   items: ClusterRole[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ClusterTrustBundleProjection {
+export type ClusterTrustBundleProjection = {
   labelSelector?: LabelSelector;
   name?: string;
   optional?: boolean;
   path: string;
   signerName?: string;
-}
+};
 
-export interface ComponentCondition {
+export type ComponentCondition = {
   error?: string;
   message?: string;
   status: string;
   type: string;
-}
+};
 
-export interface ComponentStatus {
+export type ComponentStatus = {
   apiVersion: string;
   conditions?: ComponentCondition[];
   kind: string;
   metadata: ObjectMeta;
-}
+};
 
-export interface ComponentStatusList {
+export type ComponentStatusList = {
   apiVersion?: string;
   items: ComponentStatus[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface Condition {
+export type Condition = {
   lastTransitionTime: string;
   message: string;
   observedGeneration?: number;
   reason: string;
   status: string;
   type: string;
-}
+};
 
-export interface ConfigMap {
+export type ConfigMap = {
   apiVersion: string;
   binaryData?: Record<string, string>;
   data?: Record<string, string>;
   immutable?: boolean;
   kind: string;
   metadata: ObjectMeta;
-}
+};
 
-export interface ConfigMapEnvSource {
+export type ConfigMapEnvSource = {
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface ConfigMapKeySelector {
+export type ConfigMapKeySelector = {
   key: string;
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface ConfigMapList {
+export type ConfigMapList = {
   apiVersion?: string;
   items: ConfigMap[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ConfigMapNodeConfigSource {
+export type ConfigMapNodeConfigSource = {
   kubeletConfigKey: string;
   name: string;
   namespace: string;
   resourceVersion?: string;
   uid?: string;
-}
+};
 
-export interface ConfigMapProjection {
+export type ConfigMapProjection = {
   items?: KeyToPath[];
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface ConfigMapVolumeSource {
+export type ConfigMapVolumeSource = {
   defaultMode?: number;
   items?: KeyToPath[];
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface Container {
+export type Container = {
   args?: string[];
   command?: string[];
   env?: EnvVar[];
@@ -544,53 +544,53 @@ export interface Container {
   volumeDevices?: VolumeDevice[];
   volumeMounts?: VolumeMount[];
   workingDir?: string;
-}
+};
 
-export interface ContainerExtendedResourceRequest {
+export type ContainerExtendedResourceRequest = {
   containerName: string;
   requestName: string;
   resourceName: string;
-}
+};
 
-export interface ContainerImage {
+export type ContainerImage = {
   names?: string[];
   sizeBytes?: number;
-}
+};
 
-export interface ContainerPort {
+export type ContainerPort = {
   containerPort: number;
   hostIP?: string;
   hostPort?: number;
   name?: string;
   protocol?: string;
-}
+};
 
-export interface ContainerResizePolicy {
+export type ContainerResizePolicy = {
   resourceName: string;
   restartPolicy: string;
-}
+};
 
-export interface ContainerRestartRule {
+export type ContainerRestartRule = {
   action: string;
   exitCodes?: ContainerRestartRuleOnExitCodes;
-}
+};
 
-export interface ContainerRestartRuleOnExitCodes {
+export type ContainerRestartRuleOnExitCodes = {
   operator: string;
   values?: number[];
-}
+};
 
-export interface ContainerState {
+export type ContainerState = {
   running?: ContainerStateRunning;
   terminated?: ContainerStateTerminated;
   waiting?: ContainerStateWaiting;
-}
+};
 
-export interface ContainerStateRunning {
+export type ContainerStateRunning = {
   startedAt?: string;
-}
+};
 
-export interface ContainerStateTerminated {
+export type ContainerStateTerminated = {
   containerID?: string;
   exitCode: number;
   finishedAt?: string;
@@ -598,14 +598,14 @@ export interface ContainerStateTerminated {
   reason?: string;
   signal?: number;
   startedAt?: string;
-}
+};
 
-export interface ContainerStateWaiting {
+export type ContainerStateWaiting = {
   message?: string;
   reason?: string;
-}
+};
 
-export interface ContainerStatus {
+export type ContainerStatus = {
   allocatedResources?: Record<string, string>;
   allocatedResourcesStatus?: ResourceStatus[];
   containerID?: string;
@@ -621,35 +621,35 @@ export interface ContainerStatus {
   stopSignal?: string;
   user?: ContainerUser;
   volumeMounts?: VolumeMountStatus[];
-}
+};
 
-export interface ContainerUser {
+export type ContainerUser = {
   linux?: LinuxContainerUser;
-}
+};
 
-export interface ControllerRevision {
+export type ControllerRevision = {
   apiVersion: string;
   data?: unknown;
   kind: string;
   metadata: ObjectMeta;
   revision: number;
-}
+};
 
-export interface ControllerRevisionList {
+export type ControllerRevisionList = {
   apiVersion?: string;
   items: ControllerRevision[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CoreEndpointPort {
+export type CoreEndpointPort = {
   appProtocol?: string;
   name?: string;
   port: number;
   protocol?: string;
-}
+};
 
-export interface CoreEvent {
+export type CoreEvent = {
   action?: string;
   apiVersion: string;
   count?: number;
@@ -667,43 +667,43 @@ export interface CoreEvent {
   series?: CoreEventSeries;
   source?: EventSource;
   type?: string;
-}
+};
 
-export interface CoreEventSeries {
+export type CoreEventSeries = {
   count?: number;
   lastObservedTime?: string;
-}
+};
 
-export interface CoreResourceClaim {
+export type CoreResourceClaim = {
   name: string;
   request?: string;
-}
+};
 
-export interface Counter {
+export type Counter = {
   value: string;
-}
+};
 
-export interface CounterSet {
+export type CounterSet = {
   counters: Record<string, Counter>;
   name: string;
-}
+};
 
-export interface CronJob {
+export type CronJob = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: CronJobSpec;
   status?: CronJobStatus;
-}
+};
 
-export interface CronJobList {
+export type CronJobList = {
   apiVersion?: string;
   items: CronJob[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CronJobSpec {
+export type CronJobSpec = {
   concurrencyPolicy?: string;
   failedJobsHistoryLimit?: number;
   jobTemplate: JobTemplateSpec;
@@ -712,84 +712,84 @@ export interface CronJobSpec {
   successfulJobsHistoryLimit?: number;
   suspend?: boolean;
   timeZone?: string;
-}
+};
 
-export interface CronJobStatus {
+export type CronJobStatus = {
   active?: ObjectReference[];
   lastScheduleTime?: string;
   lastSuccessfulTime?: string;
-}
+};
 
-export interface CrossVersionObjectReference {
+export type CrossVersionObjectReference = {
   apiVersion?: string;
   kind: string;
   name: string;
-}
+};
 
-export interface CustomResourceColumnDefinition {
+export type CustomResourceColumnDefinition = {
   description?: string;
   format?: string;
   jsonPath: string;
   name: string;
   priority?: number;
   type: string;
-}
+};
 
-export interface CustomResourceConversion {
+export type CustomResourceConversion = {
   strategy: string;
   webhook?: WebhookConversion;
-}
+};
 
-export interface CustomResourceDefinition {
+export type CustomResourceDefinition = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: CustomResourceDefinitionSpec;
   status?: CustomResourceDefinitionStatus;
-}
+};
 
-export interface CustomResourceDefinitionCondition {
+export type CustomResourceDefinitionCondition = {
   lastTransitionTime?: string;
   message?: string;
   observedGeneration?: number;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface CustomResourceDefinitionList {
+export type CustomResourceDefinitionList = {
   apiVersion?: string;
   items: CustomResourceDefinition[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface CustomResourceDefinitionNames {
+export type CustomResourceDefinitionNames = {
   categories?: string[];
   kind: string;
   listKind?: string;
   plural: string;
   shortNames?: string[];
   singular?: string;
-}
+};
 
-export interface CustomResourceDefinitionSpec {
+export type CustomResourceDefinitionSpec = {
   conversion?: CustomResourceConversion;
   group: string;
   names: CustomResourceDefinitionNames;
   preserveUnknownFields?: boolean;
   scope: string;
   versions: CustomResourceDefinitionVersion[];
-}
+};
 
-export interface CustomResourceDefinitionStatus {
+export type CustomResourceDefinitionStatus = {
   acceptedNames?: CustomResourceDefinitionNames;
   conditions?: CustomResourceDefinitionCondition[];
   observedGeneration?: number;
   storedVersions?: string[];
-}
+};
 
-export interface CustomResourceDefinitionVersion {
+export type CustomResourceDefinitionVersion = {
   additionalPrinterColumns?: CustomResourceColumnDefinition[];
   deprecated?: boolean;
   deprecationWarning?: string;
@@ -799,59 +799,59 @@ export interface CustomResourceDefinitionVersion {
   served: boolean;
   storage: boolean;
   subresources?: CustomResourceSubresources;
-}
+};
 
-export interface CustomResourceSubresourceScale {
+export type CustomResourceSubresourceScale = {
   labelSelectorPath?: string;
   specReplicasPath: string;
   statusReplicasPath: string;
-}
+};
 
-export interface CustomResourceSubresources {
+export type CustomResourceSubresources = {
   scale?: CustomResourceSubresourceScale;
   status?: unknown;
-}
+};
 
-export interface CustomResourceValidation {
+export type CustomResourceValidation = {
   openAPIV3Schema?: JSONSchemaProps;
-}
+};
 
-export interface DaemonEndpoint {
+export type DaemonEndpoint = {
   Port: number;
-}
+};
 
-export interface DaemonSet {
+export type DaemonSet = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: DaemonSetSpec;
   status?: DaemonSetStatus;
-}
+};
 
-export interface DaemonSetCondition {
+export type DaemonSetCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface DaemonSetList {
+export type DaemonSetList = {
   apiVersion?: string;
   items: DaemonSet[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface DaemonSetSpec {
+export type DaemonSetSpec = {
   minReadySeconds?: number;
   revisionHistoryLimit?: number;
   selector: LabelSelector;
   template: PodTemplateSpec;
   updateStrategy?: DaemonSetUpdateStrategy;
-}
+};
 
-export interface DaemonSetStatus {
+export type DaemonSetStatus = {
   collisionCount?: number;
   conditions?: DaemonSetCondition[];
   currentNumberScheduled: number;
@@ -862,14 +862,14 @@ export interface DaemonSetStatus {
   numberUnavailable?: number;
   observedGeneration?: number;
   updatedNumberScheduled?: number;
-}
+};
 
-export interface DaemonSetUpdateStrategy {
+export type DaemonSetUpdateStrategy = {
   rollingUpdate?: RollingUpdateDaemonSet;
   type?: string;
-}
+};
 
-export interface DeleteOptions {
+export type DeleteOptions = {
   apiVersion?: string;
   dryRun?: string[];
   gracePeriodSeconds?: number;
@@ -878,33 +878,33 @@ export interface DeleteOptions {
   orphanDependents?: boolean;
   preconditions?: Preconditions;
   propagationPolicy?: string;
-}
+};
 
-export interface Deployment {
+export type Deployment = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: DeploymentSpec;
   status?: DeploymentStatus;
-}
+};
 
-export interface DeploymentCondition {
+export type DeploymentCondition = {
   lastTransitionTime?: string;
   lastUpdateTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface DeploymentList {
+export type DeploymentList = {
   apiVersion?: string;
   items: Deployment[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface DeploymentSpec {
+export type DeploymentSpec = {
   minReadySeconds?: number;
   paused?: boolean;
   progressDeadlineSeconds?: number;
@@ -913,9 +913,9 @@ export interface DeploymentSpec {
   selector: LabelSelector;
   strategy?: DeploymentStrategy;
   template: PodTemplateSpec;
-}
+};
 
-export interface DeploymentStatus {
+export type DeploymentStatus = {
   availableReplicas?: number;
   collisionCount?: number;
   conditions?: DeploymentCondition[];
@@ -925,14 +925,14 @@ export interface DeploymentStatus {
   terminatingReplicas?: number;
   unavailableReplicas?: number;
   updatedReplicas?: number;
-}
+};
 
-export interface DeploymentStrategy {
+export type DeploymentStrategy = {
   rollingUpdate?: RollingUpdateDeployment;
   type?: string;
-}
+};
 
-export interface Device {
+export type Device = {
   allNodes?: boolean;
   allowMultipleAllocations?: boolean;
   attributes?: Record<string, DeviceAttribute>;
@@ -946,20 +946,20 @@ export interface Device {
   nodeName?: string;
   nodeSelector?: NodeSelector;
   taints?: DeviceTaint[];
-}
+};
 
-export interface DeviceAllocationConfiguration {
+export type DeviceAllocationConfiguration = {
   opaque?: OpaqueDeviceConfiguration;
   requests?: string[];
   source: string;
-}
+};
 
-export interface DeviceAllocationResult {
+export type DeviceAllocationResult = {
   config?: DeviceAllocationConfiguration[];
   results?: DeviceRequestAllocationResult[];
-}
+};
 
-export interface DeviceAttribute {
+export type DeviceAttribute = {
   bool?: boolean;
   bools?: boolean[];
   int?: number;
@@ -968,66 +968,66 @@ export interface DeviceAttribute {
   strings?: string[];
   version?: string;
   versions?: string[];
-}
+};
 
-export interface DeviceCapacity {
+export type DeviceCapacity = {
   requestPolicy?: CapacityRequestPolicy;
   value: string;
-}
+};
 
-export interface DeviceClaim {
+export type DeviceClaim = {
   config?: DeviceClaimConfiguration[];
   constraints?: DeviceConstraint[];
   requests?: DeviceRequest[];
-}
+};
 
-export interface DeviceClaimConfiguration {
+export type DeviceClaimConfiguration = {
   opaque?: OpaqueDeviceConfiguration;
   requests?: string[];
-}
+};
 
-export interface DeviceClass {
+export type DeviceClass = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: DeviceClassSpec;
-}
+};
 
-export interface DeviceClassConfiguration {
+export type DeviceClassConfiguration = {
   opaque?: OpaqueDeviceConfiguration;
-}
+};
 
-export interface DeviceClassList {
+export type DeviceClassList = {
   apiVersion?: string;
   items: DeviceClass[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface DeviceClassSpec {
+export type DeviceClassSpec = {
   config?: DeviceClassConfiguration[];
   extendedResourceName?: string;
   selectors?: DeviceSelector[];
-}
+};
 
-export interface DeviceConstraint {
+export type DeviceConstraint = {
   distinctAttribute?: string;
   matchAttribute?: string;
   requests?: string[];
-}
+};
 
-export interface DeviceCounterConsumption {
+export type DeviceCounterConsumption = {
   counterSet: string;
   counters: Record<string, Counter>;
-}
+};
 
-export interface DeviceRequest {
+export type DeviceRequest = {
   exactly?: ExactDeviceRequest;
   firstAvailable?: DeviceSubRequest[];
   name: string;
-}
+};
 
-export interface DeviceRequestAllocationResult {
+export type DeviceRequestAllocationResult = {
   adminAccess?: boolean;
   bindingConditions?: string[];
   bindingFailureConditions?: string[];
@@ -1038,13 +1038,13 @@ export interface DeviceRequestAllocationResult {
   request: string;
   shareID?: string;
   tolerations?: DeviceToleration[];
-}
+};
 
-export interface DeviceSelector {
+export type DeviceSelector = {
   cel?: CELDeviceSelector;
-}
+};
 
-export interface DeviceSubRequest {
+export type DeviceSubRequest = {
   allocationMode?: string;
   capacity?: CapacityRequirements;
   count?: number;
@@ -1052,52 +1052,52 @@ export interface DeviceSubRequest {
   name: string;
   selectors?: DeviceSelector[];
   tolerations?: DeviceToleration[];
-}
+};
 
-export interface DeviceTaint {
+export type DeviceTaint = {
   effect: string;
   key: string;
   timeAdded?: string;
   value?: string;
-}
+};
 
-export interface DeviceToleration {
+export type DeviceToleration = {
   effect?: string;
   key?: string;
   operator?: string;
   tolerationSeconds?: number;
   value?: string;
-}
+};
 
-export interface DiscoveryEndpointPort {
+export type DiscoveryEndpointPort = {
   appProtocol?: string;
   name?: string;
   port?: number;
   protocol?: string;
-}
+};
 
-export interface DownwardAPIProjection {
+export type DownwardAPIProjection = {
   items?: DownwardAPIVolumeFile[];
-}
+};
 
-export interface DownwardAPIVolumeFile {
+export type DownwardAPIVolumeFile = {
   fieldRef?: ObjectFieldSelector;
   mode?: number;
   path: string;
   resourceFieldRef?: ResourceFieldSelector;
-}
+};
 
-export interface DownwardAPIVolumeSource {
+export type DownwardAPIVolumeSource = {
   defaultMode?: number;
   items?: DownwardAPIVolumeFile[];
-}
+};
 
-export interface EmptyDirVolumeSource {
+export type EmptyDirVolumeSource = {
   medium?: string;
   sizeLimit?: string;
-}
+};
 
-export interface Endpoint {
+export type Endpoint = {
   addresses: string[];
   conditions?: EndpointConditions;
   deprecatedTopology?: Record<string, string>;
@@ -1106,83 +1106,83 @@ export interface Endpoint {
   nodeName?: string;
   targetRef?: ObjectReference;
   zone?: string;
-}
+};
 
-export interface EndpointAddress {
+export type EndpointAddress = {
   hostname?: string;
   ip: string;
   nodeName?: string;
   targetRef?: ObjectReference;
-}
+};
 
-export interface EndpointConditions {
+export type EndpointConditions = {
   ready?: boolean;
   serving?: boolean;
   terminating?: boolean;
-}
+};
 
-export interface EndpointHints {
+export type EndpointHints = {
   forNodes?: ForNode[];
   forZones?: ForZone[];
-}
+};
 
-export interface EndpointSlice {
+export type EndpointSlice = {
   addressType: string;
   apiVersion: string;
   endpoints?: Endpoint[];
   kind: string;
   metadata: ObjectMeta;
   ports?: DiscoveryEndpointPort[];
-}
+};
 
-export interface EndpointSliceList {
+export type EndpointSliceList = {
   apiVersion?: string;
   items: EndpointSlice[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface EndpointSubset {
+export type EndpointSubset = {
   addresses?: EndpointAddress[];
   notReadyAddresses?: EndpointAddress[];
   ports?: CoreEndpointPort[];
-}
+};
 
-export interface Endpoints {
+export type Endpoints = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   subsets?: EndpointSubset[];
-}
+};
 
-export interface EndpointsList {
+export type EndpointsList = {
   apiVersion?: string;
   items: Endpoints[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface EnvFromSource {
+export type EnvFromSource = {
   configMapRef?: ConfigMapEnvSource;
   prefix?: string;
   secretRef?: SecretEnvSource;
-}
+};
 
-export interface EnvVar {
+export type EnvVar = {
   name: string;
   value?: string;
   valueFrom?: EnvVarSource;
-}
+};
 
-export interface EnvVarSource {
+export type EnvVarSource = {
   configMapKeyRef?: ConfigMapKeySelector;
   fieldRef?: ObjectFieldSelector;
   fileKeyRef?: FileKeySelector;
   resourceFieldRef?: ResourceFieldSelector;
   secretKeyRef?: SecretKeySelector;
-}
+};
 
-export interface EphemeralContainer {
+export type EphemeralContainer = {
   args?: string[];
   command?: string[];
   env?: EnvVar[];
@@ -1209,18 +1209,18 @@ export interface EphemeralContainer {
   volumeDevices?: VolumeDevice[];
   volumeMounts?: VolumeMount[];
   workingDir?: string;
-}
+};
 
-export interface EphemeralVolumeSource {
+export type EphemeralVolumeSource = {
   volumeClaimTemplate?: PersistentVolumeClaimTemplate;
-}
+};
 
-export interface EventSource {
+export type EventSource = {
   component?: string;
   host?: string;
-}
+};
 
-export interface EventsEvent {
+export type EventsEvent = {
   action?: string;
   apiVersion: string;
   deprecatedCount?: number;
@@ -1238,28 +1238,28 @@ export interface EventsEvent {
   reportingInstance?: string;
   series?: EventsEventSeries;
   type?: string;
-}
+};
 
-export interface EventsEventList {
+export type EventsEventList = {
   apiVersion?: string;
   items: EventsEvent[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface EventsEventSeries {
+export type EventsEventSeries = {
   count: number;
   lastObservedTime: string;
-}
+};
 
-export interface Eviction {
+export type Eviction = {
   apiVersion: string;
   deleteOptions?: DeleteOptions;
   kind: string;
   metadata: ObjectMeta;
-}
+};
 
-export interface ExactDeviceRequest {
+export type ExactDeviceRequest = {
   adminAccess?: boolean;
   allocationMode?: string;
   capacity?: CapacityRequirements;
@@ -1267,251 +1267,251 @@ export interface ExactDeviceRequest {
   deviceClassName: string;
   selectors?: DeviceSelector[];
   tolerations?: DeviceToleration[];
-}
+};
 
-export interface ExecAction {
+export type ExecAction = {
   command?: string[];
-}
+};
 
-export interface ExemptPriorityLevelConfiguration {
+export type ExemptPriorityLevelConfiguration = {
   lendablePercent?: number;
   nominalConcurrencyShares?: number;
-}
+};
 
-export interface ExpressionWarning {
+export type ExpressionWarning = {
   fieldRef: string;
   warning: string;
-}
+};
 
-export interface ExternalDocumentation {
+export type ExternalDocumentation = {
   description?: string;
   url?: string;
-}
+};
 
-export interface FCVolumeSource {
+export type FCVolumeSource = {
   fsType?: string;
   lun?: number;
   readOnly?: boolean;
   targetWWNs?: string[];
   wwids?: string[];
-}
+};
 
-export interface FieldSelectorAttributes {
+export type FieldSelectorAttributes = {
   rawSelector?: string;
   requirements?: FieldSelectorRequirement[];
-}
+};
 
-export interface FieldSelectorRequirement {
+export type FieldSelectorRequirement = {
   key: string;
   operator: string;
   values?: string[];
-}
+};
 
-export interface FileKeySelector {
+export type FileKeySelector = {
   key: string;
   optional?: boolean;
   path: string;
   volumeName: string;
-}
+};
 
-export interface FlexPersistentVolumeSource {
+export type FlexPersistentVolumeSource = {
   driver: string;
   fsType?: string;
   options?: Record<string, string>;
   readOnly?: boolean;
   secretRef?: SecretReference;
-}
+};
 
-export interface FlexVolumeSource {
+export type FlexVolumeSource = {
   driver: string;
   fsType?: string;
   options?: Record<string, string>;
   readOnly?: boolean;
   secretRef?: LocalObjectReference;
-}
+};
 
-export interface FlockerVolumeSource {
+export type FlockerVolumeSource = {
   datasetName?: string;
   datasetUUID?: string;
-}
+};
 
-export interface FlowDistinguisherMethod {
+export type FlowDistinguisherMethod = {
   type: string;
-}
+};
 
-export interface FlowSchema {
+export type FlowSchema = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: FlowSchemaSpec;
   status?: FlowSchemaStatus;
-}
+};
 
-export interface FlowSchemaCondition {
+export type FlowSchemaCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status?: string;
   type?: string;
-}
+};
 
-export interface FlowSchemaList {
+export type FlowSchemaList = {
   apiVersion?: string;
   items: FlowSchema[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface FlowSchemaSpec {
+export type FlowSchemaSpec = {
   distinguisherMethod?: FlowDistinguisherMethod;
   matchingPrecedence?: number;
   priorityLevelConfiguration: PriorityLevelConfigurationReference;
   rules?: PolicyRulesWithSubjects[];
-}
+};
 
-export interface FlowSchemaStatus {
+export type FlowSchemaStatus = {
   conditions?: FlowSchemaCondition[];
-}
+};
 
-export interface FlowcontrolSubject {
+export type FlowcontrolSubject = {
   group?: GroupSubject;
   kind: string;
   serviceAccount?: ServiceAccountSubject;
   user?: UserSubject;
-}
+};
 
-export interface ForNode {
+export type ForNode = {
   name: string;
-}
+};
 
-export interface ForZone {
+export type ForZone = {
   name: string;
-}
+};
 
-export interface GCEPersistentDiskVolumeSource {
+export type GCEPersistentDiskVolumeSource = {
   fsType?: string;
   partition?: number;
   pdName: string;
   readOnly?: boolean;
-}
+};
 
-export interface GRPCAction {
+export type GRPCAction = {
   port: number;
   service?: string;
-}
+};
 
-export interface GitRepoVolumeSource {
+export type GitRepoVolumeSource = {
   directory?: string;
   repository: string;
   revision?: string;
-}
+};
 
-export interface GlusterfsPersistentVolumeSource {
+export type GlusterfsPersistentVolumeSource = {
   endpoints: string;
   endpointsNamespace?: string;
   path: string;
   readOnly?: boolean;
-}
+};
 
-export interface GlusterfsVolumeSource {
+export type GlusterfsVolumeSource = {
   endpoints: string;
   path: string;
   readOnly?: boolean;
-}
+};
 
-export interface GroupSubject {
+export type GroupSubject = {
   name: string;
-}
+};
 
-export interface GroupVersionForDiscovery {
+export type GroupVersionForDiscovery = {
   groupVersion: string;
   version: string;
-}
+};
 
-export interface HTTPGetAction {
+export type HTTPGetAction = {
   host?: string;
   httpHeaders?: HTTPHeader[];
   path?: string;
   port: number | string;
   scheme?: string;
-}
+};
 
-export interface HTTPHeader {
+export type HTTPHeader = {
   name: string;
   value: string;
-}
+};
 
-export interface HTTPIngressPath {
+export type HTTPIngressPath = {
   backend: IngressBackend;
   path?: string;
   pathType: string;
-}
+};
 
-export interface HTTPIngressRuleValue {
+export type HTTPIngressRuleValue = {
   paths: HTTPIngressPath[];
-}
+};
 
-export interface HorizontalPodAutoscaler {
+export type HorizontalPodAutoscaler = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: HorizontalPodAutoscalerSpec;
   status?: HorizontalPodAutoscalerStatus;
-}
+};
 
-export interface HorizontalPodAutoscalerSpec {
+export type HorizontalPodAutoscalerSpec = {
   maxReplicas: number;
   minReplicas?: number;
   scaleTargetRef: CrossVersionObjectReference;
   targetCPUUtilizationPercentage?: number;
-}
+};
 
-export interface HorizontalPodAutoscalerStatus {
+export type HorizontalPodAutoscalerStatus = {
   currentCPUUtilizationPercentage?: number;
   currentReplicas: number;
   desiredReplicas: number;
   lastScaleTime?: string;
   observedGeneration?: number;
-}
+};
 
-export interface HostAlias {
+export type HostAlias = {
   hostnames?: string[];
   ip: string;
-}
+};
 
-export interface HostIP {
+export type HostIP = {
   ip: string;
-}
+};
 
-export interface HostPathVolumeSource {
+export type HostPathVolumeSource = {
   path: string;
   type?: string;
-}
+};
 
-export interface IPAddress {
+export type IPAddress = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: IPAddressSpec;
-}
+};
 
-export interface IPAddressList {
+export type IPAddressList = {
   apiVersion?: string;
   items: IPAddress[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface IPAddressSpec {
+export type IPAddressSpec = {
   parentRef: ParentReference;
-}
+};
 
-export interface IPBlock {
+export type IPBlock = {
   cidr: string;
   except?: string[];
-}
+};
 
-export interface ISCSIPersistentVolumeSource {
+export type ISCSIPersistentVolumeSource = {
   chapAuthDiscovery?: boolean;
   chapAuthSession?: boolean;
   fsType?: string;
@@ -1523,9 +1523,9 @@ export interface ISCSIPersistentVolumeSource {
   readOnly?: boolean;
   secretRef?: SecretReference;
   targetPortal: string;
-}
+};
 
-export interface ISCSIVolumeSource {
+export type ISCSIVolumeSource = {
   chapAuthDiscovery?: boolean;
   chapAuthSession?: boolean;
   fsType?: string;
@@ -1537,111 +1537,111 @@ export interface ISCSIVolumeSource {
   readOnly?: boolean;
   secretRef?: LocalObjectReference;
   targetPortal: string;
-}
+};
 
-export interface ImageVolumeSource {
+export type ImageVolumeSource = {
   pullPolicy?: string;
   reference?: string;
-}
+};
 
-export interface ImageVolumeStatus {
+export type ImageVolumeStatus = {
   imageRef: string;
-}
+};
 
-export interface Ingress {
+export type Ingress = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: IngressSpec;
   status?: IngressStatus;
-}
+};
 
-export interface IngressBackend {
+export type IngressBackend = {
   resource?: TypedLocalObjectReference;
   service?: IngressServiceBackend;
-}
+};
 
-export interface IngressClass {
+export type IngressClass = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: IngressClassSpec;
-}
+};
 
-export interface IngressClassList {
+export type IngressClassList = {
   apiVersion?: string;
   items: IngressClass[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface IngressClassParametersReference {
+export type IngressClassParametersReference = {
   apiGroup?: string;
   kind: string;
   name: string;
   namespace?: string;
   scope?: string;
-}
+};
 
-export interface IngressClassSpec {
+export type IngressClassSpec = {
   controller?: string;
   parameters?: IngressClassParametersReference;
-}
+};
 
-export interface IngressList {
+export type IngressList = {
   apiVersion?: string;
   items: Ingress[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface IngressLoadBalancerIngress {
+export type IngressLoadBalancerIngress = {
   hostname?: string;
   ip?: string;
   ports?: IngressPortStatus[];
-}
+};
 
-export interface IngressLoadBalancerStatus {
+export type IngressLoadBalancerStatus = {
   ingress?: IngressLoadBalancerIngress[];
-}
+};
 
-export interface IngressPortStatus {
+export type IngressPortStatus = {
   error?: string;
   port: number;
   protocol: string;
-}
+};
 
-export interface IngressRule {
+export type IngressRule = {
   host?: string;
   http?: HTTPIngressRuleValue;
-}
+};
 
-export interface IngressServiceBackend {
+export type IngressServiceBackend = {
   name: string;
   port?: ServiceBackendPort;
-}
+};
 
-export interface IngressSpec {
+export type IngressSpec = {
   defaultBackend?: IngressBackend;
   ingressClassName?: string;
   rules?: IngressRule[];
   tls?: IngressTLS[];
-}
+};
 
-export interface IngressStatus {
+export type IngressStatus = {
   loadBalancer?: IngressLoadBalancerStatus;
-}
+};
 
-export interface IngressTLS {
+export type IngressTLS = {
   hosts?: string[];
   secretName?: string;
-}
+};
 
-export interface JSONPatch {
+export type JSONPatch = {
   expression?: string;
-}
+};
 
-export interface JSONSchemaProps {
+export type JSONSchemaProps = {
   $ref?: string;
   $schema?: string;
   additionalItems?: unknown;
@@ -1686,33 +1686,33 @@ export interface JSONSchemaProps {
   "x-kubernetes-map-type"?: string;
   "x-kubernetes-preserve-unknown-fields"?: boolean;
   "x-kubernetes-validations"?: ValidationRule[];
-}
+};
 
-export interface Job {
+export type Job = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: JobSpec;
   status?: JobStatus;
-}
+};
 
-export interface JobCondition {
+export type JobCondition = {
   lastProbeTime?: string;
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface JobList {
+export type JobList = {
   apiVersion?: string;
   items: Job[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface JobSpec {
+export type JobSpec = {
   activeDeadlineSeconds?: number;
   backoffLimit?: number;
   backoffLimitPerIndex?: number;
@@ -1729,9 +1729,9 @@ export interface JobSpec {
   suspend?: boolean;
   template: PodTemplateSpec;
   ttlSecondsAfterFinished?: number;
-}
+};
 
-export interface JobStatus {
+export type JobStatus = {
   active?: number;
   completedIndexes?: string;
   completionTime?: string;
@@ -1743,50 +1743,50 @@ export interface JobStatus {
   succeeded?: number;
   terminating?: number;
   uncountedTerminatedPods?: UncountedTerminatedPods;
-}
+};
 
-export interface JobTemplateSpec {
+export type JobTemplateSpec = {
   metadata?: Partial<ObjectMeta>;
   spec?: JobSpec;
-}
+};
 
-export interface KeyToPath {
+export type KeyToPath = {
   key: string;
   mode?: number;
   path: string;
-}
+};
 
-export interface LabelSelector {
+export type LabelSelector = {
   matchExpressions?: LabelSelectorRequirement[];
   matchLabels?: Record<string, string>;
-}
+};
 
-export interface LabelSelectorAttributes {
+export type LabelSelectorAttributes = {
   rawSelector?: string;
   requirements?: LabelSelectorRequirement[];
-}
+};
 
-export interface LabelSelectorRequirement {
+export type LabelSelectorRequirement = {
   key: string;
   operator: string;
   values?: string[];
-}
+};
 
-export interface Lease {
+export type Lease = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: LeaseSpec;
-}
+};
 
-export interface LeaseList {
+export type LeaseList = {
   apiVersion?: string;
   items: Lease[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface LeaseSpec {
+export type LeaseSpec = {
   acquireTime?: string;
   holderIdentity?: string;
   leaseDurationSeconds?: number;
@@ -1794,103 +1794,103 @@ export interface LeaseSpec {
   preferredHolder?: string;
   renewTime?: string;
   strategy?: string;
-}
+};
 
-export interface Lifecycle {
+export type Lifecycle = {
   postStart?: LifecycleHandler;
   preStop?: LifecycleHandler;
   stopSignal?: string;
-}
+};
 
-export interface LifecycleHandler {
+export type LifecycleHandler = {
   exec?: ExecAction;
   httpGet?: HTTPGetAction;
   sleep?: SleepAction;
   tcpSocket?: TCPSocketAction;
-}
+};
 
-export interface LimitRange {
+export type LimitRange = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: LimitRangeSpec;
-}
+};
 
-export interface LimitRangeItem {
+export type LimitRangeItem = {
   default?: Record<string, string>;
   defaultRequest?: Record<string, string>;
   max?: Record<string, string>;
   maxLimitRequestRatio?: Record<string, string>;
   min?: Record<string, string>;
   type: string;
-}
+};
 
-export interface LimitRangeList {
+export type LimitRangeList = {
   apiVersion?: string;
   items: LimitRange[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface LimitRangeSpec {
+export type LimitRangeSpec = {
   limits: LimitRangeItem[];
-}
+};
 
-export interface LimitResponse {
+export type LimitResponse = {
   queuing?: QueuingConfiguration;
   type: string;
-}
+};
 
-export interface LimitedPriorityLevelConfiguration {
+export type LimitedPriorityLevelConfiguration = {
   borrowingLimitPercent?: number;
   lendablePercent?: number;
   limitResponse?: LimitResponse;
   nominalConcurrencyShares?: number;
-}
+};
 
-export interface LinuxContainerUser {
+export type LinuxContainerUser = {
   gid: number;
   supplementalGroups?: number[];
   uid: number;
-}
+};
 
-export interface ListMeta {
+export type ListMeta = {
   continue?: string;
   remainingItemCount?: number;
   resourceVersion?: string;
   selfLink?: string;
   shardInfo?: ShardInfo;
-}
+};
 
-export interface LoadBalancerIngress {
+export type LoadBalancerIngress = {
   hostname?: string;
   ip?: string;
   ipMode?: string;
   ports?: PortStatus[];
-}
+};
 
-export interface LoadBalancerStatus {
+export type LoadBalancerStatus = {
   ingress?: LoadBalancerIngress[];
-}
+};
 
-export interface LocalObjectReference {
+export type LocalObjectReference = {
   name?: string;
-}
+};
 
-export interface LocalSubjectAccessReview {
+export type LocalSubjectAccessReview = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: SubjectAccessReviewSpec;
   status?: SubjectAccessReviewStatus;
-}
+};
 
-export interface LocalVolumeSource {
+export type LocalVolumeSource = {
   fsType?: string;
   path: string;
-}
+};
 
-export interface ManagedFieldsEntry {
+export type ManagedFieldsEntry = {
   apiVersion?: string;
   fieldsType?: string;
   fieldsV1?: unknown;
@@ -1898,61 +1898,61 @@ export interface ManagedFieldsEntry {
   operation?: string;
   subresource?: string;
   time?: string;
-}
+};
 
-export interface MatchCondition {
+export type MatchCondition = {
   expression: string;
   name: string;
-}
+};
 
-export interface MatchResources {
+export type MatchResources = {
   excludeResourceRules?: NamedRuleWithOperations[];
   matchPolicy?: string;
   namespaceSelector?: LabelSelector;
   objectSelector?: LabelSelector;
   resourceRules?: NamedRuleWithOperations[];
-}
+};
 
-export interface ModifyVolumeStatus {
+export type ModifyVolumeStatus = {
   status: string;
   targetVolumeAttributesClassName?: string;
-}
+};
 
-export interface MutatingAdmissionPolicy {
+export type MutatingAdmissionPolicy = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: MutatingAdmissionPolicySpec;
-}
+};
 
-export interface MutatingAdmissionPolicyBinding {
+export type MutatingAdmissionPolicyBinding = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: MutatingAdmissionPolicyBindingSpec;
-}
+};
 
-export interface MutatingAdmissionPolicyBindingList {
+export type MutatingAdmissionPolicyBindingList = {
   apiVersion?: string;
   items: MutatingAdmissionPolicyBinding[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface MutatingAdmissionPolicyBindingSpec {
+export type MutatingAdmissionPolicyBindingSpec = {
   matchResources?: MatchResources;
   paramRef?: ParamRef;
   policyName?: string;
-}
+};
 
-export interface MutatingAdmissionPolicyList {
+export type MutatingAdmissionPolicyList = {
   apiVersion?: string;
   items: MutatingAdmissionPolicy[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface MutatingAdmissionPolicySpec {
+export type MutatingAdmissionPolicySpec = {
   failurePolicy?: string;
   matchConditions?: MatchCondition[];
   matchConstraints?: MatchResources;
@@ -1960,9 +1960,9 @@ export interface MutatingAdmissionPolicySpec {
   paramKind?: ParamKind;
   reinvocationPolicy?: string;
   variables?: Variable[];
-}
+};
 
-export interface MutatingWebhook {
+export type MutatingWebhook = {
   admissionReviewVersions: string[];
   clientConfig: AdmissionregistrationWebhookClientConfig;
   failurePolicy?: string;
@@ -1975,214 +1975,214 @@ export interface MutatingWebhook {
   rules?: RuleWithOperations[];
   sideEffects: string;
   timeoutSeconds?: number;
-}
+};
 
-export interface MutatingWebhookConfiguration {
+export type MutatingWebhookConfiguration = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   webhooks?: MutatingWebhook[];
-}
+};
 
-export interface MutatingWebhookConfigurationList {
+export type MutatingWebhookConfigurationList = {
   apiVersion?: string;
   items: MutatingWebhookConfiguration[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface Mutation {
+export type Mutation = {
   applyConfiguration?: ApplyConfiguration;
   jsonPatch?: JSONPatch;
   patchType: string;
-}
+};
 
-export interface NFSVolumeSource {
+export type NFSVolumeSource = {
   path: string;
   readOnly?: boolean;
   server: string;
-}
+};
 
-export interface NamedRuleWithOperations {
+export type NamedRuleWithOperations = {
   apiGroups?: string[];
   apiVersions?: string[];
   operations?: string[];
   resourceNames?: string[];
   resources?: string[];
   scope?: string;
-}
+};
 
-export interface Namespace {
+export type Namespace = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: NamespaceSpec;
   status?: NamespaceStatus;
-}
+};
 
-export interface NamespaceCondition {
+export type NamespaceCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface NamespaceList {
+export type NamespaceList = {
   apiVersion?: string;
   items: Namespace[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface NamespaceSpec {
+export type NamespaceSpec = {
   finalizers?: string[];
-}
+};
 
-export interface NamespaceStatus {
+export type NamespaceStatus = {
   conditions?: NamespaceCondition[];
   phase?: string;
-}
+};
 
-export interface NetworkDeviceData {
+export type NetworkDeviceData = {
   hardwareAddress?: string;
   interfaceName?: string;
   ips?: string[];
-}
+};
 
-export interface NetworkPolicy {
+export type NetworkPolicy = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: NetworkPolicySpec;
-}
+};
 
-export interface NetworkPolicyEgressRule {
+export type NetworkPolicyEgressRule = {
   ports?: NetworkPolicyPort[];
   to?: NetworkPolicyPeer[];
-}
+};
 
-export interface NetworkPolicyIngressRule {
+export type NetworkPolicyIngressRule = {
   from?: NetworkPolicyPeer[];
   ports?: NetworkPolicyPort[];
-}
+};
 
-export interface NetworkPolicyList {
+export type NetworkPolicyList = {
   apiVersion?: string;
   items: NetworkPolicy[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface NetworkPolicyPeer {
+export type NetworkPolicyPeer = {
   ipBlock?: IPBlock;
   namespaceSelector?: LabelSelector;
   podSelector?: LabelSelector;
-}
+};
 
-export interface NetworkPolicyPort {
+export type NetworkPolicyPort = {
   endPort?: number;
   port?: number | string;
   protocol?: string;
-}
+};
 
-export interface NetworkPolicySpec {
+export type NetworkPolicySpec = {
   egress?: NetworkPolicyEgressRule[];
   ingress?: NetworkPolicyIngressRule[];
   podSelector?: LabelSelector;
   policyTypes?: string[];
-}
+};
 
-export interface Node {
+export type Node = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: NodeSpec;
   status?: NodeStatus;
-}
+};
 
-export interface NodeAddress {
+export type NodeAddress = {
   address: string;
   type: string;
-}
+};
 
-export interface NodeAffinity {
+export type NodeAffinity = {
   preferredDuringSchedulingIgnoredDuringExecution?: PreferredSchedulingTerm[];
   requiredDuringSchedulingIgnoredDuringExecution?: NodeSelector;
-}
+};
 
-export interface NodeAllocatableResourceClaimStatus {
+export type NodeAllocatableResourceClaimStatus = {
   containers?: string[];
   resourceClaimName: string;
   resources: Record<string, string>;
-}
+};
 
-export interface NodeAllocatableResourceMapping {
+export type NodeAllocatableResourceMapping = {
   allocationMultiplier?: string;
   capacityKey?: string;
-}
+};
 
-export interface NodeCondition {
+export type NodeCondition = {
   lastHeartbeatTime?: string;
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface NodeConfigSource {
+export type NodeConfigSource = {
   configMap?: ConfigMapNodeConfigSource;
-}
+};
 
-export interface NodeConfigStatus {
+export type NodeConfigStatus = {
   active?: NodeConfigSource;
   assigned?: NodeConfigSource;
   error?: string;
   lastKnownGood?: NodeConfigSource;
-}
+};
 
-export interface NodeDaemonEndpoints {
+export type NodeDaemonEndpoints = {
   kubeletEndpoint?: DaemonEndpoint;
-}
+};
 
-export interface NodeFeatures {
+export type NodeFeatures = {
   supplementalGroupsPolicy?: boolean;
-}
+};
 
-export interface NodeList {
+export type NodeList = {
   apiVersion?: string;
   items: Node[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface NodeRuntimeHandler {
+export type NodeRuntimeHandler = {
   features?: NodeRuntimeHandlerFeatures;
   name?: string;
-}
+};
 
-export interface NodeRuntimeHandlerFeatures {
+export type NodeRuntimeHandlerFeatures = {
   recursiveReadOnlyMounts?: boolean;
   userNamespaces?: boolean;
-}
+};
 
-export interface NodeSelector {
+export type NodeSelector = {
   nodeSelectorTerms: NodeSelectorTerm[];
-}
+};
 
-export interface NodeSelectorRequirement {
+export type NodeSelectorRequirement = {
   key: string;
   operator: string;
   values?: string[];
-}
+};
 
-export interface NodeSelectorTerm {
+export type NodeSelectorTerm = {
   matchExpressions?: NodeSelectorRequirement[];
   matchFields?: NodeSelectorRequirement[];
-}
+};
 
-export interface NodeSpec {
+export type NodeSpec = {
   configSource?: NodeConfigSource;
   externalID?: string;
   podCIDR?: string;
@@ -2190,9 +2190,9 @@ export interface NodeSpec {
   providerID?: string;
   taints?: Taint[];
   unschedulable?: boolean;
-}
+};
 
-export interface NodeStatus {
+export type NodeStatus = {
   addresses?: NodeAddress[];
   allocatable?: Record<string, string>;
   capacity?: Record<string, string>;
@@ -2207,13 +2207,13 @@ export interface NodeStatus {
   runtimeHandlers?: NodeRuntimeHandler[];
   volumesAttached?: AttachedVolume[];
   volumesInUse?: string[];
-}
+};
 
-export interface NodeSwapStatus {
+export type NodeSwapStatus = {
   capacity?: number;
-}
+};
 
-export interface NodeSystemInfo {
+export type NodeSystemInfo = {
   architecture: string;
   bootID: string;
   containerRuntimeVersion: string;
@@ -2225,29 +2225,29 @@ export interface NodeSystemInfo {
   osImage: string;
   swap?: NodeSwapStatus;
   systemUUID: string;
-}
+};
 
-export interface NonResourceAttributes {
+export type NonResourceAttributes = {
   path?: string;
   verb?: string;
-}
+};
 
-export interface NonResourcePolicyRule {
+export type NonResourcePolicyRule = {
   nonResourceURLs: string[];
   verbs: string[];
-}
+};
 
-export interface NonResourceRule {
+export type NonResourceRule = {
   nonResourceURLs?: string[];
   verbs: string[];
-}
+};
 
-export interface ObjectFieldSelector {
+export type ObjectFieldSelector = {
   apiVersion?: string;
   fieldPath: string;
-}
+};
 
-export interface ObjectReference {
+export type ObjectReference = {
   apiVersion?: string;
   fieldPath?: string;
   kind?: string;
@@ -2255,78 +2255,78 @@ export interface ObjectReference {
   namespace?: string;
   resourceVersion?: string;
   uid?: string;
-}
+};
 
-export interface OpaqueDeviceConfiguration {
+export type OpaqueDeviceConfiguration = {
   driver: string;
   parameters: unknown;
-}
+};
 
-export interface Overhead {
+export type Overhead = {
   podFixed?: Record<string, string>;
-}
+};
 
-export interface OwnerReference {
+export type OwnerReference = {
   apiVersion: string;
   blockOwnerDeletion?: boolean;
   controller?: boolean;
   kind: string;
   name: string;
   uid: string;
-}
+};
 
-export interface ParamKind {
+export type ParamKind = {
   apiVersion?: string;
   kind?: string;
-}
+};
 
-export interface ParamRef {
+export type ParamRef = {
   name?: string;
   namespace?: string;
   parameterNotFoundAction?: string;
   selector?: LabelSelector;
-}
+};
 
-export interface ParentReference {
+export type ParentReference = {
   group?: string;
   name: string;
   namespace?: string;
   resource: string;
-}
+};
 
-export interface PersistentVolume {
+export type PersistentVolume = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: PersistentVolumeSpec;
   status?: PersistentVolumeStatus;
-}
+};
 
-export interface PersistentVolumeClaim {
+export type PersistentVolumeClaim = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: PersistentVolumeClaimSpec;
   status?: PersistentVolumeClaimStatus;
-}
+};
 
-export interface PersistentVolumeClaimCondition {
+export type PersistentVolumeClaimCondition = {
   lastProbeTime?: string;
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface PersistentVolumeClaimList {
+export type PersistentVolumeClaimList = {
   apiVersion?: string;
   items: PersistentVolumeClaim[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PersistentVolumeClaimSpec {
+export type PersistentVolumeClaimSpec = {
   accessModes?: string[];
   dataSource?: TypedLocalObjectReference;
   dataSourceRef?: TypedObjectReference;
@@ -2336,9 +2336,9 @@ export interface PersistentVolumeClaimSpec {
   volumeAttributesClassName?: string;
   volumeMode?: string;
   volumeName?: string;
-}
+};
 
-export interface PersistentVolumeClaimStatus {
+export type PersistentVolumeClaimStatus = {
   accessModes?: string[];
   allocatedResourceStatuses?: Record<string, string>;
   allocatedResources?: Record<string, string>;
@@ -2347,26 +2347,26 @@ export interface PersistentVolumeClaimStatus {
   currentVolumeAttributesClassName?: string;
   modifyVolumeStatus?: ModifyVolumeStatus;
   phase?: string;
-}
+};
 
-export interface PersistentVolumeClaimTemplate {
+export type PersistentVolumeClaimTemplate = {
   metadata?: Partial<ObjectMeta>;
   spec: PersistentVolumeClaimSpec;
-}
+};
 
-export interface PersistentVolumeClaimVolumeSource {
+export type PersistentVolumeClaimVolumeSource = {
   claimName: string;
   readOnly?: boolean;
-}
+};
 
-export interface PersistentVolumeList {
+export type PersistentVolumeList = {
   apiVersion?: string;
   items: PersistentVolume[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PersistentVolumeSpec {
+export type PersistentVolumeSpec = {
   accessModes?: string[];
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   azureDisk?: AzureDiskVolumeSource;
@@ -2398,48 +2398,48 @@ export interface PersistentVolumeSpec {
   volumeAttributesClassName?: string;
   volumeMode?: string;
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
-}
+};
 
-export interface PersistentVolumeStatus {
+export type PersistentVolumeStatus = {
   lastPhaseTransitionTime?: string;
   message?: string;
   phase?: string;
   reason?: string;
-}
+};
 
-export interface PhotonPersistentDiskVolumeSource {
+export type PhotonPersistentDiskVolumeSource = {
   fsType?: string;
   pdID: string;
-}
+};
 
-export interface Pod {
+export type Pod = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: PodSpec;
   status?: PodStatus;
-}
+};
 
-export interface PodAffinity {
+export type PodAffinity = {
   preferredDuringSchedulingIgnoredDuringExecution?: WeightedPodAffinityTerm[];
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
-}
+};
 
-export interface PodAffinityTerm {
+export type PodAffinityTerm = {
   labelSelector?: LabelSelector;
   matchLabelKeys?: string[];
   mismatchLabelKeys?: string[];
   namespaceSelector?: LabelSelector;
   namespaces?: string[];
   topologyKey: string;
-}
+};
 
-export interface PodAntiAffinity {
+export type PodAntiAffinity = {
   preferredDuringSchedulingIgnoredDuringExecution?: WeightedPodAffinityTerm[];
   requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
-}
+};
 
-export interface PodCertificateProjection {
+export type PodCertificateProjection = {
   certificateChainPath?: string;
   credentialBundlePath?: string;
   keyPath?: string;
@@ -2447,9 +2447,9 @@ export interface PodCertificateProjection {
   maxExpirationSeconds?: number;
   signerName: string;
   userAnnotations?: Record<string, string>;
-}
+};
 
-export interface PodCondition {
+export type PodCondition = {
   lastProbeTime?: string;
   lastTransitionTime?: string;
   message?: string;
@@ -2457,42 +2457,42 @@ export interface PodCondition {
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface PodDNSConfig {
+export type PodDNSConfig = {
   nameservers?: string[];
   options?: PodDNSConfigOption[];
   searches?: string[];
-}
+};
 
-export interface PodDNSConfigOption {
+export type PodDNSConfigOption = {
   name?: string;
   value?: string;
-}
+};
 
-export interface PodDisruptionBudget {
+export type PodDisruptionBudget = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: PodDisruptionBudgetSpec;
   status?: PodDisruptionBudgetStatus;
-}
+};
 
-export interface PodDisruptionBudgetList {
+export type PodDisruptionBudgetList = {
   apiVersion?: string;
   items: PodDisruptionBudget[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PodDisruptionBudgetSpec {
+export type PodDisruptionBudgetSpec = {
   maxUnavailable?: number | string;
   minAvailable?: number | string;
   selector?: LabelSelector;
   unhealthyPodEvictionPolicy?: string;
-}
+};
 
-export interface PodDisruptionBudgetStatus {
+export type PodDisruptionBudgetStatus = {
   conditions?: Condition[];
   currentHealthy?: number;
   desiredHealthy?: number;
@@ -2500,73 +2500,73 @@ export interface PodDisruptionBudgetStatus {
   disruptionsAllowed?: number;
   expectedPods?: number;
   observedGeneration?: number;
-}
+};
 
-export interface PodExtendedResourceClaimStatus {
+export type PodExtendedResourceClaimStatus = {
   requestMappings: ContainerExtendedResourceRequest[];
   resourceClaimName: string;
-}
+};
 
-export interface PodFailurePolicy {
+export type PodFailurePolicy = {
   rules: PodFailurePolicyRule[];
-}
+};
 
-export interface PodFailurePolicyOnExitCodesRequirement {
+export type PodFailurePolicyOnExitCodesRequirement = {
   containerName?: string;
   operator: string;
   values: number[];
-}
+};
 
-export interface PodFailurePolicyOnPodConditionsPattern {
+export type PodFailurePolicyOnPodConditionsPattern = {
   status?: string;
   type: string;
-}
+};
 
-export interface PodFailurePolicyRule {
+export type PodFailurePolicyRule = {
   action: string;
   onExitCodes?: PodFailurePolicyOnExitCodesRequirement;
   onPodConditions?: PodFailurePolicyOnPodConditionsPattern[];
-}
+};
 
-export interface PodIP {
+export type PodIP = {
   ip: string;
-}
+};
 
-export interface PodList {
+export type PodList = {
   apiVersion?: string;
   items: Pod[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PodOS {
+export type PodOS = {
   name: string;
-}
+};
 
-export interface PodReadinessGate {
+export type PodReadinessGate = {
   conditionType: string;
-}
+};
 
-export interface PodResourceClaim {
+export type PodResourceClaim = {
   name: string;
   resourceClaimName?: string;
   resourceClaimTemplateName?: string;
-}
+};
 
-export interface PodResourceClaimStatus {
+export type PodResourceClaimStatus = {
   name: string;
   resourceClaimName?: string;
-}
+};
 
-export interface PodSchedulingGate {
+export type PodSchedulingGate = {
   name: string;
-}
+};
 
-export interface PodSchedulingGroup {
+export type PodSchedulingGroup = {
   podGroupName?: string;
-}
+};
 
-export interface PodSecurityContext {
+export type PodSecurityContext = {
   appArmorProfile?: AppArmorProfile;
   fsGroup?: number;
   fsGroupChangePolicy?: string;
@@ -2580,9 +2580,9 @@ export interface PodSecurityContext {
   supplementalGroupsPolicy?: string;
   sysctls?: Sysctl[];
   windowsOptions?: WindowsSecurityContextOptions;
-}
+};
 
-export interface PodSpec {
+export type PodSpec = {
   activeDeadlineSeconds?: number;
   affinity?: Affinity;
   automountServiceAccountToken?: boolean;
@@ -2625,9 +2625,9 @@ export interface PodSpec {
   tolerations?: Toleration[];
   topologySpreadConstraints?: TopologySpreadConstraint[];
   volumes?: Volume[];
-}
+};
 
-export interface PodStatus {
+export type PodStatus = {
   allocatedResources?: Record<string, string>;
   conditions?: PodCondition[];
   containerStatuses?: ContainerStatus[];
@@ -2649,64 +2649,64 @@ export interface PodStatus {
   resourceClaimStatuses?: PodResourceClaimStatus[];
   resources?: ResourceRequirements;
   startTime?: string;
-}
+};
 
-export interface PodTemplate {
+export type PodTemplate = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   template?: PodTemplateSpec;
-}
+};
 
-export interface PodTemplateList {
+export type PodTemplateList = {
   apiVersion?: string;
   items: PodTemplate[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PodTemplateSpec {
+export type PodTemplateSpec = {
   metadata?: Partial<ObjectMeta>;
   spec?: PodSpec;
-}
+};
 
-export interface PolicyRule {
+export type PolicyRule = {
   apiGroups?: string[];
   nonResourceURLs?: string[];
   resourceNames?: string[];
   resources?: string[];
   verbs: string[];
-}
+};
 
-export interface PolicyRulesWithSubjects {
+export type PolicyRulesWithSubjects = {
   nonResourceRules?: NonResourcePolicyRule[];
   resourceRules?: ResourcePolicyRule[];
   subjects: FlowcontrolSubject[];
-}
+};
 
-export interface PortStatus {
+export type PortStatus = {
   error?: string;
   port: number;
   protocol: string;
-}
+};
 
-export interface PortworxVolumeSource {
+export type PortworxVolumeSource = {
   fsType?: string;
   readOnly?: boolean;
   volumeID: string;
-}
+};
 
-export interface Preconditions {
+export type Preconditions = {
   resourceVersion?: string;
   uid?: string;
-}
+};
 
-export interface PreferredSchedulingTerm {
+export type PreferredSchedulingTerm = {
   preference: NodeSelectorTerm;
   weight: number;
-}
+};
 
-export interface PriorityClass {
+export type PriorityClass = {
   apiVersion: string;
   description?: string;
   globalDefault?: boolean;
@@ -2714,53 +2714,53 @@ export interface PriorityClass {
   metadata: ObjectMeta;
   preemptionPolicy?: string;
   value?: number;
-}
+};
 
-export interface PriorityClassList {
+export type PriorityClassList = {
   apiVersion?: string;
   items: PriorityClass[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PriorityLevelConfiguration {
+export type PriorityLevelConfiguration = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: PriorityLevelConfigurationSpec;
   status?: PriorityLevelConfigurationStatus;
-}
+};
 
-export interface PriorityLevelConfigurationCondition {
+export type PriorityLevelConfigurationCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status?: string;
   type?: string;
-}
+};
 
-export interface PriorityLevelConfigurationList {
+export type PriorityLevelConfigurationList = {
   apiVersion?: string;
   items: PriorityLevelConfiguration[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface PriorityLevelConfigurationReference {
+export type PriorityLevelConfigurationReference = {
   name: string;
-}
+};
 
-export interface PriorityLevelConfigurationSpec {
+export type PriorityLevelConfigurationSpec = {
   exempt?: ExemptPriorityLevelConfiguration;
   limited?: LimitedPriorityLevelConfiguration;
   type: string;
-}
+};
 
-export interface PriorityLevelConfigurationStatus {
+export type PriorityLevelConfigurationStatus = {
   conditions?: PriorityLevelConfigurationCondition[];
-}
+};
 
-export interface Probe {
+export type Probe = {
   exec?: ExecAction;
   failureThreshold?: number;
   grpc?: GRPCAction;
@@ -2771,29 +2771,29 @@ export interface Probe {
   tcpSocket?: TCPSocketAction;
   terminationGracePeriodSeconds?: number;
   timeoutSeconds?: number;
-}
+};
 
-export interface ProjectedVolumeSource {
+export type ProjectedVolumeSource = {
   defaultMode?: number;
   sources?: VolumeProjection[];
-}
+};
 
-export interface QueuingConfiguration {
+export type QueuingConfiguration = {
   handSize?: number;
   queueLengthLimit?: number;
   queues?: number;
-}
+};
 
-export interface QuobyteVolumeSource {
+export type QuobyteVolumeSource = {
   group?: string;
   readOnly?: boolean;
   registry: string;
   tenant?: string;
   user?: string;
   volume: string;
-}
+};
 
-export interface RBDPersistentVolumeSource {
+export type RBDPersistentVolumeSource = {
   fsType?: string;
   image: string;
   keyring?: string;
@@ -2802,9 +2802,9 @@ export interface RBDPersistentVolumeSource {
   readOnly?: boolean;
   secretRef?: SecretReference;
   user?: string;
-}
+};
 
-export interface RBDVolumeSource {
+export type RBDVolumeSource = {
   fsType?: string;
   image: string;
   keyring?: string;
@@ -2813,46 +2813,46 @@ export interface RBDVolumeSource {
   readOnly?: boolean;
   secretRef?: LocalObjectReference;
   user?: string;
-}
+};
 
-export interface RbacSubject {
+export type RbacSubject = {
   apiGroup?: string;
   kind: string;
   name: string;
   namespace?: string;
-}
+};
 
-export interface ReplicaSet {
+export type ReplicaSet = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ReplicaSetSpec;
   status?: ReplicaSetStatus;
-}
+};
 
-export interface ReplicaSetCondition {
+export type ReplicaSetCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface ReplicaSetList {
+export type ReplicaSetList = {
   apiVersion?: string;
   items: ReplicaSet[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ReplicaSetSpec {
+export type ReplicaSetSpec = {
   minReadySeconds?: number;
   replicas?: number;
   selector: LabelSelector;
   template?: PodTemplateSpec;
-}
+};
 
-export interface ReplicaSetStatus {
+export type ReplicaSetStatus = {
   availableReplicas?: number;
   conditions?: ReplicaSetCondition[];
   fullyLabeledReplicas?: number;
@@ -2860,48 +2860,48 @@ export interface ReplicaSetStatus {
   readyReplicas?: number;
   replicas: number;
   terminatingReplicas?: number;
-}
+};
 
-export interface ReplicationController {
+export type ReplicationController = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ReplicationControllerSpec;
   status?: ReplicationControllerStatus;
-}
+};
 
-export interface ReplicationControllerCondition {
+export type ReplicationControllerCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface ReplicationControllerList {
+export type ReplicationControllerList = {
   apiVersion?: string;
   items: ReplicationController[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ReplicationControllerSpec {
+export type ReplicationControllerSpec = {
   minReadySeconds?: number;
   replicas?: number;
   selector?: Record<string, string>;
   template?: PodTemplateSpec;
-}
+};
 
-export interface ReplicationControllerStatus {
+export type ReplicationControllerStatus = {
   availableReplicas?: number;
   conditions?: ReplicationControllerCondition[];
   fullyLabeledReplicas?: number;
   observedGeneration?: number;
   readyReplicas?: number;
   replicas: number;
-}
+};
 
-export interface ResourceAttributes {
+export type ResourceAttributes = {
   fieldSelector?: FieldSelectorAttributes;
   group?: string;
   labelSelector?: LabelSelectorAttributes;
@@ -2911,139 +2911,139 @@ export interface ResourceAttributes {
   subresource?: string;
   verb?: string;
   version?: string;
-}
+};
 
-export interface ResourceClaimConsumerReference {
+export type ResourceClaimConsumerReference = {
   apiGroup?: string;
   name: string;
   resource: string;
   uid: string;
-}
+};
 
-export interface ResourceClaimList {
+export type ResourceClaimList = {
   apiVersion?: string;
   items: ResourceResourceClaim[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ResourceClaimSpec {
+export type ResourceClaimSpec = {
   devices?: DeviceClaim;
-}
+};
 
-export interface ResourceClaimStatus {
+export type ResourceClaimStatus = {
   allocation?: AllocationResult;
   devices?: AllocatedDeviceStatus[];
   reservedFor?: ResourceClaimConsumerReference[];
-}
+};
 
-export interface ResourceClaimTemplate {
+export type ResourceClaimTemplate = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: ResourceClaimTemplateSpec;
-}
+};
 
-export interface ResourceClaimTemplateList {
+export type ResourceClaimTemplateList = {
   apiVersion?: string;
   items: ResourceClaimTemplate[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ResourceClaimTemplateSpec {
+export type ResourceClaimTemplateSpec = {
   metadata?: Partial<ObjectMeta>;
   spec: ResourceClaimSpec;
-}
+};
 
-export interface ResourceFieldSelector {
+export type ResourceFieldSelector = {
   containerName?: string;
   divisor?: string;
   resource: string;
-}
+};
 
-export interface ResourceHealth {
+export type ResourceHealth = {
   health?: string;
   message?: string;
   resourceID: string;
-}
+};
 
-export interface ResourcePolicyRule {
+export type ResourcePolicyRule = {
   apiGroups: string[];
   clusterScope?: boolean;
   namespaces?: string[];
   resources: string[];
   verbs: string[];
-}
+};
 
-export interface ResourcePool {
+export type ResourcePool = {
   generation: number;
   name: string;
   resourceSliceCount: number;
-}
+};
 
-export interface ResourceQuota {
+export type ResourceQuota = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ResourceQuotaSpec;
   status?: ResourceQuotaStatus;
-}
+};
 
-export interface ResourceQuotaList {
+export type ResourceQuotaList = {
   apiVersion?: string;
   items: ResourceQuota[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ResourceQuotaSpec {
+export type ResourceQuotaSpec = {
   hard?: Record<string, string>;
   scopeSelector?: ScopeSelector;
   scopes?: string[];
-}
+};
 
-export interface ResourceQuotaStatus {
+export type ResourceQuotaStatus = {
   hard?: Record<string, string>;
   used?: Record<string, string>;
-}
+};
 
-export interface ResourceRequirements {
+export type ResourceRequirements = {
   claims?: CoreResourceClaim[];
   limits?: Record<string, string>;
   requests?: Record<string, string>;
-}
+};
 
-export interface ResourceResourceClaim {
+export type ResourceResourceClaim = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: ResourceClaimSpec;
   status?: ResourceClaimStatus;
-}
+};
 
-export interface ResourceRule {
+export type ResourceRule = {
   apiGroups?: string[];
   resourceNames?: string[];
   resources?: string[];
   verbs: string[];
-}
+};
 
-export interface ResourceSlice {
+export type ResourceSlice = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: ResourceSliceSpec;
-}
+};
 
-export interface ResourceSliceList {
+export type ResourceSliceList = {
   apiVersion?: string;
   items: ResourceSlice[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ResourceSliceSpec {
+export type ResourceSliceSpec = {
   allNodes?: boolean;
   devices?: Device[];
   driver: string;
@@ -3052,103 +3052,103 @@ export interface ResourceSliceSpec {
   perDeviceNodeSelection?: boolean;
   pool: ResourcePool;
   sharedCounters?: CounterSet[];
-}
+};
 
-export interface ResourceStatus {
+export type ResourceStatus = {
   name: string;
   resources?: ResourceHealth[];
-}
+};
 
-export interface Role {
+export type Role = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   rules?: PolicyRule[];
-}
+};
 
-export interface RoleBinding {
+export type RoleBinding = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   roleRef: RoleRef;
   subjects?: RbacSubject[];
-}
+};
 
-export interface RoleBindingList {
+export type RoleBindingList = {
   apiVersion?: string;
   items: RoleBinding[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface RoleList {
+export type RoleList = {
   apiVersion?: string;
   items: Role[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface RoleRef {
+export type RoleRef = {
   apiGroup?: string;
   kind: string;
   name: string;
-}
+};
 
-export interface RollingUpdateDaemonSet {
+export type RollingUpdateDaemonSet = {
   maxSurge?: number | string;
   maxUnavailable?: number | string;
-}
+};
 
-export interface RollingUpdateDeployment {
+export type RollingUpdateDeployment = {
   maxSurge?: number | string;
   maxUnavailable?: number | string;
-}
+};
 
-export interface RollingUpdateStatefulSetStrategy {
+export type RollingUpdateStatefulSetStrategy = {
   maxUnavailable?: number | string;
   partition?: number;
-}
+};
 
-export interface RuleWithOperations {
+export type RuleWithOperations = {
   apiGroups?: string[];
   apiVersions?: string[];
   operations?: string[];
   resources?: string[];
   scope?: string;
-}
+};
 
-export interface RuntimeClass {
+export type RuntimeClass = {
   apiVersion: string;
   handler: string;
   kind: string;
   metadata: ObjectMeta;
   overhead?: Overhead;
   scheduling?: Scheduling;
-}
+};
 
-export interface RuntimeClassList {
+export type RuntimeClassList = {
   apiVersion?: string;
   items: RuntimeClass[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface SELinuxOptions {
+export type SELinuxOptions = {
   level?: string;
   role?: string;
   type?: string;
   user?: string;
-}
+};
 
-export interface Scale {
+export type Scale = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ScaleSpec;
   status?: ScaleStatus;
-}
+};
 
-export interface ScaleIOPersistentVolumeSource {
+export type ScaleIOPersistentVolumeSource = {
   fsType?: string;
   gateway: string;
   protectionDomain?: string;
@@ -3159,9 +3159,9 @@ export interface ScaleIOPersistentVolumeSource {
   storagePool?: string;
   system: string;
   volumeName?: string;
-}
+};
 
-export interface ScaleIOVolumeSource {
+export type ScaleIOVolumeSource = {
   fsType?: string;
   gateway: string;
   protectionDomain?: string;
@@ -3172,38 +3172,38 @@ export interface ScaleIOVolumeSource {
   storagePool?: string;
   system: string;
   volumeName?: string;
-}
+};
 
-export interface ScaleSpec {
+export type ScaleSpec = {
   replicas?: number;
-}
+};
 
-export interface ScaleStatus {
+export type ScaleStatus = {
   replicas: number;
   selector?: string;
-}
+};
 
-export interface Scheduling {
+export type Scheduling = {
   nodeSelector?: Record<string, string>;
   tolerations?: Toleration[];
-}
+};
 
-export interface ScopeSelector {
+export type ScopeSelector = {
   matchExpressions?: ScopedResourceSelectorRequirement[];
-}
+};
 
-export interface ScopedResourceSelectorRequirement {
+export type ScopedResourceSelectorRequirement = {
   operator: string;
   scopeName: string;
   values?: string[];
-}
+};
 
-export interface SeccompProfile {
+export type SeccompProfile = {
   localhostProfile?: string;
   type: string;
-}
+};
 
-export interface Secret {
+export type Secret = {
   apiVersion: string;
   data?: Record<string, string>;
   immutable?: boolean;
@@ -3211,45 +3211,45 @@ export interface Secret {
   metadata: ObjectMeta;
   stringData?: Record<string, string>;
   type?: string;
-}
+};
 
-export interface SecretEnvSource {
+export type SecretEnvSource = {
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface SecretKeySelector {
+export type SecretKeySelector = {
   key: string;
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface SecretList {
+export type SecretList = {
   apiVersion?: string;
   items: Secret[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface SecretProjection {
+export type SecretProjection = {
   items?: KeyToPath[];
   name?: string;
   optional?: boolean;
-}
+};
 
-export interface SecretReference {
+export type SecretReference = {
   name?: string;
   namespace?: string;
-}
+};
 
-export interface SecretVolumeSource {
+export type SecretVolumeSource = {
   defaultMode?: number;
   items?: KeyToPath[];
   optional?: boolean;
   secretName?: string;
-}
+};
 
-export interface SecurityContext {
+export type SecurityContext = {
   allowPrivilegeEscalation?: boolean;
   appArmorProfile?: AppArmorProfile;
   capabilities?: Capabilities;
@@ -3262,133 +3262,133 @@ export interface SecurityContext {
   seLinuxOptions?: SELinuxOptions;
   seccompProfile?: SeccompProfile;
   windowsOptions?: WindowsSecurityContextOptions;
-}
+};
 
-export interface SelectableField {
+export type SelectableField = {
   jsonPath: string;
-}
+};
 
-export interface SelfSubjectAccessReview {
+export type SelfSubjectAccessReview = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: SelfSubjectAccessReviewSpec;
   status?: SubjectAccessReviewStatus;
-}
+};
 
-export interface SelfSubjectAccessReviewSpec {
+export type SelfSubjectAccessReviewSpec = {
   nonResourceAttributes?: NonResourceAttributes;
   resourceAttributes?: ResourceAttributes;
-}
+};
 
-export interface SelfSubjectReview {
+export type SelfSubjectReview = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   status?: SelfSubjectReviewStatus;
-}
+};
 
-export interface SelfSubjectReviewStatus {
+export type SelfSubjectReviewStatus = {
   userInfo?: UserInfo;
-}
+};
 
-export interface SelfSubjectRulesReview {
+export type SelfSubjectRulesReview = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: SelfSubjectRulesReviewSpec;
   status?: SubjectRulesReviewStatus;
-}
+};
 
-export interface SelfSubjectRulesReviewSpec {
+export type SelfSubjectRulesReviewSpec = {
   namespace?: string;
-}
+};
 
-export interface ServerAddressByClientCIDR {
+export type ServerAddressByClientCIDR = {
   clientCIDR: string;
   serverAddress: string;
-}
+};
 
-export interface Service {
+export type Service = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ServiceSpec;
   status?: ServiceStatus;
-}
+};
 
-export interface ServiceAccount {
+export type ServiceAccount = {
   apiVersion: string;
   automountServiceAccountToken?: boolean;
   imagePullSecrets?: LocalObjectReference[];
   kind: string;
   metadata: ObjectMeta;
   secrets?: ObjectReference[];
-}
+};
 
-export interface ServiceAccountList {
+export type ServiceAccountList = {
   apiVersion?: string;
   items: ServiceAccount[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ServiceAccountSubject {
+export type ServiceAccountSubject = {
   name: string;
   namespace: string;
-}
+};
 
-export interface ServiceAccountTokenProjection {
+export type ServiceAccountTokenProjection = {
   audience?: string;
   expirationSeconds?: number;
   path: string;
-}
+};
 
-export interface ServiceBackendPort {
+export type ServiceBackendPort = {
   name?: string;
   number?: number;
-}
+};
 
-export interface ServiceCIDR {
+export type ServiceCIDR = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ServiceCIDRSpec;
   status?: ServiceCIDRStatus;
-}
+};
 
-export interface ServiceCIDRList {
+export type ServiceCIDRList = {
   apiVersion?: string;
   items: ServiceCIDR[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ServiceCIDRSpec {
+export type ServiceCIDRSpec = {
   cidrs?: string[];
-}
+};
 
-export interface ServiceCIDRStatus {
+export type ServiceCIDRStatus = {
   conditions?: Condition[];
-}
+};
 
-export interface ServiceList {
+export type ServiceList = {
   apiVersion?: string;
   items: Service[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ServicePort {
+export type ServicePort = {
   appProtocol?: string;
   name?: string;
   nodePort?: number;
   port: number;
   protocol?: string;
   targetPort?: number | string;
-}
+};
 
-export interface ServiceSpec {
+export type ServiceSpec = {
   allocateLoadBalancerNodePorts?: boolean;
   clusterIP?: string;
   clusterIPs?: string[];
@@ -3409,58 +3409,58 @@ export interface ServiceSpec {
   sessionAffinityConfig?: SessionAffinityConfig;
   trafficDistribution?: string;
   type?: string;
-}
+};
 
-export interface ServiceStatus {
+export type ServiceStatus = {
   conditions?: Condition[];
   loadBalancer?: LoadBalancerStatus;
-}
+};
 
-export interface SessionAffinityConfig {
+export type SessionAffinityConfig = {
   clientIP?: ClientIPConfig;
-}
+};
 
-export interface ShardInfo {
+export type ShardInfo = {
   selector: string;
-}
+};
 
-export interface SleepAction {
+export type SleepAction = {
   seconds: number;
-}
+};
 
-export interface StatefulSet {
+export type StatefulSet = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: StatefulSetSpec;
   status?: StatefulSetStatus;
-}
+};
 
-export interface StatefulSetCondition {
+export type StatefulSetCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface StatefulSetList {
+export type StatefulSetList = {
   apiVersion?: string;
   items: StatefulSet[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface StatefulSetOrdinals {
+export type StatefulSetOrdinals = {
   start?: number;
-}
+};
 
-export interface StatefulSetPersistentVolumeClaimRetentionPolicy {
+export type StatefulSetPersistentVolumeClaimRetentionPolicy = {
   whenDeleted?: string;
   whenScaled?: string;
-}
+};
 
-export interface StatefulSetSpec {
+export type StatefulSetSpec = {
   minReadySeconds?: number;
   ordinals?: StatefulSetOrdinals;
   persistentVolumeClaimRetentionPolicy?: StatefulSetPersistentVolumeClaimRetentionPolicy;
@@ -3472,9 +3472,9 @@ export interface StatefulSetSpec {
   template: PodTemplateSpec;
   updateStrategy?: StatefulSetUpdateStrategy;
   volumeClaimTemplates?: PersistentVolumeClaim[];
-}
+};
 
-export interface StatefulSetStatus {
+export type StatefulSetStatus = {
   availableReplicas?: number;
   collisionCount?: number;
   conditions?: StatefulSetCondition[];
@@ -3485,14 +3485,14 @@ export interface StatefulSetStatus {
   replicas: number;
   updateRevision?: string;
   updatedReplicas?: number;
-}
+};
 
-export interface StatefulSetUpdateStrategy {
+export type StatefulSetUpdateStrategy = {
   rollingUpdate?: RollingUpdateStatefulSetStrategy;
   type?: string;
-}
+};
 
-export interface Status {
+export type Status = {
   apiVersion?: string;
   code?: number;
   details?: StatusDetails;
@@ -3501,24 +3501,24 @@ export interface Status {
   metadata?: ListMeta;
   reason?: string;
   status?: string;
-}
+};
 
-export interface StatusCause {
+export type StatusCause = {
   field?: string;
   message?: string;
   reason?: string;
-}
+};
 
-export interface StatusDetails {
+export type StatusDetails = {
   causes?: StatusCause[];
   group?: string;
   kind?: string;
   name?: string;
   retryAfterSeconds?: number;
   uid?: string;
-}
+};
 
-export interface StorageClass {
+export type StorageClass = {
   allowVolumeExpansion?: boolean;
   allowedTopologies?: TopologySelectorTerm[];
   apiVersion: string;
@@ -3529,142 +3529,142 @@ export interface StorageClass {
   provisioner: string;
   reclaimPolicy?: string;
   volumeBindingMode?: string;
-}
+};
 
-export interface StorageClassList {
+export type StorageClassList = {
   apiVersion?: string;
   items: StorageClass[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface StorageOSPersistentVolumeSource {
+export type StorageOSPersistentVolumeSource = {
   fsType?: string;
   readOnly?: boolean;
   secretRef?: ObjectReference;
   volumeName?: string;
   volumeNamespace?: string;
-}
+};
 
-export interface StorageOSVolumeSource {
+export type StorageOSVolumeSource = {
   fsType?: string;
   readOnly?: boolean;
   secretRef?: LocalObjectReference;
   volumeName?: string;
   volumeNamespace?: string;
-}
+};
 
-export interface StorageTokenRequest {
+export type StorageTokenRequest = {
   audience: string;
   expirationSeconds?: number;
-}
+};
 
-export interface SubjectAccessReview {
+export type SubjectAccessReview = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: SubjectAccessReviewSpec;
   status?: SubjectAccessReviewStatus;
-}
+};
 
-export interface SubjectAccessReviewSpec {
+export type SubjectAccessReviewSpec = {
   extra?: Record<string, string[]>;
   groups?: string[];
   nonResourceAttributes?: NonResourceAttributes;
   resourceAttributes?: ResourceAttributes;
   uid?: string;
   user?: string;
-}
+};
 
-export interface SubjectAccessReviewStatus {
+export type SubjectAccessReviewStatus = {
   allowed: boolean;
   denied?: boolean;
   evaluationError?: string;
   reason?: string;
-}
+};
 
-export interface SubjectRulesReviewStatus {
+export type SubjectRulesReviewStatus = {
   evaluationError?: string;
   incomplete: boolean;
   nonResourceRules: NonResourceRule[];
   resourceRules: ResourceRule[];
-}
+};
 
-export interface SuccessPolicy {
+export type SuccessPolicy = {
   rules: SuccessPolicyRule[];
-}
+};
 
-export interface SuccessPolicyRule {
+export type SuccessPolicyRule = {
   succeededCount?: number;
   succeededIndexes?: string;
-}
+};
 
-export interface Sysctl {
+export type Sysctl = {
   name: string;
   value: string;
-}
+};
 
-export interface TCPSocketAction {
+export type TCPSocketAction = {
   host?: string;
   port: number | string;
-}
+};
 
-export interface Taint {
+export type Taint = {
   effect: string;
   key: string;
   timeAdded?: string;
   value?: string;
-}
+};
 
-export interface TokenRequestSpec {
+export type TokenRequestSpec = {
   audiences?: string[];
   boundObjectRef?: BoundObjectReference;
   expirationSeconds?: number;
-}
+};
 
-export interface TokenRequestStatus {
+export type TokenRequestStatus = {
   expirationTimestamp?: string;
   token?: string;
-}
+};
 
-export interface TokenReview {
+export type TokenReview = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: TokenReviewSpec;
   status?: TokenReviewStatus;
-}
+};
 
-export interface TokenReviewSpec {
+export type TokenReviewSpec = {
   audiences?: string[];
   token: string;
-}
+};
 
-export interface TokenReviewStatus {
+export type TokenReviewStatus = {
   audiences?: string[];
   authenticated?: boolean;
   error?: string;
   user?: UserInfo;
-}
+};
 
-export interface Toleration {
+export type Toleration = {
   effect?: string;
   key?: string;
   operator?: string;
   tolerationSeconds?: number;
   value?: string;
-}
+};
 
-export interface TopologySelectorLabelRequirement {
+export type TopologySelectorLabelRequirement = {
   key: string;
   values: string[];
-}
+};
 
-export interface TopologySelectorTerm {
+export type TopologySelectorTerm = {
   matchLabelExpressions?: TopologySelectorLabelRequirement[];
-}
+};
 
-export interface TopologySpreadConstraint {
+export type TopologySpreadConstraint = {
   labelSelector?: LabelSelector;
   matchLabelKeys?: string[];
   maxSkew: number;
@@ -3673,232 +3673,232 @@ export interface TopologySpreadConstraint {
   nodeTaintsPolicy?: string;
   topologyKey: string;
   whenUnsatisfiable: string;
-}
+};
 
-export interface TypeChecking {
+export type TypeChecking = {
   expressionWarnings?: ExpressionWarning[];
-}
+};
 
-export interface TypedLocalObjectReference {
+export type TypedLocalObjectReference = {
   apiGroup?: string;
   kind: string;
   name: string;
-}
+};
 
-export interface TypedObjectReference {
+export type TypedObjectReference = {
   apiGroup?: string;
   kind: string;
   name: string;
   namespace?: string;
-}
+};
 
-export interface UncountedTerminatedPods {
+export type UncountedTerminatedPods = {
   failed?: string[];
   succeeded?: string[];
-}
+};
 
-export interface UserInfo {
+export type UserInfo = {
   extra?: Record<string, string[]>;
   groups?: string[];
   uid?: string;
   username?: string;
-}
+};
 
-export interface UserSubject {
+export type UserSubject = {
   name: string;
-}
+};
 
-export interface V2ContainerResourceMetricSource {
+export type V2ContainerResourceMetricSource = {
   container: string;
   name: string;
   target: V2MetricTarget;
-}
+};
 
-export interface V2ContainerResourceMetricStatus {
+export type V2ContainerResourceMetricStatus = {
   container: string;
   current: V2MetricValueStatus;
   name: string;
-}
+};
 
-export interface V2CrossVersionObjectReference {
+export type V2CrossVersionObjectReference = {
   apiVersion?: string;
   kind: string;
   name: string;
-}
+};
 
-export interface V2ExternalMetricSource {
+export type V2ExternalMetricSource = {
   metric: V2MetricIdentifier;
   target: V2MetricTarget;
-}
+};
 
-export interface V2ExternalMetricStatus {
+export type V2ExternalMetricStatus = {
   current: V2MetricValueStatus;
   metric: V2MetricIdentifier;
-}
+};
 
-export interface V2HPAScalingPolicy {
+export type V2HPAScalingPolicy = {
   periodSeconds: number;
   type: string;
   value: number;
-}
+};
 
-export interface V2HPAScalingRules {
+export type V2HPAScalingRules = {
   policies?: V2HPAScalingPolicy[];
   selectPolicy?: string;
   stabilizationWindowSeconds?: number;
   tolerance?: string;
-}
+};
 
-export interface V2HorizontalPodAutoscaler {
+export type V2HorizontalPodAutoscaler = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: V2HorizontalPodAutoscalerSpec;
   status?: V2HorizontalPodAutoscalerStatus;
-}
+};
 
-export interface V2HorizontalPodAutoscalerBehavior {
+export type V2HorizontalPodAutoscalerBehavior = {
   scaleDown?: V2HPAScalingRules;
   scaleUp?: V2HPAScalingRules;
-}
+};
 
-export interface V2HorizontalPodAutoscalerCondition {
+export type V2HorizontalPodAutoscalerCondition = {
   lastTransitionTime?: string;
   message?: string;
   reason?: string;
   status: string;
   type: string;
-}
+};
 
-export interface V2HorizontalPodAutoscalerList {
+export type V2HorizontalPodAutoscalerList = {
   apiVersion?: string;
   items: V2HorizontalPodAutoscaler[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface V2HorizontalPodAutoscalerSpec {
+export type V2HorizontalPodAutoscalerSpec = {
   behavior?: V2HorizontalPodAutoscalerBehavior;
   maxReplicas: number;
   metrics?: V2MetricSpec[];
   minReplicas?: number;
   scaleTargetRef: V2CrossVersionObjectReference;
-}
+};
 
-export interface V2HorizontalPodAutoscalerStatus {
+export type V2HorizontalPodAutoscalerStatus = {
   conditions?: V2HorizontalPodAutoscalerCondition[];
   currentMetrics?: V2MetricStatus[];
   currentReplicas?: number;
   desiredReplicas: number;
   lastScaleTime?: string;
   observedGeneration?: number;
-}
+};
 
-export interface V2MetricIdentifier {
+export type V2MetricIdentifier = {
   name: string;
   selector?: LabelSelector;
-}
+};
 
-export interface V2MetricSpec {
+export type V2MetricSpec = {
   containerResource?: V2ContainerResourceMetricSource;
   external?: V2ExternalMetricSource;
   object?: V2ObjectMetricSource;
   pods?: V2PodsMetricSource;
   resource?: V2ResourceMetricSource;
   type: string;
-}
+};
 
-export interface V2MetricStatus {
+export type V2MetricStatus = {
   containerResource?: V2ContainerResourceMetricStatus;
   external?: V2ExternalMetricStatus;
   object?: V2ObjectMetricStatus;
   pods?: V2PodsMetricStatus;
   resource?: V2ResourceMetricStatus;
   type: string;
-}
+};
 
-export interface V2MetricTarget {
+export type V2MetricTarget = {
   averageUtilization?: number;
   averageValue?: string;
   type: string;
   value?: string;
-}
+};
 
-export interface V2MetricValueStatus {
+export type V2MetricValueStatus = {
   averageUtilization?: number;
   averageValue?: string;
   value?: string;
-}
+};
 
-export interface V2ObjectMetricSource {
+export type V2ObjectMetricSource = {
   describedObject: V2CrossVersionObjectReference;
   metric: V2MetricIdentifier;
   target: V2MetricTarget;
-}
+};
 
-export interface V2ObjectMetricStatus {
+export type V2ObjectMetricStatus = {
   current: V2MetricValueStatus;
   describedObject: V2CrossVersionObjectReference;
   metric: V2MetricIdentifier;
-}
+};
 
-export interface V2PodsMetricSource {
+export type V2PodsMetricSource = {
   metric: V2MetricIdentifier;
   target: V2MetricTarget;
-}
+};
 
-export interface V2PodsMetricStatus {
+export type V2PodsMetricStatus = {
   current: V2MetricValueStatus;
   metric: V2MetricIdentifier;
-}
+};
 
-export interface V2ResourceMetricSource {
+export type V2ResourceMetricSource = {
   name: string;
   target: V2MetricTarget;
-}
+};
 
-export interface V2ResourceMetricStatus {
+export type V2ResourceMetricStatus = {
   current: V2MetricValueStatus;
   name: string;
-}
+};
 
-export interface ValidatingAdmissionPolicy {
+export type ValidatingAdmissionPolicy = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec?: ValidatingAdmissionPolicySpec;
   status?: ValidatingAdmissionPolicyStatus;
-}
+};
 
-export interface ValidatingAdmissionPolicyBinding {
+export type ValidatingAdmissionPolicyBinding = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: ValidatingAdmissionPolicyBindingSpec;
-}
+};
 
-export interface ValidatingAdmissionPolicyBindingList {
+export type ValidatingAdmissionPolicyBindingList = {
   apiVersion?: string;
   items: ValidatingAdmissionPolicyBinding[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ValidatingAdmissionPolicyBindingSpec {
+export type ValidatingAdmissionPolicyBindingSpec = {
   matchResources?: MatchResources;
   paramRef?: ParamRef;
   policyName: string;
   validationActions: string[];
-}
+};
 
-export interface ValidatingAdmissionPolicyList {
+export type ValidatingAdmissionPolicyList = {
   apiVersion?: string;
   items: ValidatingAdmissionPolicy[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface ValidatingAdmissionPolicySpec {
+export type ValidatingAdmissionPolicySpec = {
   auditAnnotations?: AuditAnnotation[];
   failurePolicy?: string;
   matchConditions?: MatchCondition[];
@@ -3906,15 +3906,15 @@ export interface ValidatingAdmissionPolicySpec {
   paramKind?: ParamKind;
   validations?: Validation[];
   variables?: Variable[];
-}
+};
 
-export interface ValidatingAdmissionPolicyStatus {
+export type ValidatingAdmissionPolicyStatus = {
   conditions?: Condition[];
   observedGeneration?: number;
   typeChecking?: TypeChecking;
-}
+};
 
-export interface ValidatingWebhook {
+export type ValidatingWebhook = {
   admissionReviewVersions: string[];
   clientConfig: AdmissionregistrationWebhookClientConfig;
   failurePolicy?: string;
@@ -3926,44 +3926,44 @@ export interface ValidatingWebhook {
   rules?: RuleWithOperations[];
   sideEffects: string;
   timeoutSeconds?: number;
-}
+};
 
-export interface ValidatingWebhookConfiguration {
+export type ValidatingWebhookConfiguration = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   webhooks?: ValidatingWebhook[];
-}
+};
 
-export interface ValidatingWebhookConfigurationList {
+export type ValidatingWebhookConfigurationList = {
   apiVersion?: string;
   items: ValidatingWebhookConfiguration[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface Validation {
+export type Validation = {
   expression: string;
   message?: string;
   messageExpression?: string;
   reason?: string;
-}
+};
 
-export interface ValidationRule {
+export type ValidationRule = {
   fieldPath?: string;
   message?: string;
   messageExpression?: string;
   optionalOldSelf?: boolean;
   reason?: string;
   rule: string;
-}
+};
 
-export interface Variable {
+export type Variable = {
   expression: string;
   name: string;
-}
+};
 
-export interface Volume {
+export type Volume = {
   awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource;
   azureDisk?: AzureDiskVolumeSource;
   azureFile?: AzureFileVolumeSource;
@@ -3995,68 +3995,68 @@ export interface Volume {
   secret?: SecretVolumeSource;
   storageos?: StorageOSVolumeSource;
   vsphereVolume?: VsphereVirtualDiskVolumeSource;
-}
+};
 
-export interface VolumeAttachment {
+export type VolumeAttachment = {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
   spec: VolumeAttachmentSpec;
   status?: VolumeAttachmentStatus;
-}
+};
 
-export interface VolumeAttachmentList {
+export type VolumeAttachmentList = {
   apiVersion?: string;
   items: VolumeAttachment[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface VolumeAttachmentSource {
+export type VolumeAttachmentSource = {
   inlineVolumeSpec?: PersistentVolumeSpec;
   persistentVolumeName?: string;
-}
+};
 
-export interface VolumeAttachmentSpec {
+export type VolumeAttachmentSpec = {
   attacher: string;
   nodeName: string;
   source: VolumeAttachmentSource;
-}
+};
 
-export interface VolumeAttachmentStatus {
+export type VolumeAttachmentStatus = {
   attachError?: VolumeError;
   attached: boolean;
   attachmentMetadata?: Record<string, string>;
   detachError?: VolumeError;
-}
+};
 
-export interface VolumeAttributesClass {
+export type VolumeAttributesClass = {
   apiVersion: string;
   driverName: string;
   kind: string;
   metadata: ObjectMeta;
   parameters?: Record<string, string>;
-}
+};
 
-export interface VolumeAttributesClassList {
+export type VolumeAttributesClassList = {
   apiVersion?: string;
   items: VolumeAttributesClass[];
   kind?: string;
   metadata?: ListMeta;
-}
+};
 
-export interface VolumeDevice {
+export type VolumeDevice = {
   devicePath: string;
   name: string;
-}
+};
 
-export interface VolumeError {
+export type VolumeError = {
   errorCode?: number;
   message?: string;
   time?: string;
-}
+};
 
-export interface VolumeMount {
+export type VolumeMount = {
   mountPath: string;
   mountPropagation?: string;
   name: string;
@@ -4064,67 +4064,67 @@ export interface VolumeMount {
   recursiveReadOnly?: string;
   subPath?: string;
   subPathExpr?: string;
-}
+};
 
-export interface VolumeMountStatus {
+export type VolumeMountStatus = {
   mountPath: string;
   name: string;
   readOnly?: boolean;
   recursiveReadOnly?: string;
   volumeStatus?: VolumeStatus;
-}
+};
 
-export interface VolumeNodeAffinity {
+export type VolumeNodeAffinity = {
   required?: NodeSelector;
-}
+};
 
-export interface VolumeNodeResources {
+export type VolumeNodeResources = {
   count?: number;
-}
+};
 
-export interface VolumeProjection {
+export type VolumeProjection = {
   clusterTrustBundle?: ClusterTrustBundleProjection;
   configMap?: ConfigMapProjection;
   downwardAPI?: DownwardAPIProjection;
   podCertificate?: PodCertificateProjection;
   secret?: SecretProjection;
   serviceAccountToken?: ServiceAccountTokenProjection;
-}
+};
 
-export interface VolumeResourceRequirements {
+export type VolumeResourceRequirements = {
   limits?: Record<string, string>;
   requests?: Record<string, string>;
-}
+};
 
-export interface VolumeStatus {
+export type VolumeStatus = {
   image?: ImageVolumeStatus;
-}
+};
 
-export interface VsphereVirtualDiskVolumeSource {
+export type VsphereVirtualDiskVolumeSource = {
   fsType?: string;
   storagePolicyID?: string;
   storagePolicyName?: string;
   volumePath: string;
-}
+};
 
-export interface WatchEvent {
+export type WatchEvent = {
   object: unknown;
   type: string;
-}
+};
 
-export interface WebhookConversion {
+export type WebhookConversion = {
   clientConfig?: ApiextensionsWebhookClientConfig;
   conversionReviewVersions: string[];
-}
+};
 
-export interface WeightedPodAffinityTerm {
+export type WeightedPodAffinityTerm = {
   podAffinityTerm: PodAffinityTerm;
   weight: number;
-}
+};
 
-export interface WindowsSecurityContextOptions {
+export type WindowsSecurityContextOptions = {
   gmsaCredentialSpec?: string;
   gmsaCredentialSpecName?: string;
   hostProcess?: boolean;
   runAsUserName?: string;
-}
+};
