@@ -105,7 +105,10 @@ abstract class BaseClock {
       this.#deferred.length = 0;
       this.#deferredHead = 0;
     }
-    if (this.#deferred.length > 0) return this.#scheduleFlush();
+    if (this.#deferred.length > 0) {
+      this.#scheduleFlush();
+      return;
+    }
     if (this.#tracked > 0 || this.#waiters.length === 0) return;
     // Settled for now; but the promises that just ended may defer more in their microtasks: look once more after them.
     setImmediate(() => {

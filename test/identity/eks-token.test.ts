@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import { checkEksToken } from "../../src/identity/eks-token.js";
+
+const NOW = Date.parse("2026-11-22T10:00:00Z");
+
+function presigned(
+  changes: Record<string, string | undefined> = {},
+  base = "https://sts.us-east-1.amazonaws.com/",
+): string {
+  const parameters: Record<string, string | undefined> = {
+    Action: "GetCallerIdentity",
+    Version: "2011-06-15",
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+    "X-Amz-Credential": "AKIDEXAMPLE/20261122/us-east-1/sts/aws4_request",
+    "X-Amz-Date": "20261122T095500Z",
+    "X-Amz-Expires": "60",
+    "X-Amz-SignedHeaders": "host;x-k8s-aws-id",
+    "X-Amz-Signature": "a".repeat(64),
+    ...changes,
+  };
+  const url = new URL(base);
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.append(name, value);
+  return url.href;
+}
+
+const token = (url: string): string => `k8s-aws-v1.${Buffer.from(url).toString("base64url")}`;
+
+describe("EKS tokens", () => {
+  it("accepts what `aws eks get-token` makes and reads the access key and region from it", () => {
+    expect(checkEksToken(token(presigned()), [NOW])).toEqual({
+      claims: { accessKeyId: "AKIDEXAMPLE", region: "us-east-1", signedAtMs: Date.parse("2026-11-22T09:55:00Z") },
+    });
+  });
+
+  it.each([
+    ["an unknown prefix", `k8s-aws-v2.${Buffer.from(presigned()).toString("base64url")}`, /prefix/],
+    ["padding", `k8s-aws-v1.${Buffer.from("https://a").toString("base64")}==`, /base64url/],
+    ["something that is no URL", token("hello"), /URL/],
+    ["plain http", token(presigned({}, "http://sts.us-east-1.amazonaws.com/")), /scheme/],
+    ["a host that is not STS", token(presigned({}, "https://sts.evil.example/")), /hostname/],
+    ["a host that only ends like STS", token(presigned({}, "https://evil-sts.us-east-1.amazonaws.com/")), /hostname/],
+    ["a path", token(presigned({}, "https://sts.us-east-1.amazonaws.com/x")), /path/],
+    ["another action", token(presigned({ Action: "AssumeRole" })), /action/],
+    ["an unsigned cluster header", token(presigned({ "X-Amz-SignedHeaders": "host" })), /x-k8s-aws-id/],
+    ["a life of more than 15 minutes", token(presigned({ "X-Amz-Expires": "901" })), /X-Amz-Expires/],
+    ["a life that is no number", token(presigned({ "X-Amz-Expires": "1e2" })), /X-Amz-Expires/],
+    ["no date", token(presigned({ "X-Amz-Date": undefined })), /X-Amz-Date/],
+    ["a date 16 minutes old", token(presigned({ "X-Amz-Date": "20261122T094400Z" })), /expired/],
+    ["a date in the far future", token(presigned({ "X-Amz-Date": "20261122T110000Z" })), /expired/],
+    ["a foreign parameter", token(presigned({ RoleArn: "x" })), /non-whitelisted/],
+    ["a repeated parameter in other case", token(`${presigned()}&action=GetCallerIdentity`), /multiple/],
+    [
+      "another service's scope",
+      token(presigned({ "X-Amz-Credential": "A/20261122/us-east-1/s3/aws4_request" })),
+      /Credential/,
+    ],
+    ["a token over 4096 bytes", token(`${presigned()}&Version=${"v".repeat(4096)}`), /large/],
+  ])("refuses %s", (_what, bad, why) => {
+    const result = checkEksToken(bad, [NOW]);
+    expect("error" in result && result.error).toMatch(why);
+  });
+
+  it("is fresh by either clock where simulated time runs apart from the machine's", () => {
+    const yearsAhead = NOW + 1000 * 3600_000;
+    expect(checkEksToken(token(presigned()), [yearsAhead])).toHaveProperty("error");
+    expect(checkEksToken(token(presigned()), [yearsAhead, NOW])).toHaveProperty("claims");
+  });
+});
