@@ -2,11 +2,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { generateEks } from "./generate/eks.mjs";
 import { generateKubernetes, sourceIsCached } from "./generate/kubernetes.mjs";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const check = process.argv.includes("--check");
-const files = {};
+const files = { ...generateEks() };
 // The Kubernetes source package is not installed with the project; without its cache a check has nothing to compare with.
 if (!check || sourceIsCached()) Object.assign(files, await generateKubernetes());
 else console.log("skipped: Kubernetes tables (their source package is not in the cache; run `npm run generate` once)");
