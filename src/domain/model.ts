@@ -33,7 +33,12 @@ export interface ClusterRecord extends Scope {
     publicAccessCidrs: string[];
     controlPlaneEgressMode?: string;
   };
-  networkConfig: { serviceIpv4Cidr?: string; serviceIpv6Cidr?: string; ipFamily: "ipv4" | "ipv6"; elasticLoadBalancing?: { enabled: boolean } };
+  networkConfig: {
+    serviceIpv4Cidr?: string;
+    serviceIpv6Cidr?: string;
+    ipFamily: "ipv4" | "ipv6";
+    elasticLoadBalancing?: { enabled: boolean };
+  };
   /** Enabled control-plane log types. */
   loggingEnabled: string[];
   accessConfig: { authenticationMode: AuthenticationMode; bootstrapClusterCreatorAdminPermissions: boolean };
@@ -75,7 +80,14 @@ export interface MemberRecord {
   failedSinceMs?: number;
 }
 
-export type NodegroupStatus = "CREATING" | "ACTIVE" | "UPDATING" | "DELETING" | "CREATE_FAILED" | "DELETE_FAILED" | "DEGRADED";
+export type NodegroupStatus =
+  | "CREATING"
+  | "ACTIVE"
+  | "UPDATING"
+  | "DELETING"
+  | "CREATE_FAILED"
+  | "DELETE_FAILED"
+  | "DEGRADED";
 
 export interface ScalingConfig {
   minSize: number;

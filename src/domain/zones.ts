@@ -1,0 +1,93 @@
+/**
+ * Where things stand: which zone a subnet is in, how instances are spread over zones, and which one goes first when there are too many. The rules are
+ * those of EC2 Auto Scaling: equal counts a zone, poorer zones first, the richest zone gives up an instance first.
+ */
+import { type Zone, zonesOf } from "./catalogue/index.js";
+
+/** Clusters have three masters, one a zone, and subnets nobody knows go to the same three. */
+const ZONES_USED = 3;
+
+/** The zones that clusters of a region stand in: the first three that can hold control planes. A region with two such zones uses a zone twice. */
+export function clusterZones(region: string): readonly Zone[] {
+  const zones = zonesOf(region).filter((zone) => zone.controlPlane);
+  return Array.from({ length: zones.length === 0 ? 0 : ZONES_USED }, (_, i) => zones[i % zones.length] as Zone);
+}
+
+/**
+ * Zone of each subnet. A subnet whose id ends in the letter of a zone (`subnet-a`, `subnet-private-us-east-1b`) does not get that zone by its name:
+ * nobody knows these subnets, so they are dealt out over the region's first three zones in the order in which they first appear.
+ */
+export function zonesOfSubnets(region: string, subnetIds: readonly string[]): ReadonlyMap<string, Zone> {
+  const zones = uniqueZones(region);
+  const placed = new Map<string, Zone>();
+  for (const subnetId of subnetIds) {
+    const zone = zones[placed.size % zones.length];
+    if (zone && !placed.has(subnetId)) placed.set(subnetId, zone);
+  }
+  return placed;
+}
+
+/** Zone of one subnet among all that the cluster and its node groups have named, oldest first. */
+export function zoneOfSubnet(region: string, subnetIds: readonly string[], subnetId: string): Zone | undefined {
+  return zonesOfSubnets(region, subnetIds).get(subnetId);
+}
+
+function uniqueZones(region: string): readonly Zone[] {
+  return [...new Set(clusterZones(region))];
+}
+
+/**
+ * Zones for the next `count` instances: each goes to the healthy zone with the fewest so far; ties go to the zone that comes first. None when no zone is
+ * healthy.
+ */
+export function placeInstances(options: {
+  zones: readonly string[];
+  counts: ReadonlyMap<string, number>;
+  healthy: (zone: string) => boolean;
+  count: number;
+}): string[] {
+  const candidates = options.zones
+    .filter(options.healthy)
+    .map((zone) => ({ zone, size: options.counts.get(zone) ?? 0 }));
+  const placed: string[] = [];
+  for (let i = 0; i < options.count; i++) {
+    const poorest = candidates.reduce<(typeof candidates)[number] | undefined>(
+      (best, entry) => (best === undefined || entry.size < best.size ? entry : best),
+      undefined,
+    );
+    if (!poorest) break;
+    poorest.size++;
+    placed.push(poorest.zone);
+  }
+  return placed;
+}
+
+export interface Removable {
+  instanceId: string;
+  zone: string;
+  launchedAtMs: number;
+}
+
+/**
+ * Which `count` instances scale-in takes, by the default termination policy: always from the zone that has the most, there the oldest first; ties go to
+ * the zone and id that come first, so that the choice is the same each time.
+ */
+export function chooseScaleIn<T extends Removable>(instances: readonly T[], count: number): T[] {
+  const byZone = new Map<string, T[]>();
+  for (const instance of instances) byZone.set(instance.zone, [...(byZone.get(instance.zone) ?? []), instance]);
+  const oldestFirst = (a: T, b: T): number => a.launchedAtMs - b.launchedAtMs || (a.instanceId < b.instanceId ? -1 : 1);
+  const zones = [...byZone.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, ofZone]) => ofZone.sort(oldestFirst));
+  const chosen: T[] = [];
+  while (chosen.length < count) {
+    const richest = zones.reduce<T[] | undefined>(
+      (best, ofZone) => (ofZone.length > (best?.length ?? 0) ? ofZone : best),
+      undefined,
+    );
+    const next = richest?.shift();
+    if (!next) break;
+    chosen.push(next);
+  }
+  return chosen;
+}
