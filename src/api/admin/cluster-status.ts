@@ -1,0 +1,51 @@
+import { formatSeconds } from "../../clock/clock.js";
+import type { Scope } from "../../domain/model.js";
+import type { State } from "../../state/state.js";
+
+/** Everything a person wants to see at a glance: clusters with masters, node groups and instances, and the faults that are on. */
+export function clusterStatus(state: State, scope: Scope, clusterName: string | undefined): Record<string, unknown> {
+  const names = clusterName ? [clusterName] : state.clusters.names(scope, { limit: 1000 });
+  const clusters = names.flatMap((name) => {
+    const cluster = state.clusters.get({ ...scope, name });
+    if (!cluster) return [];
+    const instances = state.instances.ofCluster(cluster.id);
+    return [
+      {
+        name: cluster.name,
+        id: cluster.id,
+        status: cluster.status,
+        version: cluster.version,
+        platformVersion: cluster.platformVersion,
+        endpoint: cluster.endpoint,
+        masters: state.members.list(cluster.id).map(({ id, zone, status }) => ({ id, zone, status })),
+        nodegroups: state.nodegroups.list(cluster.id).map((group) => ({
+          name: group.name,
+          status: group.status,
+          version: group.version,
+          desired: group.scalingConfig.desiredSize,
+          inService: instances.filter(
+            (instance) => instance.nodegroupName === group.name && instance.lifecycle === "InService",
+          ).length,
+        })),
+        instances: instances.map((instance) => ({
+          instanceId: instance.instanceId,
+          nodegroup: instance.nodegroupName,
+          zone: instance.zone,
+          lifecycle: instance.lifecycle,
+          state: instance.state,
+          statusCheck: instance.statusCheck,
+          node: instance.privateDnsName,
+          ready: instance.nodeReady,
+        })),
+      },
+    ];
+  });
+  const faults = state.faults.active(scope).map(({ id, kind, zone, clusterName: only, startedAtMs }) => ({
+    id,
+    kind,
+    zone,
+    clusterName: only,
+    startedAt: formatSeconds(startedAtMs),
+  }));
+  return { clusters, faults };
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+/** The `eksim` command: one file a sub-command, each loaded only when it is the one that runs. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { environmentName, OPTIONS, UsageError } from "../config.js";
+import { withTarget } from "./client.js";
+
+const version = (
+  JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string }
+).version;
+
+const program = new Command("eksim")
+  .description("Amazon EKS on one machine, with availability zones that can be killed.")
+  .version(version);
+program
+  .exitOverride()
+  .showHelpAfterError("(--help lists what there is)")
+  .configureOutput({ outputError: (text, write) => write(text) });
+
+const start = program.command("start", { isDefault: true }).description("run the emulator until it is interrupted");
+for (const option of OPTIONS) {
+  const flag = "value" in option ? `--${option.flag} <${option.value}>` : `--${option.flag}`;
+  const fallback = option.fallback && "value" in option ? `, default ${option.fallback}` : "";
+  start.option(flag, `${option.help} (${environmentName(option.flag)}${fallback})`);
+}
+start.action(async (options: Record<string, string | boolean>) => (await import("./start.js")).start(options, version));
+
+program
+  .command("demo")
+  .description("run a whole drill by itself: cluster, nodes, workload, a zone lost and replaced")
+  .option("--keep-output", "print the emulator's own log as well")
+  .action(async (options: { keepOutput?: boolean }) => (await import("./demo.js")).demo(options));
+
+withTarget(program.command("zones").description("zones with their masters, nodes and pods"))
+  .option("--cluster <name>", "count only this cluster")
+  .action(async (options) => (await import("./zones.js")).listZones(options));
+
+const zone = program.command("zone").description("fail or restore an availability zone");
+withTarget(
+  zone.command("fail <zone>").description("cut the power of a zone (name or id): its instances and masters go down"),
+)
+  .option("--cluster <name>", "only what this cluster has there")
+  .action(async (name, options) => (await import("./zones.js")).failZone(name, options));
+withTarget(zone.command("restore <zone>").description("end the failure of a zone"))
+  .option("--cluster <name>", "only what this cluster has there")
+  .action(async (name, options) => (await import("./zones.js")).restoreZone(name, options));
+
+const node = program.command("node").description("break one node");
+withTarget(node.command("kill <node>").description("terminate the instance behind a node (node name or instance id)"))
+  .option("--cluster <name>", "the cluster it belongs to, where names repeat")
+  .action(async (name, options) => (await import("./zones.js")).killNode(name, options));
+
+withTarget(program.command("events").description("what happened, oldest first"))
+  .option("--cluster <name>", "only this cluster's")
+  .option("-f, --follow", "wait for more")
+  .option("--json", "one JSON object a line")
+  .action(async (options) => (await import("./events.js")).events(options));
+
+withTarget(program.command("status").description("clusters, node groups and instances"))
+  .option("--cluster <name>", "only this cluster")
+  .action(async (options) => (await import("./status.js")).status(options));
+
+const clock = withTarget(program.command("clock").description("show simulated time, or move it")).action(
+  async (options) => (await import("./clock.js")).showClock(options),
+);
+withTarget(clock.command("advance <duration>").description("move a stepped clock, e.g. 6m or 1h30m")).action(
+  async (duration, options) => (await import("./clock.js")).advanceClock(duration, options),
+);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof UsageError || (error instanceof Error && "exitCode" in error)) {
+    process.stderr.write(`eksim: ${error.message}\n`);
+    process.exitCode = (error as { exitCode?: number }).exitCode ?? 1;
+  } else {
+    throw error;
+  }
+}

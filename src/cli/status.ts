@@ -1,0 +1,54 @@
+import { call, targetOf } from "./client.js";
+import { renderTable } from "./table.js";
+
+interface Status {
+  clusters: {
+    name: string;
+    status: string;
+    version: string;
+    endpoint?: string;
+    nodegroups: { name: string; status: string; desired: number; inService: number }[];
+    masters: { id: string; zone: string; status: string }[];
+    instances: {
+      instanceId: string;
+      nodegroup: string;
+      zone: string;
+      lifecycle: string;
+      node: string;
+      ready: boolean;
+    }[];
+  }[];
+  faults: { id: string; kind: string; zone?: string; clusterName?: string; startedAt: string }[];
+}
+
+/** `eksim status`. */
+export async function status(options: { endpoint?: string; region?: string; cluster?: string }): Promise<void> {
+  const { clusters, faults } = await call<Status>(targetOf(options), "GET", "status", { cluster: options.cluster });
+  if (clusters.length === 0) console.log("no clusters");
+  for (const cluster of clusters) {
+    console.log(`${cluster.name}  ${cluster.status}  ${cluster.version}  ${cluster.endpoint ?? ""}`.trimEnd());
+    console.log(
+      `  masters: ${cluster.masters.map((master) => `${master.zone} ${master.status}`).join(", ") || "none"}`,
+    );
+    for (const group of cluster.nodegroups)
+      console.log(`  node group ${group.name}: ${group.status}, ${group.inService} of ${group.desired} in service`);
+    if (cluster.instances.length > 0) {
+      const rows = cluster.instances.map((i) => [
+        i.instanceId,
+        i.nodegroup,
+        i.zone,
+        i.lifecycle,
+        i.node,
+        i.ready ? "Ready" : "NotReady",
+      ]);
+      console.log(
+        renderTable(
+          ["  INSTANCE", "NODE GROUP", "ZONE", "LIFECYCLE", "NODE", "STATE"],
+          rows.map((row) => [`  ${row[0]}`, ...row.slice(1)]),
+        ),
+      );
+    }
+  }
+  for (const fault of faults)
+    console.log(`fault ${fault.id}: ${fault.kind} in ${fault.zone ?? "-"} since ${fault.startedAt}`);
+}
