@@ -1,0 +1,152 @@
+import type { Clock, Timer } from "../../clock/clock.js";
+import type { ClusterLog } from "../cluster.js";
+import { isStatusError } from "../errors.js";
+
+/**
+ * The queue between watches and reconciles, after client-go's rate-limited work queue: a key waits at most once, is never reconciled twice at the
+ * same time, and comes back with exponential delay when its reconcile fails. Keys of one queue run one after the other, in the order they were
+ * added, so that a run is the same for the same seed. Reads from the store are synchronous and see every earlier write, which is why controllers
+ * need none of client-go's "expectations".
+ */
+export interface WorkQueue {
+  /** Reconciles `key` soon; again after the present run when it is running. */
+  add(key: string): void;
+  /** Reconciles `key` in `delayMs`, or earlier when an earlier call asked for that. */
+  addAfter(key: string, delayMs: number): void;
+  /** Forgets everything about `key`: its timer and its failures. For keys whose object is gone. */
+  forget(key: string): void;
+  /** Ends processing: nothing is reconciled any more, timers are cancelled. */
+  stop(): void;
+  /** Keys that wait to be reconciled at this instant. */
+  readonly length: number;
+}
+
+export interface Backoff {
+  /** Delay after the first failure; doubles with each further one. */
+  baseMs: number;
+  maxMs: number;
+}
+
+/** The per-item limiter of client-go's DefaultControllerRateLimiter. */
+export const DEFAULT_BACKOFF: Backoff = { baseMs: 5, maxMs: 1_000_000 };
+
+export interface WorkQueueOptions {
+  clock: Clock;
+  log: ClusterLog;
+  /** Of the controller, for logs. */
+  name: string;
+  /** Brings the world closer to what the object of `key` asks for. Must not sleep on the clock: it would hold up the queue and a stepped clock. */
+  reconcile: (key: string) => Promise<void> | void;
+  backoff?: Backoff;
+}
+
+/** Keys reconciled before waiting requests get their turn. */
+const SLICE = 16;
+
+export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
+  const { clock, log, name, reconcile, backoff = DEFAULT_BACKOFF } = options;
+  // A Set keeps the order of insertion: dedupe and first-in-first-out in one.
+  const waiting = new Set<string>();
+  const delayed = new Map<string, { dueMs: number; timer: Timer }>();
+  const failures = new Map<string, number>();
+  let scheduled = false;
+  let running = false;
+  let stopped = false;
+
+  const schedule = (): void => {
+    if (scheduled || running || stopped || waiting.size === 0) return;
+    scheduled = true;
+    clock.defer(() => {
+      scheduled = false;
+      drain(SLICE);
+    });
+  };
+
+  const succeeded = (key: string): void => {
+    failures.delete(key);
+  };
+
+  const failed = (key: string, error: unknown): void => {
+    if (stopped) return;
+    const count = failures.get(key) ?? 0;
+    failures.set(key, count + 1);
+    const retryMs = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
+    const fields = { controller: name, key, retryMs, error };
+    // Someone else was faster: the normal course of things.
+    if (isStatusError(error, "Conflict")) log.debug(fields, "reconcile met a newer object");
+    else log.warn(fields, "reconcile failed");
+    queue.addAfter(key, retryMs);
+  };
+
+  const drain = (budget: number): void => {
+    while (budget-- > 0 && !stopped) {
+      const [key] = waiting;
+      if (key === undefined) return;
+      waiting.delete(key);
+      try {
+        const result = reconcile(key);
+        if (result !== undefined) {
+          const left = budget;
+          running = true;
+          const ended = (settle: () => void): void => {
+            settle();
+            running = false;
+            // On within the same turn, so that a full queue does not pay for one turn of the event loop a key.
+            if (left > 0) drain(left);
+            else schedule();
+          };
+          void clock.track(
+            result.then(
+              () => ended(() => succeeded(key)),
+              (error: unknown) => ended(() => failed(key, error)),
+            ),
+          );
+          return;
+        }
+        succeeded(key);
+      } catch (error) {
+        failed(key, error);
+      }
+    }
+    schedule();
+  };
+
+  const queue: WorkQueue = {
+    add(key) {
+      if (stopped) return;
+      waiting.add(key);
+      schedule();
+    },
+    addAfter(key, delayMs) {
+      if (stopped) return;
+      if (delayMs <= 0) return queue.add(key);
+      const dueMs = clock.now() + delayMs;
+      const present = delayed.get(key);
+      if (present) {
+        if (present.dueMs <= dueMs) return;
+        present.timer.cancel();
+      }
+      const timer = clock.timer(delayMs, () => {
+        delayed.delete(key);
+        queue.add(key);
+      });
+      delayed.set(key, { dueMs, timer });
+    },
+    forget(key) {
+      failures.delete(key);
+      delayed.get(key)?.timer.cancel();
+      delayed.delete(key);
+    },
+    stop() {
+      stopped = true;
+      waiting.clear();
+      for (const { timer } of delayed.values()) timer.cancel();
+      delayed.clear();
+      failures.clear();
+    },
+    get length() {
+      return waiting.size;
+    },
+  };
+  return queue;
+}
