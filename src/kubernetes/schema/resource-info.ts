@@ -27,8 +27,11 @@ export interface SubresourceInfo {
   /** Group and version of that kind where they differ from the parent's. */
   group?: string;
   version?: string;
+  /** Name in the schema tables of what goes over the wire, e.g. `Scale`, `AuthenticationTokenRequest`. Absent: the parent's. */
+  type?: string;
   verbs: readonly Verb[];
 }
 
 /** `pods` or `deployments.apps`: the key of a resource across versions. */
-export const resourceName = (info: { group: string; resource: string }): string => (info.group ? `${info.resource}.${info.group}` : info.resource);
+export const resourceName = (info: { group: string; resource: string }): string =>
+  info.group ? `${info.resource}.${info.group}` : info.resource;

@@ -669,6 +669,13 @@ export type CoreEvent = {
   type?: string;
 };
 
+export type CoreEventList = {
+  apiVersion?: string;
+  items: CoreEvent[];
+  kind?: string;
+  metadata?: ListMeta;
+};
+
 export type CoreEventSeries = {
   count?: number;
   lastObservedTime?: string;
@@ -1457,6 +1464,13 @@ export type HorizontalPodAutoscaler = {
   metadata: ObjectMeta;
   spec: HorizontalPodAutoscalerSpec;
   status?: HorizontalPodAutoscalerStatus;
+};
+
+export type HorizontalPodAutoscalerList = {
+  apiVersion?: string;
+  items: HorizontalPodAutoscaler[];
+  kind?: string;
+  metadata?: ListMeta;
 };
 
 export type HorizontalPodAutoscalerSpec = {
