@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { environmentName, OPTIONS, readConfig, UsageError } from "../src/config.js";
+
+describe("configuration", () => {
+  it("has the documented defaults", () => {
+    expect(readConfig({}, {})).toMatchObject({
+      port: 4566,
+      host: "127.0.0.1",
+      dataDir: ".eksim",
+      backend: "embedded",
+      clock: { kind: "real" },
+      profile: "instant",
+      seed: 1,
+      strict: false,
+      verifySignatures: false,
+      logLevel: "info",
+    });
+  });
+
+  it("takes every option from the environment, and lets flags win", () => {
+    expect(readConfig({}, { EKSIM_PORT: "0", EKSIM_CLOCK: "scaled:60", EKSIM_STRICT: "1" })).toMatchObject({
+      port: 0,
+      clock: { kind: "scaled", factor: 60 },
+      strict: true,
+    });
+    expect(readConfig({ port: "7" }, { EKSIM_PORT: "8" }).port).toBe(7);
+    expect(readConfig({}, { EKSIM_PORT: "" }).port).toBe(4566);
+  });
+
+  it.each([
+    ["port", "x"],
+    ["port", "65536"],
+    ["port", "-1"],
+    ["backend", "minikube"],
+    ["clock", "scaled:0"],
+    ["clock", "fast"],
+    ["profile", "slow"],
+    ["seed", "1.5"],
+    ["strict", "maybe"],
+    ["log-level", "loud"],
+    ["log-format", "xml"],
+    ["clock-start", "yesterday"],
+  ] as const)("refuses --%s %s and says what is allowed", (flag, value) => {
+    expect(() => readConfig({ [flag]: value }, {})).toThrowError(UsageError);
+    expect(() => readConfig({}, { [environmentName(flag)]: value })).toThrowError(
+      new RegExp(`--${flag}.*${environmentName(flag)}.*give`),
+    );
+  });
+
+  it("wants a clock start only where time is simulated", () => {
+    expect(() => readConfig({ "clock-start": "2026-01-01T00:00:00Z" }, {})).toThrowError(/stepped/);
+    expect(readConfig({ clock: "stepped", "clock-start": "2026-01-01T00:00:00Z" }, {}).clockStartMs).toBe(
+      Date.UTC(2026, 0, 1),
+    );
+  });
+
+  it("describes every option in one line", () => {
+    for (const option of OPTIONS) expect(option.help.length).toBeGreaterThan(10);
+  });
+
+  it("reads credentials from the environment and always knows test", () => {
+    expect([...readConfig({}, { EKSIM_CREDENTIALS: "AKIA1:secret, AKIA2:other" }).credentials]).toEqual([
+      ["test", "test"],
+      ["AKIA1", "secret"],
+      ["AKIA2", "other"],
+    ]);
+    expect(() => readConfig({}, { EKSIM_CREDENTIALS: "nocolon" })).toThrowError(/access-key:secret/);
+  });
+});
