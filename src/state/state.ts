@@ -1,4 +1,13 @@
-import type { ClusterRecord, EventRecord, FaultRecord, InstanceRecord, MemberRecord, NodegroupRecord, Scope, UpdateRecord } from "../domain/model.js";
+import type {
+  ClusterRecord,
+  EventRecord,
+  FaultRecord,
+  InstanceRecord,
+  MemberRecord,
+  NodegroupRecord,
+  Scope,
+  UpdateRecord,
+} from "../domain/model.js";
 
 export interface ClusterKey extends Scope {
   name: string;
@@ -52,7 +61,11 @@ export interface UpdateRepository {
   get(clusterId: string, id: string): UpdateRecord | undefined;
   put(update: UpdateRecord): void;
   /** Ids, oldest first; the filter's absent members mean cluster-level updates only. */
-  ids(clusterId: string, filter: { nodegroupName?: string; addonName?: string; capabilityName?: string }, page: Page): string[];
+  ids(
+    clusterId: string,
+    filter: { nodegroupName?: string; addonName?: string; capabilityName?: string },
+    page: Page,
+  ): string[];
   /** The update in progress of the cluster itself, or of one node group. */
   inProgress(clusterId: string, nodegroupName?: string): UpdateRecord | undefined;
   removeOfCluster(clusterId: string): void;
@@ -88,7 +101,12 @@ export interface FaultRepository {
 /** Answers of calls with a clientRequestToken, by account, region, operation and token. */
 export interface IdempotencyRepository {
   get(scope: Scope, operation: string, token: string): { fingerprint: string; response: unknown } | undefined;
-  put(scope: Scope, operation: string, token: string, entry: { fingerprint: string; response: unknown; atMs: number }): void;
+  put(
+    scope: Scope,
+    operation: string,
+    token: string,
+    entry: { fingerprint: string; response: unknown; atMs: number },
+  ): void;
 }
 
 /** Secrets of a cluster (CA key, service account key): files' content by name, kept apart from its record. */
