@@ -203,9 +203,9 @@ const isQuantity = (type, named) =>
   /(^|\]|\*)resource\.Quantity$/.test(named[type.replace("*", "")] ?? type) || /(^|\.|\])ResourceList$/.test(type);
 
 /** Server-side apply and strategic merge traits of one field; undefined for the ordinary. */
-function traitsOf(field, typeMarkers) {
+function traitsOf(field) {
   const listType = field.markers.listType?.[0];
-  const mapType = field.markers.mapType?.[0] ?? field.markers.structType?.[0] ?? typeMarkers?.structType?.[0];
+  const mapType = field.markers.mapType?.[0] ?? field.markers.structType?.[0];
   const traits = {
     ...(listType && listType !== "atomic" ? { listType } : {}),
     ...(listType === "map" ? { mapKeys: field.markers.listMapKey } : {}),
@@ -215,6 +215,8 @@ function traitsOf(field, typeMarkers) {
   };
   return Object.keys(traits).length > 0 ? traits : undefined;
 }
+
+const byKey = (record) => Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 
 const lines = (record) =>
   `{\n${Object.entries(record)
@@ -227,6 +229,7 @@ export function generateGoTypes(schemaTypes) {
   const proto = {};
   const traits = {};
   const openApi = {};
+  const atomic = new Set();
   const quantities = [];
   const where = (name, openApiName) => {
     const at = openApiName.lastIndexOf(".");
@@ -246,18 +249,23 @@ export function generateGoTypes(schemaTypes) {
     where(name, `${PACKAGES[folder][0]}.${goName}`);
     for (const field of flatten(packages, folder, struct)) {
       if (!schemaFields[field.json]) continue;
-      const bare = field.type.replace(/^\*/, "");
-      const found = traitsOf(field, packages[folder].structs[bare]?.markers);
+      const found = traitsOf(field);
       if (found) traits[`${name}.${field.json}`] = found;
       if (isQuantity(field.type, packages[folder].named)) quantities.push(`${name}.${field.json}`);
     }
-    // A struct marked atomic as a whole (LabelSelector, SecretKeySelector, ...) is atomic wherever it is used.
-    if (struct.markers.structType?.[0] === "atomic") traits[name] = { mapType: "atomic" };
+    if (struct.markers.structType?.[0] === "atomic") atomic.add(name);
+  }
+  // A struct marked atomic as a whole (LabelSelector, SecretKeySelector, ...) is atomic in every field that does not say otherwise.
+  for (const [name, schemaFields] of Object.entries(schemaTypes)) {
+    for (const [field, code] of Object.entries(schemaFields)) {
+      if (atomic.has(code.replace(/^#|!$/g, "")))
+        traits[`${name}.${field}`] = { mapType: "atomic", ...traits[`${name}.${field}`] };
+    }
   }
   Object.assign(traits, AGGREGATOR.traits);
   return {
     [`${OUTPUT}/proto.json`]: lines(proto),
-    [`${OUTPUT}/traits.json`]: lines({ ...traits, quantities }),
+    [`${OUTPUT}/traits.json`]: lines({ ...byKey(traits), quantities }),
     [`${OUTPUT}/packages.json`]: lines(
       Object.fromEntries(
         Object.entries(openApi).map(([name, types]) => [

@@ -3,7 +3,6 @@
  * which fields hold resource quantities. Generated from the markers and tags of the Go sources (generated/traits.json), read on first use.
  */
 import { readFileSync } from "node:fs";
-import { typeOf } from "./schema.js";
 
 export interface ListTraits {
   /** Lists: how server-side apply owns them. A list without a marker is atomic. */
@@ -30,7 +29,7 @@ interface CodedTraits {
 const ORDINARY: ListTraits = { listType: "atomic", mapKeys: [], mapType: "granular", patchStrategy: [] };
 
 interface Tables {
-  /** By `Type.field`; a bare `Type` is a struct that is atomic wherever it is used. */
+  /** By `Type.field`. */
   traits: Readonly<Record<string, CodedTraits>>;
   quantities: ReadonlySet<string>;
 }
@@ -52,28 +51,20 @@ export function listTraits(typeName: string, field: string): ListTraits {
   const key = `${typeName}.${field}`;
   let traits = parsed.get(key);
   if (!traits) {
-    traits = parse(typeName, field, key);
+    const coded = load().traits;
+    traits = Object.hasOwn(coded, key) ? parse(coded[key] as CodedTraits) : ORDINARY;
     parsed.set(key, traits);
   }
   return traits;
 }
 
-function parse(typeName: string, field: string, key: string): ListTraits {
-  const { traits } = load();
-  const own = Object.hasOwn(traits, key) ? traits[key] : undefined;
-  const type = typeOf(typeName)?.fields.get(field)?.type;
-  const ofStruct = type?.kind === "ref" && Object.hasOwn(traits, type.ref) ? traits[type.ref] : undefined;
-  if (!own && !ofStruct) return ORDINARY;
-  return {
-    listType: own?.listType ?? "atomic",
-    mapKeys: own?.mapKeys ?? [],
-    mapType: own?.mapType ?? ofStruct?.mapType ?? "granular",
-    patchStrategy: own?.patchStrategy?.split(",") ?? [],
-    ...(own?.patchMergeKey ? { patchMergeKey: own.patchMergeKey } : {}),
-  };
-}
+const parse = ({ patchStrategy, ...rest }: CodedTraits): ListTraits => ({
+  ...ORDINARY,
+  ...rest,
+  patchStrategy: patchStrategy?.split(",") ?? [],
+});
 
-/** Every `Type.field` (or bare `Type`) that has traits of its own, for drift tests and documents. */
+/** Every `Type.field` that has traits of its own, for drift tests and documents. */
 export const overlayKeys = (): readonly string[] => [...Object.keys(load().traits), ...load().quantities];
 
 /** True when the field's value (or each value of its map or list) is a resource quantity such as `100m` or `1Gi`. */
