@@ -1,6 +1,6 @@
+import { parseDuration } from "../clock/duration.js";
 import { UsageError } from "../config.js";
 import { call, targetOf } from "./client.js";
-import { parseDuration } from "./table.js";
 
 interface ClockState {
   kind: string;

@@ -1,0 +1,154 @@
+import type { ZoneSummary } from "../api/admin/admin.js";
+import { isStepped } from "../clock/create-clock.js";
+import { parseDuration } from "../clock/duration.js";
+import { readConfig, UsageError } from "../config.js";
+import type { EventRecord, Scope } from "../domain/model.js";
+import { principalOfAccessKey } from "../identity/principal.js";
+import { createEksToken } from "../identity/sigv4-signer.js";
+import { createLog } from "../log.js";
+import { type Emulator, startEmulator } from "../main.js";
+import { type Caller, eksCall, kubernetesCall } from "./http.js";
+
+export interface EksimOptions {
+  /** `stepped` (default: time moves only by `advance`), `real` or `scaled:<n>`. */
+  clock?: string;
+  /** Where a stepped or scaled clock starts, RFC 3339; give it, and a seed, for the same event log every time. */
+  clockStart?: string;
+  profile?: "instant" | "aws";
+  seed?: number;
+  strict?: boolean;
+  /** Default: `:memory:`, nothing is kept. */
+  dataDir?: string;
+  /** Default: 0, a free one. */
+  port?: number;
+  /** Default: us-east-1. */
+  region?: string;
+  /** Default: `test`, a user of account 000000000000. */
+  accessKeyId?: string;
+  /** Default: `silent`. */
+  logLevel?: string;
+}
+
+/** What an `@aws-sdk/client-*` takes. */
+export interface EksClientConfig {
+  endpoint: string;
+  region: string;
+  credentials: { accessKeyId: string; secretAccessKey: string };
+}
+
+/** A running emulator. Durations are texts such as `90s`, `6m`, `1h30m`. */
+export interface Eksim {
+  readonly endpoint: string;
+  clientConfig(): EksClientConfig;
+  /** Simulated time, epoch ms. */
+  now(): number;
+  /** Moves a stepped clock; everything due on the way has happened when it resolves. */
+  advance(duration: string): Promise<void>;
+  /** Moves a stepped clock until `done()`; rejects when `limit` has passed without it. */
+  advanceUntil(done: () => boolean | Promise<boolean>, limit: string): Promise<void>;
+  failZone(zone: string, options?: { cluster?: string }): Promise<void>;
+  restoreZone(zone: string, options?: { cluster?: string }): Promise<void>;
+  killNode(node: string, options?: { cluster?: string }): Promise<void>;
+  zones(options?: { cluster?: string }): Promise<ZoneSummary[]>;
+  events(options?: { cluster?: string }): EventRecord[];
+  /** A signed call of the EKS API, without an SDK: `eks("POST", "/clusters", {...})`. */
+  eks<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
+  /** A call of a cluster's API server as the principal of this library: `kubernetes("demo", "GET", "/api/v1/nodes")`. */
+  kubernetes<T = unknown>(cluster: string, method: string, path: string, body?: unknown): Promise<T>;
+  /** A kubeconfig for kubectl and other clients; its token is good for 15 minutes of the machine's time. JSON, which is YAML too. */
+  kubeconfig(cluster: string): string;
+  /** Resolves when nothing is left to do at the present time. */
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** How far a stepped clock moves between two looks at a condition, in milliseconds. */
+const LOOK_EVERY_MS = 1000;
+
+function milliseconds(duration: string): number {
+  const ms = parseDuration(duration);
+  if (ms === undefined)
+    throw new UsageError(`${JSON.stringify(duration)} is no duration; give one such as 90s, 6m or 1h30m`);
+  return ms;
+}
+
+/** Starts an emulator inside this process, on its own port and by default in memory on a stepped clock. */
+export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
+  const flags = {
+    port: String(options.port ?? 0),
+    "data-dir": options.dataDir ?? ":memory:",
+    clock: options.clock ?? "stepped",
+    "log-level": options.logLevel ?? "silent",
+    ...(options.clockStart ? { "clock-start": options.clockStart } : {}),
+    ...(options.profile ? { profile: options.profile } : {}),
+    ...(options.seed === undefined ? {} : { seed: String(options.seed) }),
+    ...(options.strict ? { strict: "true" } : {}),
+  };
+  const config = readConfig(flags, {});
+  const emulator = await startEmulator({ config, log: createLog(config), version: "testkit" });
+  const accessKeyId = options.accessKeyId ?? "test";
+  const caller: Caller = {
+    region: options.region ?? "us-east-1",
+    credentials: { accessKeyId, secretAccessKey: "test" },
+  };
+  const scope: Scope = { accountId: principalOfAccessKey(accessKeyId).accountId, region: caller.region };
+  return createHandle(emulator, caller, scope);
+}
+
+function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
+  const { clock, faults } = emulator;
+  const advanceMs = async (ms: number): Promise<void> => {
+    if (!isStepped(clock)) throw new UsageError(`the clock is ${clock.kind}; only a stepped one can be moved`);
+    await emulator.idle();
+    await clock.advance(ms);
+    await emulator.idle();
+  };
+  const endpointOf = (name: string): { endpoint: string; caPem: string; clusterName: string } => {
+    const cluster = emulator.state.clusters.get({ ...scope, name });
+    if (!cluster?.endpoint || !cluster.certificateAuthorityPem)
+      throw new UsageError(`cluster ${name} has no endpoint yet`);
+    return { endpoint: cluster.endpoint, caPem: cluster.certificateAuthorityPem, clusterName: name };
+  };
+  return {
+    endpoint: emulator.endpoint,
+    clientConfig: () => ({ endpoint: emulator.endpoint, ...caller }),
+    now: () => clock.now(),
+    advance: (duration) => advanceMs(milliseconds(duration)),
+    async advanceUntil(done, limit) {
+      const endMs = clock.now() + milliseconds(limit);
+      await emulator.idle();
+      while (!(await done())) {
+        if (clock.now() >= endMs) throw new Error(`not reached within ${limit} of simulated time`);
+        await advanceMs(LOOK_EVERY_MS);
+      }
+    },
+    failZone: async (zone, { cluster } = {}) => void (await faults.failZone(scope, zone, cluster)),
+    restoreZone: async (zone, { cluster } = {}) => void (await faults.restoreZone(scope, zone, cluster)),
+    killNode: async (node, { cluster } = {}) => void (await faults.killNode(scope, node, cluster)),
+    zones: ({ cluster } = {}) => faults.zones(scope, cluster),
+    events: ({ cluster } = {}) =>
+      emulator.state.events.read({ ...scope, ...(cluster ? { clusterName: cluster } : {}), limit: 1_000_000 }),
+    eks: (method, path, body) => eksCall(emulator, caller, method, path, body),
+    kubernetes: (cluster, method, path, body) =>
+      kubernetesCall(emulator, caller, endpointOf(cluster), method, path, body),
+    kubeconfig(cluster) {
+      const { endpoint, caPem } = endpointOf(cluster);
+      const token = createEksToken({ clusterName: cluster, ...caller, nowMs: clock.wallNow() });
+      return JSON.stringify({
+        apiVersion: "v1",
+        kind: "Config",
+        clusters: [
+          {
+            name: cluster,
+            cluster: { server: endpoint, "certificate-authority-data": Buffer.from(caPem).toString("base64") },
+          },
+        ],
+        users: [{ name: cluster, user: { token } }],
+        contexts: [{ name: cluster, context: { cluster, user: cluster } }],
+        "current-context": cluster,
+      });
+    },
+    idle: () => emulator.idle(),
+    stop: () => emulator.stop(),
+  };
+}
