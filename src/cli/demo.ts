@@ -1,5 +1,4 @@
 import { performance } from "node:perf_hooks";
-import type { ZoneSummary } from "../api/admin/admin.js";
 import { type Eksim, startEksim } from "../testkit/index.js";
 
 const CLUSTER = "demo";
@@ -25,9 +24,7 @@ const ready = (object: Node | Pod): boolean =>
   object.status.conditions?.some((c) => c.type === "Ready" && c.status === "True") === true;
 
 /** Nodes and the workload's pods by zone, as a client sees them through the Kubernetes API. */
-async function count(
-  eksim: Eksim,
-): Promise<{
+async function count(eksim: Eksim): Promise<{
   line: string;
   readyNodes: number;
   readyPods: number;

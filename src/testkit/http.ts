@@ -1,6 +1,5 @@
 import { request as httpsRequest } from "node:https";
 import { type Credentials, createEksToken, signedHeaders } from "../identity/sigv4-signer.js";
-import type { Emulator } from "../main.js";
 
 /** A refusal of the EKS API or of a cluster's API server. */
 export class ApiError extends Error {
@@ -15,28 +14,27 @@ export class ApiError extends Error {
   }
 }
 
+/** Who calls which emulator. */
 export interface Caller {
+  endpoint: string;
   region: string;
   credentials: Credentials;
+  /** The machine's time, epoch ms: signatures are judged by it. */
+  wallNow: () => number;
 }
 
-/** One signed call of the EKS API over HTTP, e.g. `eksCall(e, caller, "POST", "/clusters", {...})`. Rejects with ApiError. */
-export async function eksCall<T>(
-  emulator: Emulator,
-  caller: Caller,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<T> {
-  const url = new URL(emulator.endpoint + path);
+/** One signed call of the EKS API over HTTP, e.g. `eksCall(caller, "POST", "/clusters", {...})`. Rejects with ApiError. */
+export async function eksCall<T>(caller: Caller, method: string, path: string, body?: unknown): Promise<T> {
+  const url = new URL(caller.endpoint + path);
   const text = body === undefined ? "" : JSON.stringify(body);
   const headers = signedHeaders({
     method,
     url,
     body: text,
     service: "eks",
-    ...caller,
-    nowMs: emulator.clock.wallNow(),
+    region: caller.region,
+    credentials: caller.credentials,
+    nowMs: caller.wallNow(),
   });
   const { host: _set, ...rest } = headers;
   const response = await fetch(url, { method, headers: rest, ...(text ? { body: text } : {}) });
@@ -54,14 +52,18 @@ export interface KubernetesEndpoint {
 
 /** One call of a cluster's API server over HTTPS with an EKS token, e.g. `GET /api/v1/nodes`. Rejects with ApiError. */
 export function kubernetesCall<T>(
-  emulator: Emulator,
   caller: Caller,
   cluster: KubernetesEndpoint,
   method: string,
   path: string,
   body?: unknown,
 ): Promise<T> {
-  const token = createEksToken({ clusterName: cluster.clusterName, ...caller, nowMs: emulator.clock.wallNow() });
+  const token = createEksToken({
+    clusterName: cluster.clusterName,
+    region: caller.region,
+    credentials: caller.credentials,
+    nowMs: caller.wallNow(),
+  });
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const request = httpsRequest(

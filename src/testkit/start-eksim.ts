@@ -88,8 +88,10 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
   const emulator = await startEmulator({ config, log: createLog(config), version: "testkit" });
   const accessKeyId = options.accessKeyId ?? "test";
   const caller: Caller = {
+    endpoint: emulator.endpoint,
     region: options.region ?? "us-east-1",
     credentials: { accessKeyId, secretAccessKey: "test" },
+    wallNow: () => emulator.clock.wallNow(),
   };
   const scope: Scope = { accountId: principalOfAccessKey(accessKeyId).accountId, region: caller.region };
   return createHandle(emulator, caller, scope);
@@ -111,7 +113,7 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
   };
   return {
     endpoint: emulator.endpoint,
-    clientConfig: () => ({ endpoint: emulator.endpoint, ...caller }),
+    clientConfig: () => ({ endpoint: caller.endpoint, region: caller.region, credentials: caller.credentials }),
     now: () => clock.now(),
     advance: (duration) => advanceMs(milliseconds(duration)),
     async advanceUntil(done, limit) {
@@ -128,12 +130,16 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     zones: ({ cluster } = {}) => faults.zones(scope, cluster),
     events: ({ cluster } = {}) =>
       emulator.state.events.read({ ...scope, ...(cluster ? { clusterName: cluster } : {}), limit: 1_000_000 }),
-    eks: (method, path, body) => eksCall(emulator, caller, method, path, body),
-    kubernetes: (cluster, method, path, body) =>
-      kubernetesCall(emulator, caller, endpointOf(cluster), method, path, body),
+    eks: (method, path, body) => eksCall(caller, method, path, body),
+    kubernetes: (cluster, method, path, body) => kubernetesCall(caller, endpointOf(cluster), method, path, body),
     kubeconfig(cluster) {
       const { endpoint, caPem } = endpointOf(cluster);
-      const token = createEksToken({ clusterName: cluster, ...caller, nowMs: clock.wallNow() });
+      const token = createEksToken({
+        clusterName: cluster,
+        region: caller.region,
+        credentials: caller.credentials,
+        nowMs: clock.wallNow(),
+      });
       return JSON.stringify({
         apiVersion: "v1",
         kind: "Config",

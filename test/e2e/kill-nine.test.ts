@@ -1,0 +1,318 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { createRandom, type Random } from "../../src/clock/random.js";
+import { ApiError, type Caller, eksCall, type KubernetesEndpoint, kubernetesCall } from "../../src/testkit/http.js";
+import { type RunningEksim, runEksim, temporaryDirectory } from "./process.js";
+
+/** Kills over both lanes together; each lane has its own data directory and seed, so that two cores share the work. */
+const KILLS_A_LANE = 50;
+/** The process is killed somewhere in this span after it is ready, in milliseconds. */
+const LONGEST_LIFE_MS = 350;
+const ZONES = 3;
+
+/** What was acknowledged, and what was asked but never answered: after a kill the latter may be either way. */
+interface Known<T> {
+  sure: T;
+  maybe?: T;
+}
+
+interface Model {
+  cluster: Known<boolean>;
+  desired: Known<number | undefined>;
+  configMaps: Set<string>;
+}
+
+interface ClusterView {
+  cluster: { status: string; endpoint?: string; certificateAuthority: { data?: string } };
+}
+
+const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+
+class Lane {
+  readonly #dataDir = temporaryDirectory();
+  readonly #random: Random;
+  readonly #model: Model = { cluster: { sure: false }, desired: { sure: undefined }, configMaps: new Set() };
+  #endpoint: KubernetesEndpoint | undefined;
+  #counter = 0;
+  /** What broke a promise: empty at the end of a good run. */
+  readonly losses: string[] = [];
+  readonly done = { writes: 0, interrupted: 0 };
+
+  constructor(seed: number) {
+    this.#random = createRandom(seed, "kill-nine");
+  }
+
+  async run(kills: number): Promise<void> {
+    for (let i = 0; i < kills; i++) {
+      const eksim = await this.#start();
+      const caller = this.#caller(eksim);
+      await this.#verify(caller, i);
+      const lifeMs = this.#random.integer(0, LONGEST_LIFE_MS);
+      const exited = once(eksim.process, "exit");
+      setTimeout(() => eksim.process.kill("SIGKILL"), lifeMs);
+      let alive = true;
+      void exited.then(() => {
+        alive = false;
+      });
+      while (alive) await this.#step(caller).catch((error: unknown) => this.#interrupted(error, alive));
+      await exited;
+    }
+    const eksim = await this.#start();
+    await this.#verify(this.#caller(eksim), kills);
+    await this.#converges(this.#caller(eksim));
+    expect(await eksim.end("SIGTERM")).toBe(0);
+  }
+
+  #start(): Promise<RunningEksim> {
+    return runEksim(["--data-dir", this.#dataDir, "--clock", "scaled:20", "--log-level", "error"]);
+  }
+
+  #caller(eksim: RunningEksim): Caller {
+    return {
+      endpoint: eksim.endpoint,
+      region: "us-east-1",
+      credentials: { accessKeyId: "test", secretAccessKey: "test" },
+      wallNow: () => Date.now(),
+    };
+  }
+
+  /** A refusal of the API is a finding; a connection that broke is the kill. */
+  #interrupted(error: unknown, alive: boolean): void {
+    if (error instanceof ApiError && error.status >= 500 && alive)
+      this.losses.push(`the API answered ${error.status}: ${error.message}`);
+    this.done.interrupted++;
+  }
+
+  /** One random write; what is asked is remembered as possible before, and as sure after the answer. */
+  async #step(caller: Caller): Promise<void> {
+    const { cluster, desired } = this.#model;
+    const choice = this.#random.integer(0, 9);
+    this.#counter++;
+    if (!cluster.sure) {
+      cluster.maybe = true;
+      await eksCall(caller, "POST", "/clusters", {
+        name: "c",
+        roleArn: "arn:aws:iam::000000000000:role/eks",
+        resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b", "subnet-c"] },
+        clientRequestToken: `cluster-${this.#counter}`,
+      });
+      this.#model.cluster = { sure: true };
+    } else if (desired.sure === undefined) {
+      const { cluster: view } = await eksCall<ClusterView>(caller, "GET", "/clusters/c");
+      if (view.status !== "ACTIVE") return;
+      desired.maybe = 3;
+      await eksCall(caller, "POST", "/clusters/c/node-groups", {
+        nodegroupName: "n",
+        nodeRole: "arn:aws:iam::000000000000:role/node",
+        subnets: ["subnet-a", "subnet-b", "subnet-c"],
+        scalingConfig: { minSize: 0, maxSize: 9, desiredSize: 3 },
+        clientRequestToken: `nodegroup-${this.#counter}`,
+      });
+      this.#model.desired = { sure: 3 };
+    } else if (choice < 5) {
+      await this.#writeConfigMap(caller);
+    } else if (choice < 9) {
+      const size = this.#random.integer(0, 6);
+      const { nodegroup } = await eksCall<{ nodegroup: { status: string } }>(
+        caller,
+        "GET",
+        "/clusters/c/node-groups/n",
+      );
+      if (nodegroup.status !== "ACTIVE" || size === desired.sure) return;
+      desired.maybe = size;
+      await eksCall(caller, "POST", "/clusters/c/node-groups/n/update-config", {
+        scalingConfig: { desiredSize: size },
+        clientRequestToken: `scale-${this.#counter}`,
+      });
+      this.#model.desired = { sure: size };
+    } else {
+      await this.#deleteAll(caller);
+    }
+    this.done.writes++;
+  }
+
+  async #writeConfigMap(caller: Caller): Promise<void> {
+    const endpoint = await this.#kubernetes(caller);
+    if (!endpoint) return;
+    const name = `cm-${this.#counter}`;
+    await kubernetesCall(caller, endpoint, "POST", "/api/v1/namespaces/default/configmaps", {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name },
+    });
+    this.#model.configMaps.add(name);
+  }
+
+  async #deleteAll(caller: Caller): Promise<void> {
+    this.#model.desired.maybe = -1;
+    await eksCall(caller, "DELETE", "/clusters/c/node-groups/n");
+    this.#model.desired = { sure: -1 };
+    await this.#waitGone(caller, "/clusters/c/node-groups/n");
+    this.#model.desired = { sure: undefined };
+    this.#model.cluster.maybe = false;
+    await eksCall(caller, "DELETE", "/clusters/c");
+    await this.#waitGone(caller, "/clusters/c");
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#model.cluster = { sure: false };
+    this.#model.desired = { sure: undefined };
+    this.#model.configMaps.clear();
+    this.#endpoint = undefined;
+  }
+
+  async #waitGone(caller: Caller, path: string): Promise<void> {
+    for (;;) {
+      try {
+        await eksCall(caller, "GET", path);
+      } catch (error) {
+        if (isGone(error)) return;
+        throw error;
+      }
+    }
+  }
+
+  /** The cluster's endpoint and CA: as first seen, because a kubeconfig written then must keep working. */
+  async #kubernetes(caller: Caller): Promise<KubernetesEndpoint | undefined> {
+    if (this.#endpoint) return this.#endpoint;
+    const { cluster } = await eksCall<ClusterView>(caller, "GET", "/clusters/c");
+    if (cluster.status !== "ACTIVE" || !cluster.endpoint || !cluster.certificateAuthority.data) return undefined;
+    this.#endpoint = {
+      clusterName: "c",
+      endpoint: cluster.endpoint,
+      caPem: Buffer.from(cluster.certificateAuthority.data, "base64").toString(),
+    };
+    return this.#endpoint;
+  }
+
+  /** What was acknowledged must be there; what was asked but not answered may be, and is taken as it is found. */
+  async #verify(caller: Caller, round: number): Promise<void> {
+    const { cluster } = this.#model;
+    const found = await this.#exists(caller, "/clusters/c");
+    if (cluster.sure && !found && cluster.maybe !== false)
+      this.losses.push(`round ${round}: an acknowledged cluster is gone`);
+    if (!found) {
+      this.#forget();
+      return;
+    }
+    this.#model.cluster = cluster.maybe === false ? { sure: true, maybe: false } : { sure: true };
+    if (cluster.maybe === false) {
+      // The delete may have been taken: finish it, so that the model is sure again.
+      await eksCall(caller, "DELETE", "/clusters/c").catch(() => {});
+      await this.#waitGone(caller, "/clusters/c");
+      this.#forget();
+      return;
+    }
+    await this.#verifyNodegroup(caller, round);
+    const endpoint = this.#endpoint;
+    if (!endpoint) return;
+    const names = new Set(
+      (
+        await kubernetesCall<{ items: { metadata: { name: string } }[] }>(
+          caller,
+          endpoint,
+          "GET",
+          "/api/v1/namespaces/default/configmaps",
+        )
+      ).items.map((item) => item.metadata.name),
+    );
+    for (const name of this.#model.configMaps)
+      if (!names.has(name)) this.losses.push(`round ${round}: acknowledged ConfigMap ${name} is gone`);
+  }
+
+  async #verifyNodegroup(caller: Caller, round: number): Promise<void> {
+    const { desired } = this.#model;
+    if (desired.sure === -1 || desired.maybe === -1) {
+      if (await this.#exists(caller, "/clusters/c/node-groups/n")) {
+        await eksCall(caller, "DELETE", "/clusters/c/node-groups/n").catch(() => {});
+        await this.#waitGone(caller, "/clusters/c/node-groups/n");
+      }
+      this.#model.desired = { sure: undefined };
+      return;
+    }
+    if (desired.sure === undefined && desired.maybe === undefined) return;
+    try {
+      const { nodegroup } = await eksCall<{ nodegroup: { scalingConfig: { desiredSize: number } } }>(
+        caller,
+        "GET",
+        "/clusters/c/node-groups/n",
+      );
+      const size = nodegroup.scalingConfig.desiredSize;
+      // A size is taken over when its update is carried out, which a restart finishes on its own time.
+      if (size !== desired.sure && size !== desired.maybe) await this.#settles(caller, desired, round);
+      const now = (
+        await eksCall<{ nodegroup: { scalingConfig: { desiredSize: number } } }>(
+          caller,
+          "GET",
+          "/clusters/c/node-groups/n",
+        )
+      ).nodegroup.scalingConfig.desiredSize;
+      this.#model.desired = { sure: now };
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      if (desired.sure !== undefined) this.losses.push(`round ${round}: an acknowledged node group is gone`);
+      this.#model.desired = { sure: undefined };
+    }
+  }
+
+  async #settles(caller: Caller, desired: Known<number | undefined>, round: number): Promise<void> {
+    const end = performance.now() + 10_000;
+    while (performance.now() < end) {
+      const { nodegroup } = await eksCall<{ nodegroup: { scalingConfig: { desiredSize: number } } }>(
+        caller,
+        "GET",
+        "/clusters/c/node-groups/n",
+      );
+      if (nodegroup.scalingConfig.desiredSize === desired.sure || nodegroup.scalingConfig.desiredSize === desired.maybe)
+        return;
+    }
+    this.losses.push(`round ${round}: the acknowledged size ${desired.sure} never came`);
+  }
+
+  async #exists(caller: Caller, path: string): Promise<boolean> {
+    try {
+      await eksCall(caller, "GET", path);
+      return true;
+    } catch (error) {
+      if (isGone(error)) return false;
+      throw error;
+    }
+  }
+
+  /** At the end everything half-done is finished: the cluster is ACTIVE and has as many Ready nodes as it should. */
+  async #converges(caller: Caller): Promise<void> {
+    if (!this.#model.cluster.sure) return;
+    const wanted = this.#model.desired.sure ?? 0;
+    const end = performance.now() + 30_000;
+    let state = "";
+    while (performance.now() < end) {
+      const endpoint = await this.#kubernetes(caller);
+      if (endpoint) {
+        const { items } = await kubernetesCall<{
+          items: { status: { conditions?: { type: string; status: string }[] } }[];
+        }>(caller, endpoint, "GET", "/api/v1/nodes");
+        const readyNodes = items.filter((node) =>
+          node.status.conditions?.some((c) => c.type === "Ready" && c.status === "True"),
+        ).length;
+        if (readyNodes === wanted && items.length === wanted) return;
+        state = `${readyNodes} of ${items.length} nodes ready, ${wanted} wanted over ${ZONES} zones`;
+      }
+    }
+    this.losses.push(`does not converge: ${state || "cluster not ACTIVE"}`);
+  }
+}
+
+describe("kill -9", () => {
+  it(
+    "at 100 random moments of a create, scale and delete script loses nothing that was acknowledged",
+    async () => {
+      const lanes = [new Lane(11), new Lane(23)];
+      await Promise.all(lanes.map((lane) => lane.run(KILLS_A_LANE)));
+      expect(lanes.flatMap((lane) => lane.losses)).toEqual([]);
+      // The script did get somewhere, and the kills did interrupt it.
+      for (const lane of lanes) expect(lane.done.writes).toBeGreaterThan(KILLS_A_LANE);
+    },
+    10 * 60_000,
+  );
+});
