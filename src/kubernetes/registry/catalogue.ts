@@ -1,0 +1,156 @@
+import type { KubeObject } from "../object.js";
+import { type ResourceInfo, resourceName } from "../schema/resource-info.js";
+import { typeOf } from "../schema/schema.js";
+import type { Strategy } from "./strategy.js";
+
+/** A resource as the registry handles it: its description, its rules, and the name under which the store keeps it. */
+export interface ResourceEntry {
+  readonly info: ResourceInfo;
+  /** `apps/v1`, `v1`: what its objects carry. */
+  readonly apiVersion: string;
+  /** `pods`, `deployments.apps`: the name in the store, shared by every version. */
+  readonly storage: string;
+  readonly strategy: Strategy;
+  /** True where status is written through a subresource only. */
+  readonly hasStatus: boolean;
+  /** True where changes of the desired state raise metadata.generation. */
+  readonly hasGeneration: boolean;
+  /** True for resources that are added at run time. */
+  readonly custom: boolean;
+  /** Where this version is not the one that is stored: how to come from one to the other, never changing what is given. */
+  readonly conversion?: Conversion;
+}
+
+export interface Conversion {
+  toStorage(object: KubeObject): KubeObject;
+  fromStorage(object: KubeObject): KubeObject;
+}
+
+/** Core kinds with spec and status that have never counted generations; elsewhere both together mean that they do. */
+const CORE_WITH_GENERATION = new Set(["pods", "replicationcontrollers"]);
+/** Kinds that count generations without having a status, or do not although they have one. */
+const GENERATION_EXCEPTIONS: Readonly<Record<string, boolean>> = {
+  "networkpolicies.networking.k8s.io": true,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": true,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": true,
+  "horizontalpodautoscalers.autoscaling": false,
+  "certificatesigningrequests.certificates.k8s.io": false,
+  "volumeattachments.storage.k8s.io": false,
+};
+
+function countsGenerations(info: ResourceInfo, hasStatus: boolean, custom: boolean): boolean {
+  const exception = GENERATION_EXCEPTIONS[resourceName(info)];
+  if (exception !== undefined) return exception;
+  if (custom) return true;
+  if (info.group === "") return CORE_WITH_GENERATION.has(info.resource);
+  return hasStatus && (typeOf(info.type)?.fields.has("spec") ?? false);
+}
+
+const NO_RULES: Strategy = {};
+const pathOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`;
+const apiVersionOf = (info: ResourceInfo): string => (info.group ? `${info.group}/${info.version}` : info.version);
+
+/** Every resource that is served now. Custom resources come and go; who caches anything made from it compares `generation`. */
+export class ResourceCatalogue {
+  readonly #byPath = new Map<string, ResourceEntry>();
+  readonly #byName = new Map<string, ResourceEntry>();
+  readonly #strategyFor: (resource: string) => Strategy | undefined;
+  readonly #conversions: Readonly<Record<string, { storage: string } & Conversion>>;
+  #generation = 1;
+
+  constructor({
+    infos,
+    strategyFor,
+    conversions = {},
+  }: {
+    /** Preferred versions first: the first version of a resource is the one that is stored. */
+    infos: readonly ResourceInfo[];
+    strategyFor: (resource: string) => Strategy | undefined;
+    /** By `group/version/plural`: versions that are not stored themselves, and the resource they are stored as. */
+    conversions?: Readonly<Record<string, { storage: string } & Conversion>>;
+  }) {
+    this.#strategyFor = strategyFor;
+    this.#conversions = conversions;
+    for (const info of infos) this.#register(info, false);
+  }
+
+  /** Raised whenever a resource is added or removed. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** What is stored under a name such as `deployments.apps`. */
+  byName(resource: string): ResourceEntry | undefined {
+    return this.#byName.get(resource);
+  }
+
+  /** What is served at `/apis/<group>/<version>/<plural>`. */
+  byPath(group: string, version: string, plural: string): ResourceEntry | undefined {
+    return this.#byPath.get(pathOf(group, version, plural));
+  }
+
+  byKind(apiVersion: string, kind: string): ResourceEntry | undefined {
+    for (const entry of this.#byPath.values())
+      if (entry.info.kind === kind && entry.apiVersion === apiVersion) return entry;
+    return undefined;
+  }
+
+  infos(): readonly ResourceInfo[] {
+    return [...this.#byPath.values()].map((entry) => entry.info);
+  }
+
+  hasGroupVersion(group: string, version: string): boolean {
+    const prefix = `${group}/${version}/`;
+    for (const path of this.#byPath.keys()) if (path.startsWith(prefix)) return true;
+    return false;
+  }
+
+  /** Serves a custom resource from now on, or serves it differently. The first version given of a name is the one that is stored. */
+  add(info: ResourceInfo): ResourceEntry {
+    this.#generation++;
+    return this.#register(info, true);
+  }
+
+  remove(info: ResourceInfo): void {
+    this.#generation++;
+    this.#byPath.delete(pathOf(info.group, info.version, info.resource));
+    const name = resourceName(info);
+    if (this.#byName.get(name)?.info.version !== info.version) return;
+    this.#byName.delete(name);
+    for (const entry of this.#byPath.values()) if (entry.storage === name) this.#byName.set(name, entry);
+  }
+
+  #register(info: ResourceInfo, custom: boolean): ResourceEntry {
+    const path = pathOf(info.group, info.version, info.resource);
+    const conversion = this.#conversions[path];
+    const name = resourceName(info);
+    const strategyFor = this.#strategyFor;
+    const apiVersion = apiVersionOf(info);
+    const subresourceStatus = info.subresources.some((subresource) => subresource.name === "status");
+    let strategy: Strategy | undefined;
+    let generation: boolean | undefined;
+    const entry: ResourceEntry = {
+      info,
+      apiVersion,
+      storage: conversion?.storage ?? name,
+      custom,
+      conversion,
+      // Looked up on first use: most clusters never touch most resources.
+      get strategy() {
+        strategy ??= strategyFor(name) ?? NO_RULES;
+        return strategy;
+      },
+      get hasStatus() {
+        return this.strategy.hasStatusSubresource ?? subresourceStatus;
+      },
+      get hasGeneration() {
+        generation ??= this.strategy.hasGeneration ?? countsGenerations(info, this.hasStatus, custom);
+        return generation;
+      },
+    };
+    this.#byPath.set(path, entry);
+    const known = this.#byName.get(name);
+    if (!known || (custom && known.info.version === info.version)) this.#byName.set(name, entry);
+    return entry;
+  }
+}

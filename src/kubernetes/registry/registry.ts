@@ -1,0 +1,54 @@
+import type { Clock } from "../../clock/clock.js";
+import type { AdmissionPlugin } from "../admission/plugin.js";
+import { StatusError } from "../errors.js";
+import type { KubeObject } from "../object.js";
+import type { Store } from "../store/store.js";
+import type { ResourceCatalogue } from "./catalogue.js";
+import type { Machinery } from "./machinery.js";
+
+export interface Registry extends Machinery {
+  /** Shows computed fields at every read of a resource. */
+  onRead(resource: string, hook: (object: KubeObject) => KubeObject): void;
+  /** With `false`, everything fails as in front of an etcd without a leader. */
+  setAvailable(available: boolean): void;
+  readonly available: boolean;
+}
+
+/** What clients see when etcd has lost its quorum. */
+const noLeader = (): StatusError => new StatusError(500, "InternalError", "etcdserver: request timed out");
+
+export function createRegistry({
+  store,
+  catalogue,
+  clock,
+  admission,
+}: {
+  store: Store;
+  catalogue: ResourceCatalogue;
+  clock: Clock;
+  admission: readonly AdmissionPlugin[];
+}): Registry {
+  const readHooks = new Map<string, (object: KubeObject) => KubeObject>();
+  let available = true;
+  return {
+    store,
+    catalogue,
+    clock,
+    admission,
+    readHooks,
+    // The revision in the stream's name keeps a restarted process from handing out the same uids again.
+    random: clock.random(`registry/${store.revision}`),
+    assertAvailable() {
+      if (!available) throw noLeader();
+    },
+    onRead: (resource, hook) => {
+      readHooks.set(resource, hook);
+    },
+    setAvailable: (value) => {
+      available = value;
+    },
+    get available() {
+      return available;
+    },
+  };
+}

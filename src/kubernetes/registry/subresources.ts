@@ -1,0 +1,105 @@
+import type { DeleteOptions, WriteOptions } from "../api.js";
+import { notFound } from "../errors.js";
+import type { KubeObject, ObjectKey } from "../object.js";
+import { type Binding, bound } from "./binding.js";
+import type { ResourceEntry } from "./catalogue.js";
+import { evict } from "./eviction.js";
+import { type Caller, entryOf, find, type Machinery } from "./machinery.js";
+import { type Scale, scaleOf, withScale } from "./scale.js";
+import { changeObject } from "./update.js";
+
+interface PodWithContainers extends KubeObject {
+  spec: { containers: { name: string; resources?: unknown; resizePolicy?: unknown }[]; ephemeralContainers?: unknown };
+}
+
+/** Subresources whose body is the object itself, and what each takes over from it into the present object. */
+export const TAKEN_OVER: Readonly<Record<string, (current: KubeObject, body: KubeObject) => KubeObject>> = {
+  status: (current, body) => ({ ...current, metadata: { ...body.metadata }, status: body.status }),
+  /** Namespaces: spec.finalizers, emptied by the namespace controller when everything inside is gone. */
+  finalize: (current, body) => ({
+    ...current,
+    metadata: { ...body.metadata, labels: current.metadata.labels, annotations: current.metadata.annotations },
+    spec: {
+      ...(current.spec as object),
+      finalizers: (body.spec as { finalizers?: string[] } | undefined)?.finalizers ?? [],
+    },
+  }),
+  /** Certificate signing requests: the conditions alone. */
+  approval: (current, body) => ({
+    ...current,
+    metadata: { ...body.metadata },
+    status: {
+      ...(current.status as object),
+      conditions: (body.status as { conditions?: unknown[] } | undefined)?.conditions ?? [],
+    },
+  }),
+  ephemeralcontainers: (current, body) => ({
+    ...current,
+    metadata: { ...body.metadata },
+    spec: { ...(current.spec as object), ephemeralContainers: (body as PodWithContainers).spec?.ephemeralContainers },
+  }),
+  resize: (current, body) => {
+    const wanted = new Map(
+      (body as PodWithContainers).spec?.containers?.map((container) => [container.name, container]),
+    );
+    const { spec } = current as PodWithContainers;
+    const containers = spec.containers.map((container) => {
+      const { resources = container.resources, resizePolicy = container.resizePolicy } =
+        wanted.get(container.name) ?? container;
+      return { ...container, resources, ...(resizePolicy === undefined ? {} : { resizePolicy }) };
+    });
+    return { ...current, metadata: { ...body.metadata }, spec: { ...spec, containers } };
+  },
+};
+
+export async function bindPod(
+  machinery: Machinery,
+  caller: Caller,
+  binding: Binding,
+  options: WriteOptions,
+): Promise<KubeObject> {
+  return changeObject(machinery, caller, {
+    entry: entryOf(machinery, "pods"),
+    key: binding.metadata,
+    options: { ...options, subresource: "binding" },
+    change: (current) => bound(current, binding, machinery.clock.now()),
+  });
+}
+
+/** `eviction` is a policy/v1 Eviction; the options of the deletion may stand in it. Answers the Status that upstream answers. */
+export async function evictPod(
+  machinery: Machinery,
+  caller: Caller,
+  eviction: KubeObject,
+  options: WriteOptions,
+): Promise<Record<string, unknown>> {
+  const deleteOptions = eviction.deleteOptions as (DeleteOptions & { dryRun?: unknown }) | undefined;
+  const { gracePeriodSeconds, preconditions, propagationPolicy } = deleteOptions ?? {};
+  const dryRun = options.dryRun || (Array.isArray(deleteOptions?.dryRun) && deleteOptions.dryRun.includes("All"));
+  await evict(machinery, caller, eviction.metadata, { gracePeriodSeconds, preconditions, propagationPolicy, dryRun });
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+}
+
+export function readScale(machinery: Machinery, entry: ResourceEntry, key: ObjectKey): Scale {
+  const object = find(machinery, entry, key);
+  if (!object) throw notFound(entry.info.group, entry.info.resource, key.name);
+  return scaleOf(object);
+}
+
+/** Writes the replicas of a Scale; answers the Scale after the write. */
+export async function replaceScale(
+  machinery: Machinery,
+  entry: ResourceEntry,
+  caller: Caller,
+  key: ObjectKey,
+  scale: Scale,
+  options: WriteOptions,
+): Promise<Scale> {
+  const written = await changeObject(machinery, caller, {
+    entry,
+    key,
+    options: { ...options, subresource: "scale" },
+    change: (current) => withScale(current, scale),
+  });
+  return scaleOf(written);
+}

@@ -1,0 +1,138 @@
+import type { IndexName } from "../api.js";
+import { type KubeObject, keyOf } from "../object.js";
+import { EventRing, type StoreEvent } from "./event-ring.js";
+
+/** One namespace of a resource: names in order beside the objects themselves. */
+interface Partition {
+  names: string[];
+  objects: Map<string, KubeObject>;
+}
+
+const NO_OBJECTS: readonly KubeObject[] = [];
+
+/** What an object is found by besides its key. */
+const INDEXED_VALUES: Record<IndexName, (object: KubeObject) => readonly string[]> = {
+  node: (object) => {
+    const nodeName = (object.spec as { nodeName?: string } | undefined)?.nodeName;
+    return nodeName ? [nodeName] : [];
+  },
+  ownerUid: (object) => object.metadata.ownerReferences?.map((owner) => owner.uid) ?? [],
+};
+
+/** First position in sorted `items` whose item is not before `item`. */
+function positionOf(items: readonly string[], item: string): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((items[middle] as string) < item) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * The present objects of one resource, ordered as etcd orders its keys (`namespace/name`), with secondary indexes, the recent events and those who
+ * want to hear of new ones. Reading costs no copy: objects are immutable and handed out as they are.
+ */
+export class Table {
+  readonly ring: EventRing;
+  readonly subscribers = new Set<(event: StoreEvent) => void>();
+  readonly #partitions = new Map<string, Partition>();
+  /** Namespaces with a trailing slash, because that is what etcd compares: `a-b/` comes before `a/`. */
+  readonly #order: string[] = [];
+  readonly #indexes = new Map<IndexName, Map<string, Map<string, KubeObject>>>();
+  #size = 0;
+
+  constructor(resource: string, options: { ringCapacity: number; startRevision: number }) {
+    this.ring = new EventRing(options.ringCapacity, options.startRevision);
+    this.#indexes.set("ownerUid", new Map());
+    if (resource === "pods") this.#indexes.set("node", new Map());
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(namespace: string | undefined, name: string): KubeObject | undefined {
+    return this.#partitions.get(namespace ?? "")?.objects.get(name);
+  }
+
+  /** Every object, or those of one namespace, in key order. */
+  list(namespace?: string): readonly KubeObject[] {
+    if (namespace !== undefined) {
+      const partition = this.#partitions.get(namespace);
+      return partition ? partition.names.map((name) => partition.objects.get(name) as KubeObject) : NO_OBJECTS;
+    }
+    if (this.#order.length === 1) return this.list((this.#order[0] as string).slice(0, -1));
+    const all: KubeObject[] = [];
+    for (const entry of this.#order) {
+      const partition = this.#partitions.get(entry.slice(0, -1)) as Partition;
+      for (const name of partition.names) all.push(partition.objects.get(name) as KubeObject);
+    }
+    return all;
+  }
+
+  /** Objects by indexed value, in the order in which they came to have it. */
+  byIndex(index: IndexName, value: string): readonly KubeObject[] {
+    const found = this.#indexes.get(index)?.get(value);
+    return found ? [...found.values()] : NO_OBJECTS;
+  }
+
+  /** Replaces or adds; returns what was there. */
+  put(object: KubeObject): KubeObject | undefined {
+    const namespace = object.metadata.namespace ?? "";
+    const name = object.metadata.name;
+    let partition = this.#partitions.get(namespace);
+    if (!partition) {
+      partition = { names: [], objects: new Map() };
+      this.#partitions.set(namespace, partition);
+      const entry = `${namespace}/`;
+      this.#order.splice(positionOf(this.#order, entry), 0, entry);
+    }
+    const previous = partition.objects.get(name);
+    partition.objects.set(name, object);
+    if (!previous) {
+      this.#size++;
+      const { names } = partition;
+      // Generated names mostly grow at the end while a restart loads them in key order: spare the search then.
+      if (names.length === 0 || (names[names.length - 1] as string) < name) names.push(name);
+      else names.splice(positionOf(names, name), 0, name);
+    }
+    this.#reindex(previous, object);
+    return previous;
+  }
+
+  remove(object: KubeObject): void {
+    const namespace = object.metadata.namespace ?? "";
+    const partition = this.#partitions.get(namespace);
+    if (!partition?.objects.delete(object.metadata.name)) return;
+    this.#size--;
+    partition.names.splice(positionOf(partition.names, object.metadata.name), 1);
+    if (partition.names.length === 0) {
+      this.#partitions.delete(namespace);
+      this.#order.splice(positionOf(this.#order, `${namespace}/`), 1);
+    }
+    this.#reindex(object, undefined);
+  }
+
+  #reindex(previous: KubeObject | undefined, next: KubeObject | undefined): void {
+    for (const [index, byValue] of this.#indexes) {
+      const before = previous ? INDEXED_VALUES[index](previous) : [];
+      const after = next ? INDEXED_VALUES[index](next) : [];
+      if (before.length === 0 && after.length === 0) continue;
+      const key = keyOf((next ?? previous) as KubeObject);
+      for (const value of before) {
+        if (after.includes(value)) continue;
+        const entries = byValue.get(value);
+        entries?.delete(key);
+        if (entries?.size === 0) byValue.delete(value);
+      }
+      for (const value of after) {
+        const entries = byValue.get(value);
+        if (entries) entries.set(key, next as KubeObject);
+        else byValue.set(value, new Map([[key, next as KubeObject]]));
+      }
+    }
+  }
+}
