@@ -60,12 +60,12 @@ export interface ClusterAccess {
 
 /**
  * IAM's side of one cluster's API server. `cluster` is asked at every decision, so that changed access configuration counts at once;
- * `localStsHosts` are hosts on which this emulator itself stands in for STS.
+ * `ownHost` is a name under which this emulator is reached, where it stands in for STS.
  */
 export function createClusterAccess(options: {
   cluster: () => ClusterRecord | undefined;
   clock: { kind: string; now(): number; wallNow(): number };
-  localStsHosts?: ReadonlySet<string>;
+  ownHost?: string;
 }): ClusterAccess {
   const { clock } = options;
   return {
@@ -74,7 +74,7 @@ export function createClusterAccess(options: {
       const cluster = options.cluster();
       if (!cluster) return { error: "the cluster is gone" };
       const clocksMs = clock.kind === "real" ? [clock.now()] : [clock.now(), clock.wallNow()];
-      const result = checkEksToken(token, clocksMs, options.localStsHosts);
+      const result = checkEksToken(token, clocksMs, options.ownHost);
       if ("error" in result) return result;
       return { user: mapPrincipal(cluster, principalOfAccessKey(result.claims.accessKeyId)) };
     },

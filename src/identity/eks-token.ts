@@ -24,9 +24,15 @@ const ALLOWED_PARAMETERS = new Set([
   "x-amz-signedheaders",
 ]);
 
-/** sts.amazonaws.com, regional, FIPS and dual-stack hosts of the three partitions; and a local endpoint that stands in for STS. */
+/** sts.amazonaws.com, and the regional, FIPS and dual-stack hosts of the three partitions. */
 const STS_HOST =
   /^(sts\.amazonaws\.com|sts(-fips)?\.[a-z]{2}(-[a-z]+)+-\d\.amazonaws\.com(\.cn)?|sts(-fips)?\.[a-z]{2}(-[a-z]+)+-\d\.api\.(aws|amazonwebservices\.com\.cn))$/;
+
+/**
+ * Hosts at which an emulator on this machine stands in for STS: with AWS_ENDPOINT_URL set, `aws eks get-token` presigns for that endpoint, in plain
+ * http. Nothing is ever fetched from the URL, so any port will do.
+ */
+const LOCAL_HOST = /^(localhost|[\w.-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.docker\.internal)$/;
 
 export interface EksTokenClaims {
   accessKeyId: string;
@@ -44,13 +50,9 @@ export const isEksToken = (token: string): boolean => token.startsWith(PREFIX);
 
 /**
  * Judges a token. `clocksMs` are the times at which it may be fresh: the simulated one and, where that one does not run with the machine's, the
- * machine's own, because the signer only knows that.
+ * machine's own, because the signer only knows that. `ownHost` is a name under which this emulator is reached beside the loopback ones.
  */
-export function checkEksToken(
-  token: string,
-  clocksMs: readonly number[],
-  localHosts: ReadonlySet<string> = new Set(),
-): EksTokenResult {
+export function checkEksToken(token: string, clocksMs: readonly number[], ownHost?: string): EksTokenResult {
   if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return { error: "token is too large" };
   if (!isEksToken(token)) return { error: `token is missing expected "${PREFIX}" prefix` };
   const encoded = token.slice(PREFIX.length);
@@ -62,7 +64,7 @@ export function checkEksToken(
   } catch {
     return { error: "token does not hold a URL" };
   }
-  const local = localHosts.has(url.host);
+  const local = LOCAL_HOST.test(url.hostname) || (ownHost !== undefined && url.hostname === ownHost);
   if (url.protocol !== "https:" && !(local && url.protocol === "http:"))
     return { error: `unexpected scheme "${url.protocol.replace(":", "")}" in pre-signed URL` };
   if (!STS_HOST.test(url.host) && !local) return { error: `unexpected hostname "${url.host}" in pre-signed URL` };

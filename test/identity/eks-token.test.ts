@@ -32,6 +32,21 @@ describe("EKS tokens", () => {
     });
   });
 
+  it("accepts a local endpoint that stands in for STS, as the CLI signs for with AWS_ENDPOINT_URL", () => {
+    for (const base of [
+      "http://127.0.0.1:4566/",
+      "http://localhost:9/",
+      "https://[::1]:4566/",
+      "http://eks.localhost:4566/",
+    ]) {
+      expect(checkEksToken(token(presigned({}, base)), [NOW])).toHaveProperty("claims");
+    }
+    expect(checkEksToken(token(presigned({}, "http://eksim.test:4566/")), [NOW], "eksim.test")).toHaveProperty(
+      "claims",
+    );
+    expect(checkEksToken(token(presigned({}, "http://127.0.0.1.evil.example/")), [NOW])).toHaveProperty("error");
+  });
+
   it.each([
     ["an unknown prefix", `k8s-aws-v2.${Buffer.from(presigned()).toString("base64url")}`, /prefix/],
     ["padding", `k8s-aws-v1.${Buffer.from("https://a").toString("base64")}==`, /base64url/],
