@@ -1,0 +1,71 @@
+import type { WatchEvent } from "../api.js";
+import type { Controller, ControllerContext } from "../controller.js";
+import type { KubeObject } from "../object.js";
+import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
+import { createWorkQueue, type WorkQueue } from "../runtime/work-queue.js";
+
+/**
+ * The frame every controller stands in: watches put keys into one work queue, and `reconcile` makes the world of one key right. A controller's file
+ * holds what is its own: which events concern it and what is to be done.
+ */
+export interface Environment extends ControllerContext {
+  events: EventRecorder;
+  /** For delayed or additional keys. */
+  queue: WorkQueue;
+}
+
+export interface Loop {
+  /** Makes right whatever `key` stands for. Throwing means: again, after a while. */
+  reconcile(key: string): Promise<void> | void;
+  watches: readonly Watch[];
+  /** Runs once after the watches have delivered what is there. */
+  start?(): void;
+  stop?(): void;
+}
+
+export interface Watch {
+  resource: string;
+  /** Keys to reconcile because of the event. Must be quick, and must not write. */
+  keys(event: WatchEvent): string | readonly string[] | undefined;
+}
+
+/** One watch of a loop, with the type of its objects. */
+export function on<T extends KubeObject>(
+  resource: string,
+  keys: (event: WatchEvent<T>) => string | readonly string[] | undefined,
+): Watch {
+  return { resource, keys: keys as Watch["keys"] };
+}
+
+export interface ControllerOptions {
+  name: string;
+  /** Source component of its events where that differs from the name. */
+  component?: string;
+}
+
+export function defineController(options: ControllerOptions, build: (environment: Environment) => Loop): Controller {
+  return {
+    name: options.name,
+    start(context) {
+      const { api, clock, log } = context;
+      const events = createEventRecorder({ api, clock, log, component: options.component ?? options.name });
+      // Nothing is reconciled before the present work has unwound, so the loop exists by then.
+      const queue = createWorkQueue({ clock, log, name: options.name, reconcile: (key) => loop.reconcile(key) });
+      const loop = build({ ...context, events, queue });
+      const stops = loop.watches.map(({ resource, keys }) =>
+        api.watch(resource, (event) => {
+          const found = keys(event);
+          if (found === undefined) return;
+          if (typeof found === "string") queue.add(found);
+          else for (const key of found) queue.add(key);
+        }),
+      );
+      loop.start?.();
+      return () => {
+        for (const stop of stops) stop();
+        loop.stop?.();
+        queue.stop();
+      };
+    },
+  };
+}
