@@ -184,6 +184,8 @@ export interface UpdateRecord extends Scope {
   createdAtMs: number;
   finishedAtMs?: number;
   errors: { errorCode: string; errorMessage: string; resourceIds: string[] }[];
+  /** Set once it was asked to be cancelled. */
+  cancellation?: { status: "InProgress" | "Failed" | "Successful"; reason?: string };
   /** What the reconciler needs to carry the update out: the new values, and how far it has come. */
   plan: Record<string, unknown>;
 }

@@ -1,0 +1,83 @@
+/**
+ * How long AWS's own part of the work takes. `instant`: no longer than the work itself, so that waiters succeed on their first poll. `aws`: typical
+ * durations as seen on EKS, for trying time-outs and waiters. Kubernetes' own timings (40 s until a silent node is NotReady, ...) are the same in both.
+ */
+export interface Profile {
+  name: "instant" | "aws";
+  /** Cluster CREATING -> ACTIVE at the earliest. */
+  clusterCreateMs: number;
+  clusterDeleteMs: number;
+  /** Version updates of the control plane. */
+  clusterVersionUpdateMs: number;
+  /** Endpoint access and VPC configuration: the API servers are rolled. */
+  clusterNetworkUpdateMs: number;
+  /** Everything else of a cluster's configuration. */
+  clusterConfigUpdateMs: number;
+  nodegroupCreateMs: number;
+  nodegroupDeleteMs: number;
+  nodegroupConfigUpdateMs: number;
+  /** From launch until the kubelet starts. */
+  instanceBootMs: number;
+  /** From shutting-down until terminated. */
+  instanceShutdownMs: number;
+  /** From the loss of a machine until EC2's status checks say impaired (two failed checks, a minute apart). */
+  statusCheckFailureMs: number;
+  /** From impaired until the Auto Scaling group acts on it. */
+  healthCheckPeriodMs: number;
+  /** Between a drained node and its termination in a version update. */
+  cordonWaitMs: number;
+}
+
+const MINUTE_MS = 60_000;
+
+export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
+  instant: {
+    name: "instant",
+    clusterCreateMs: 0,
+    clusterDeleteMs: 0,
+    clusterVersionUpdateMs: 0,
+    clusterNetworkUpdateMs: 0,
+    clusterConfigUpdateMs: 0,
+    nodegroupCreateMs: 0,
+    nodegroupDeleteMs: 0,
+    nodegroupConfigUpdateMs: 0,
+    instanceBootMs: 0,
+    instanceShutdownMs: 0,
+    statusCheckFailureMs: 0,
+    healthCheckPeriodMs: 0,
+    cordonWaitMs: 0,
+  },
+  aws: {
+    name: "aws",
+    clusterCreateMs: 8 * MINUTE_MS,
+    clusterDeleteMs: 4 * MINUTE_MS,
+    clusterVersionUpdateMs: 10 * MINUTE_MS,
+    clusterNetworkUpdateMs: 3 * MINUTE_MS,
+    clusterConfigUpdateMs: MINUTE_MS / 2,
+    nodegroupCreateMs: 2 * MINUTE_MS,
+    nodegroupDeleteMs: 3 * MINUTE_MS,
+    nodegroupConfigUpdateMs: MINUTE_MS / 2,
+    instanceBootMs: MINUTE_MS,
+    instanceShutdownMs: MINUTE_MS,
+    statusCheckFailureMs: 2 * MINUTE_MS,
+    healthCheckPeriodMs: MINUTE_MS,
+    cordonWaitMs: MINUTE_MS,
+  },
+};
+
+/** Limits that EKS sets itself whatever the profile, in milliseconds. */
+export const LIMITS = {
+  /** Eviction of a node's pods is tried this long, in scale-in as in version updates. */
+  drainMs: 15 * MINUTE_MS,
+  /** Nodes that have not joined by then are a NodeCreationFailure. */
+  joinMs: 15 * MINUTE_MS,
+  /** A group whose instances cannot be launched at all turns CREATE_FAILED after this long; its issues stay empty until then. */
+  launchFailureMs: 35 * MINUTE_MS,
+  /** EC2 shows a terminated instance for about an hour. */
+  terminatedVisibleMs: 60 * MINUTE_MS,
+  /**
+   * A master that has been lost this long is made anew. EKS publishes no figure; short outages are sat out in either profile, so that losing two zones
+   * one after the other costs the quorum as it does in etcd.
+   */
+  memberLossMs: 5 * MINUTE_MS,
+} as const;
