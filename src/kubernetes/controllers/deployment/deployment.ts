@@ -66,7 +66,11 @@ export const deploymentController = (): Controller =>
     return {
       reconcile,
       watches: [
-        on<Deployment>(RESOURCE, ({ object }) => keyOf(object)),
+        on<Deployment>(RESOURCE, ({ object, previous }) => {
+          // Our own status writes need no second look.
+          const asked = ({ metadata, spec }: Deployment) => [spec, metadata.annotations, metadata.deletionTimestamp];
+          return previous && isEqual(asked(previous), asked(object)) ? undefined : keyOf(object);
+        }),
         on<ReplicaSet>(REPLICA_SETS, (event) => {
           orphans.observe(event);
           return ownerKeys<Deployment>(api, event, { resource: RESOURCE, kind: "Deployment", matches });
