@@ -1,0 +1,203 @@
+/** Which fields an object has, and which differ between two: the field sets that ownership is computed from. */
+
+import { asMember, type FieldSet, type MaybeFieldSet, MEMBER, union } from "./field-set.js";
+import { deepEqual, isObject, type JsonObject } from "./json.js";
+import { elementOf, itemsByElement } from "./list-items.js";
+import { deducedShape, type ListShape, type MapShape, type Shape, type StructShape } from "./shape.js";
+
+/**
+ * What counts as a member beside the leaves.
+ * owned: items of lists and free keys of maps, but no named containers: what an applied object claims.
+ * added: every container too: what came to be where there was nothing.
+ * created: as added, but without the structs that Go serialises even when they are empty: what came to be on a new object.
+ */
+type Counting = "owned" | "added" | "created";
+
+/** Fields of an applied object, without its root. */
+export const ownedFields = (shape: Shape, value: unknown): MaybeFieldSet => rootOf(fieldsOf(shape, value, "owned"));
+
+const rootOf = (set: MaybeFieldSet): MaybeFieldSet => (set === MEMBER ? undefined : set);
+
+/** The fields below `value`; MEMBER when it is a leaf, undefined when it counts for nothing. */
+function fieldsOf(shape: Shape, value: unknown, counting: Counting): MaybeFieldSet {
+  switch (shape.kind) {
+    case "leaf":
+      return MEMBER;
+    case "list":
+      return listFields(shape, value, counting);
+    default:
+      return objectFields(shape, value, counting);
+  }
+}
+
+function objectFields(shape: StructShape | MapShape, value: unknown, counting: Counting): MaybeFieldSet {
+  if (shape.atomic || !isObject(value)) return MEMBER;
+  let fields: Record<string, FieldSet> | undefined;
+  let empty = true;
+  for (const name in value) {
+    const member = value[name];
+    if (member === undefined) continue;
+    empty = false;
+    const declared = shape.kind === "struct" ? shape.field(name) : undefined;
+    const memberShape = declared ?? (shape.kind === "map" ? valuesShape(shape, member) : deduced(member));
+    const fieldSet = memberFields(memberShape, member, counting, declared !== undefined);
+    if (fieldSet === undefined) continue;
+    fields ??= {};
+    fields[`f:${name}`] = fieldSet;
+  }
+  return empty && counting !== "created" ? MEMBER : fields;
+}
+
+function memberFields(shape: Shape, value: unknown, counting: Counting, named: boolean): MaybeFieldSet {
+  if (counting === "created" && shape.alwaysPresent) return fieldsOf(shape, value, "created");
+  const below = fieldsOf(shape, value, counting === "created" ? "added" : counting);
+  return counting === "owned" && named ? below : asMember(below);
+}
+
+function listFields(shape: ListShape, value: unknown, counting: Counting): MaybeFieldSet {
+  if (shape.listType === "atomic" || !Array.isArray(value)) return MEMBER;
+  if (value.length === 0) return counting === "added" ? MEMBER : undefined;
+  const below: Counting = counting === "created" ? "added" : counting;
+  const fields: Record<string, FieldSet> = {};
+  for (const item of value) {
+    const element = elementOf(shape, item);
+    if (element !== undefined) fields[element] = asMember(fieldsOf(shape.items, item, below));
+  }
+  return fields;
+}
+
+/** Without a schema the value tells: objects are granular maps, everything else is a leaf. */
+const deduced = (value: unknown): Shape => (isObject(value) ? deducedShape : LEAF_BY_VALUE);
+const LEAF_BY_VALUE: Shape = { kind: "leaf", strategies: [], alwaysPresent: false };
+
+/** Shape of a value in a map of free keys. */
+export const valuesShape = (shape: MapShape, value: unknown): Shape =>
+  shape === deducedShape ? deduced(value) : shape.values;
+
+/** Shape of one member of an object; members that are not declared are deduced from either side's value. */
+export function memberShape(shape: StructShape | MapShape, name: string, value: unknown): Shape {
+  return shape.kind === "map" ? valuesShape(shape, value) : (shape.field(name) ?? deduced(value));
+}
+
+export interface Difference {
+  /** Fields that are new or have another value. */
+  readonly changed: MaybeFieldSet;
+  readonly removed: MaybeFieldSet;
+}
+
+const SAME: Difference = { changed: undefined, removed: undefined };
+const CHANGED: Difference = { changed: MEMBER, removed: undefined };
+
+/** Difference between two objects; without a `before` everything is new. Parts shared by reference are not looked at. */
+export function compareObjects(shape: Shape, before: JsonObject | undefined, after: JsonObject): Difference {
+  if (before === undefined) return { changed: rootOf(fieldsOf(shape, after, "created")), removed: undefined };
+  return compare(shape, before, after);
+}
+
+function compare(shape: Shape, before: unknown, after: unknown): Difference {
+  if (before === after) return SAME;
+  switch (shape.kind) {
+    case "leaf":
+      return compareLeaf(before, after);
+    case "list":
+      return shape.listType !== "atomic" && Array.isArray(before) && Array.isArray(after)
+        ? compareLists(shape, before, after)
+        : compareLeaf(before, after);
+    default:
+      return !shape.atomic && isObject(before) && isObject(after)
+        ? compareMembers(shape, before, after)
+        : compareLeaf(before, after);
+  }
+}
+
+const compareLeaf = (before: unknown, after: unknown): Difference => (deepEqual(before, after) ? SAME : CHANGED);
+
+function compareMembers(shape: StructShape | MapShape, before: JsonObject, after: JsonObject): Difference {
+  const found = new Collected();
+  for (const name in after) {
+    const now = after[name];
+    const was = before[name];
+    if (now === was || now === undefined) continue;
+    const member = memberShape(shape, name, now);
+    if (was !== undefined) found.add(`f:${name}`, compare(member, was, now));
+    else found.addChanged(`f:${name}`, memberFields(member, now, "created", true));
+  }
+  for (const name in before) {
+    const was = before[name];
+    if (was === undefined || after[name] !== undefined) continue;
+    found.addRemoved(`f:${name}`, memberFields(memberShape(shape, name, was), was, "created", true));
+  }
+  return found.difference();
+}
+
+function compareLists(shape: ListShape, before: readonly unknown[], after: readonly unknown[]): Difference {
+  if (before.length === after.length && before.every((item, index) => item === after[index])) return SAME;
+  const found = new Collected();
+  const was = itemsByElement(shape, before);
+  const now = itemsByElement(shape, after);
+  for (const [element, items] of now) {
+    const earlier = was.get(element);
+    if (!earlier) found.addChanged(element, asMember(fieldsOf(shape.items, items[0], "added")));
+    else if (earlier.length === 1 && items.length === 1) found.add(element, compare(shape.items, earlier[0], items[0]));
+    else if (!deepEqual(earlier, items)) found.addChanged(element, MEMBER);
+  }
+  for (const [element, items] of was) {
+    if (!now.has(element)) found.addRemoved(element, asMember(fieldsOf(shape.items, items[0], "added")));
+  }
+  return found.difference();
+}
+
+/** Gathers the differences below one container. */
+class Collected {
+  private changed: Record<string, FieldSet> | undefined;
+  private removed: Record<string, FieldSet> | undefined;
+
+  add(element: string, difference: Difference): void {
+    if (difference === SAME) return;
+    this.addChanged(element, difference.changed);
+    this.addRemoved(element, difference.removed);
+  }
+
+  addChanged(element: string, set: MaybeFieldSet): void {
+    if (set === undefined) return;
+    this.changed ??= {};
+    this.changed[element] = set;
+  }
+
+  addRemoved(element: string, set: MaybeFieldSet): void {
+    if (set === undefined) return;
+    this.removed ??= {};
+    this.removed[element] = set;
+  }
+
+  difference(): Difference {
+    return this.changed || this.removed ? { changed: this.changed, removed: this.removed } : SAME;
+  }
+}
+
+/** The same set with every named container of the schema as a member wherever something below it is one. */
+export function withNamedContainers(shape: Shape | undefined, set: MaybeFieldSet): MaybeFieldSet {
+  if (set === undefined || set === MEMBER) return set;
+  let out: Record<string, FieldSet> | undefined;
+  for (const element in set) {
+    const child = set[element] as FieldSet;
+    if (element === "." || child === MEMBER) continue;
+    const inner = elementShape(shape, element);
+    const named = shape?.kind === "struct" && shape.field(element.slice(2)) !== undefined;
+    const full = withNamedContainers(inner, child);
+    const wanted = named ? asMember(full) : full;
+    if (wanted === child || wanted === undefined) continue;
+    out ??= { ...set };
+    out[element] = wanted;
+  }
+  return out ?? set;
+}
+
+function elementShape(shape: Shape | undefined, element: string): Shape | undefined {
+  if (shape?.kind === "struct") return shape.field(element.slice(2));
+  if (shape?.kind === "map") return shape.values;
+  return shape?.kind === "list" ? shape.items : undefined;
+}
+
+/** All fields of a difference in one set. */
+export const everyDifference = (difference: Difference): MaybeFieldSet => union(difference.changed, difference.removed);

@@ -1,0 +1,120 @@
+/** Who owns which field after a write: ownership moves of updates (everything but apply), shared with server-side apply. */
+import type { KubeObject } from "../object.js";
+import type { ManagedFieldsEntry } from "../schema/object-meta.js";
+import { compareObjects, type Difference } from "./compare.js";
+import { difference, intersection, type MaybeFieldSet, recursiveDifference, union } from "./field-set.js";
+import { isEmptyObject, type JsonObject } from "./json.js";
+import {
+  capUpdateManagers,
+  identityOf,
+  ignoredFields,
+  type Manager,
+  type Managers,
+  type Ownership,
+  readManagers,
+  setFields,
+  timeOf,
+  withoutManagedFields,
+  withoutServerFields,
+  writeManagers,
+} from "./managers.js";
+import { shapeOf } from "./shape.js";
+
+export interface UpdateRequest {
+  /** Name of the object's type in the schema tables; an unknown one is taken as a custom resource. */
+  typeName: string;
+  /** The stored object; absent on create. */
+  before?: KubeObject;
+  /** The object as it is about to be written. Its managedFields are the client's word: taken over, reset when empty, or absent. */
+  after: KubeObject;
+  /** Field manager; empty counts as `unknown`. */
+  manager: string;
+  operation: "Update";
+  apiVersion: string;
+  subresource?: string;
+  nowMs: number;
+}
+
+/**
+ * The managedFields of `after`: the writer comes to own what it added or changed, and everybody loses what is gone. Undefined when nobody owns
+ * anything. Unchanged entries are shared with `before`.
+ */
+export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[] | undefined {
+  const { typeName, before, after, apiVersion, subresource = "" } = request;
+  const sent = entriesToStartFrom(before, after, subresource);
+  const found = compareObjects(
+    shapeOf(typeName),
+    before && (withoutManagedFields(before) as JsonObject),
+    withoutManagedFields(after) as JsonObject,
+  );
+  if (found.changed === undefined && found.removed === undefined) return sent?.length ? [...sent] : undefined;
+
+  const writer: Manager = { name: request.manager || "unknown", operation: "Update", apiVersion, subresource };
+  const identity = identityOf(writer);
+  const managers = readManagers(sent);
+  const ignored = ignoredFields(typeName, subresource);
+  const changes = exclude(found, ignored);
+  dispossess(managers, changes, identity);
+
+  const own = managers.get(identity);
+  const claimed = withoutServerFields(changes.changed);
+  const fields = union(difference(own?.fields, changes.removed), claimed);
+  if (fields === undefined) managers.delete(identity);
+  else if (claimed !== undefined || fields !== own?.fields) {
+    managers.set(identity, { ...writer, fields, time: timeOf(request.nowMs) });
+  }
+  capUpdateManagers(managers);
+  return writeManagers(managers);
+}
+
+/**
+ * Clients may edit managedFields of the main resource directly: a list that says something replaces the stored one, an empty list or one empty entry
+ * forgets all owners, and an absent one changes nothing (it comes from clients that do not know the field).
+ */
+function entriesToStartFrom(
+  before: KubeObject | undefined,
+  after: KubeObject,
+  subresource: string,
+): readonly ManagedFieldsEntry[] | undefined {
+  const stored = before?.metadata.managedFields;
+  const sent = after.metadata.managedFields;
+  if (subresource !== "" || sent === undefined || sent === stored) return stored;
+  const [first] = sent;
+  if (first === undefined || (sent.length === 1 && isEmptyObject(first))) return undefined;
+  return sent.some((entry) => entry.fieldsV1 !== undefined) ? sent : stored;
+}
+
+/** A difference without the fields that the write cannot touch. */
+export const exclude = (found: Difference, ignored: MaybeFieldSet): Difference => ({
+  changed: recursiveDifference(found.changed, ignored),
+  removed: recursiveDifference(found.removed, ignored),
+});
+
+/** Takes changed and removed fields from every manager but the writer. */
+export function dispossess(managers: Map<string, Ownership>, changes: Difference, writer: string): void {
+  for (const [identity, ownership] of managers) {
+    if (identity === writer) continue;
+    setFields(
+      managers,
+      identity,
+      ownership,
+      difference(difference(ownership.fields, changes.changed), changes.removed),
+    );
+  }
+}
+
+export interface Conflict {
+  manager: Manager;
+  fields: NonNullable<MaybeFieldSet>;
+}
+
+/** Managers beside the writer that own something which the write changes. */
+export function conflictsOf(managers: Managers, changes: Difference, writer: string): Conflict[] {
+  const conflicts: Conflict[] = [];
+  for (const [identity, ownership] of managers) {
+    if (identity === writer) continue;
+    const fields = intersection(ownership.fields, changes.changed);
+    if (fields !== undefined) conflicts.push({ manager: ownership, fields });
+  }
+  return conflicts;
+}

@@ -1,0 +1,187 @@
+/**
+ * How patches see a type: a tree of shapes made from the schema tables, one node a field, built as far as somebody walks. Everything that
+ * server-side apply and strategic merge ask about a field is answered here, so that neither knows how the tables are coded.
+ */
+import { listTraits, overlayKeys } from "../schema/overlay.js";
+import { type FieldType, typeOf } from "../schema/schema.js";
+import type { JsonObject } from "./json.js";
+
+export type Shape = LeafShape | StructShape | MapShape | ListShape;
+
+interface Patchable {
+  /** Strategic merge: any of `merge`, `replace`, `retainKeys`. */
+  readonly strategies: readonly string[];
+  /** Go serialises this field even when it is empty, so it counts as present on every object and no manager comes to own it as a whole. */
+  readonly alwaysPresent: boolean;
+}
+
+/** A scalar, or anything that is owned and replaced as a whole without a look inside. */
+export interface LeafShape extends Patchable {
+  readonly kind: "leaf";
+}
+
+/** An object with named fields. */
+export interface StructShape extends Patchable {
+  readonly kind: "struct";
+  readonly typeName: string;
+  readonly atomic: boolean;
+  /** Undefined for a field that the type does not have. */
+  field(name: string): Shape | undefined;
+}
+
+/** An object with free keys. */
+export interface MapShape extends Patchable {
+  readonly kind: "map";
+  readonly atomic: boolean;
+  readonly values: Shape;
+}
+
+export interface ListShape extends Patchable {
+  readonly kind: "list";
+  readonly listType: "atomic" | "set" | "map";
+  /** What identifies an item of a `map` list for server-side apply, in alphabetical order as FieldsV1 spells it. */
+  readonly keys: readonly string[];
+  /** Values of absent keys, e.g. `protocol` = `TCP`. */
+  readonly keyDefaults: JsonObject;
+  /** What identifies an item for strategic merge. */
+  readonly mergeKey?: string;
+  readonly items: Shape;
+}
+
+const ORDINARY: Patchable = { strategies: [], alwaysPresent: false };
+const LEAF: LeafShape = { kind: "leaf", ...ORDINARY };
+
+/** What an object without a schema is taken for: maps are granular, lists are atomic. */
+const DEDUCED_MAP: MapShape = {
+  kind: "map",
+  atomic: false,
+  ...ORDINARY,
+  get values(): Shape {
+    return DEDUCED_MAP;
+  },
+};
+
+/** Shape of a whole object by its type's name in the schema tables; of anything at all when the name is unknown there (custom resources). */
+export function shapeOf(typeName: string): Shape {
+  return typeOf(typeName) ? structShape(typeName, ORDINARY, isAtomicType(typeName)) : DEDUCED_MAP;
+}
+
+/** The shape to use for a member without a declared one: deduced from its value. */
+export const deducedShape: MapShape = DEDUCED_MAP;
+
+const structs = new Map<string, StructShape>();
+
+function structShape(typeName: string, patchable: Patchable, atomic: boolean): StructShape {
+  const plain = patchable === ORDINARY;
+  const cacheKey = `${typeName}${atomic ? " atomic" : ""}`;
+  const known = plain ? structs.get(cacheKey) : undefined;
+  if (known) return known;
+  const fields = new Map<string, Shape | undefined>();
+  const shape: StructShape = {
+    kind: "struct",
+    typeName,
+    atomic,
+    ...patchable,
+    field(name) {
+      const found = fields.get(name);
+      if (found || fields.has(name)) return found;
+      const declared = typeOf(typeName)?.fields.get(name);
+      // Names that are not declared are not remembered: they come from clients and have no bound.
+      if (!declared) return undefined;
+      const made = fieldShape(typeName, name, declared.type);
+      fields.set(name, made);
+      return made;
+    },
+  };
+  if (plain) structs.set(cacheKey, shape);
+  return shape;
+}
+
+function fieldShape(typeName: string, name: string, type: FieldType): Shape {
+  const traits = listTraits(typeName, name);
+  const alwaysPresent = isAlwaysPresent(typeName, name, type);
+  const patchable: Patchable =
+    traits.patchStrategy.length > 0 || alwaysPresent ? { strategies: traits.patchStrategy, alwaysPresent } : ORDINARY;
+  const atomic = traits.mapType === "atomic";
+  switch (type.kind) {
+    case "scalar":
+      return patchable === ORDINARY ? LEAF : { kind: "leaf", ...patchable };
+    case "ref":
+      return structShape(type.ref, patchable, atomic);
+    case "map":
+      return { kind: "map", atomic, values: valueShape(type.value), ...patchable };
+    case "list":
+      return {
+        kind: "list",
+        listType: traits.listType,
+        keys: [...traits.mapKeys].sort(),
+        keyDefaults: keyDefaultsOf(type.item),
+        ...(traits.patchMergeKey ? { mergeKey: traits.patchMergeKey } : {}),
+        items: valueShape(type.item),
+        ...patchable,
+      };
+  }
+}
+
+/** Shape of what a list or map holds. */
+function valueShape(type: FieldType): Shape {
+  switch (type.kind) {
+    case "scalar":
+      return LEAF;
+    case "ref":
+      return structShape(type.ref, ORDINARY, isAtomicType(type.ref));
+    case "map":
+      return { kind: "map", atomic: false, values: valueShape(type.value), ...ORDINARY };
+    case "list":
+      return { kind: "list", listType: "atomic", keys: [], keyDefaults: {}, items: valueShape(type.item), ...ORDINARY };
+  }
+}
+
+let atomicTypes: ReadonlySet<string> | undefined;
+
+/** Types marked atomic themselves: their overlay key is the bare name of the type. */
+function isAtomicType(typeName: string): boolean {
+  atomicTypes ??= new Set(overlayKeys().filter((key) => !key.includes(".")));
+  return atomicTypes.has(typeName);
+}
+
+/** Defaults of fields that serve as list keys: an item without the field is the same item as one that spells the default. */
+const KEY_DEFAULTS: Readonly<Record<string, JsonObject>> = {
+  ContainerPort: { protocol: "TCP" },
+  ServicePort: { protocol: "TCP" },
+};
+const NO_DEFAULTS: JsonObject = {};
+
+const keyDefaultsOf = (item: FieldType): JsonObject =>
+  (item.kind === "ref" ? KEY_DEFAULTS[item.ref] : undefined) ?? NO_DEFAULTS;
+
+/**
+ * Fields that Go embeds by value (or as a slice without omitempty) all the way from the object's root, by `Type.field`. `metadata`, `spec` and
+ * `status` structs are so in every type but the few optional ones, which do not matter here: nobody owns a spec without owning something inside.
+ */
+const EMBEDDED = new Set([
+  "CronJobSpec.jobTemplate",
+  "CustomResourceDefinitionStatus.acceptedNames",
+  "DaemonSetSpec.template",
+  "DaemonSetSpec.updateStrategy",
+  "DeploymentSpec.strategy",
+  "DeploymentSpec.template",
+  "EndpointSlice.endpoints",
+  "EndpointSlice.ports",
+  "IngressStatus.loadBalancer",
+  "JobSpec.template",
+  "NetworkPolicySpec.podSelector",
+  "NodeStatus.daemonEndpoints",
+  "NodeDaemonEndpoints.kubeletEndpoint",
+  "NodeStatus.nodeInfo",
+  "PersistentVolumeClaimSpec.resources",
+  "PodSpec.containers",
+  "ServiceStatus.loadBalancer",
+  "StatefulSetSpec.template",
+  "StatefulSetSpec.updateStrategy",
+]);
+
+function isAlwaysPresent(typeName: string, name: string, type: FieldType): boolean {
+  if (type.kind === "ref" && (name === "metadata" || name === "spec" || name === "status")) return true;
+  return EMBEDDED.has(`${typeName}.${name}`);
+}
