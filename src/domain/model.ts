@@ -61,6 +61,8 @@ export interface ClusterRecord extends Scope {
   clientRequestToken?: string;
   /** Name of the backend: `embedded` or `kind`. */
   backend: string;
+  /** When the deletion was begun. */
+  deletingSinceMs?: number;
 }
 
 export interface HealthIssue {
@@ -131,6 +133,8 @@ export interface NodegroupRecord extends Scope {
   healthIssues: HealthIssue[];
   tags: Record<string, string>;
   clientRequestToken?: string;
+  /** When the deletion was begun. */
+  deletingSinceMs?: number;
 }
 
 /**

@@ -1,0 +1,38 @@
+/** What an operation may use: who calls, the state, the time. Nothing of HTTP, and no backend: operations only write down what is to be done. */
+import type { Scope } from "../../domain/model.js";
+import type { State } from "../../state/state.js";
+import type { Operations } from "../model/generated/operations.js";
+
+export interface EksConfig {
+  /** Refuse subnets and roles that no local service knows. All of them, as there is no such service yet. */
+  strict: boolean;
+  /** Version of clusters created without one. */
+  defaultVersion: string;
+  /** Name of the backend that new clusters get. */
+  backend: string;
+}
+
+export interface OperationContext {
+  scope: Scope;
+  principalArn: string;
+  requestId: string;
+  state: State;
+  clock: { now(): number };
+  config: EksConfig;
+  /** Tells the reconcilers, after the commit, that there is work of this kind and key. */
+  nudge(kind: WorkKind, key: string): void;
+}
+
+/** Kinds of work items. The key of a cluster's is its id; of a node group's `<cluster id>/<node group name>`. */
+export type WorkKind = "cluster" | "nodegroup";
+
+export type EksOperations = Operations<OperationContext>;
+
+/** Writes down that a reconciler has to look at something now, in the current transaction. */
+export function scheduleWork(context: OperationContext, kind: WorkKind, key: string): void {
+  context.state.work.schedule(kind, key, context.clock.now());
+  context.nudge(kind, key);
+}
+
+export const nodegroupWorkKey = (nodegroup: { clusterId: string; name: string }): string =>
+  `${nodegroup.clusterId}/${nodegroup.name}`;

@@ -1,0 +1,32 @@
+/** Identifiers that EKS makes up. Derived from the request's id, so that a seeded run gives the same ones every time. */
+import { createHash } from "node:crypto";
+import type { OperationContext } from "./context.js";
+
+function digest(context: OperationContext, parts: readonly string[]): string {
+  const { scope, requestId, clock } = context;
+  return createHash("sha256")
+    .update(JSON.stringify([scope.accountId, scope.region, requestId, clock.now(), ...parts]))
+    .digest("hex");
+}
+
+const dashed = (hex: string): string =>
+  [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
+
+/** The uuid at the end of ARNs. EKS's own are not RFC 4122 ones: any digit may stand where the version would. */
+export const resourceUuid = (context: OperationContext, ...parts: string[]): string => dashed(digest(context, parts));
+
+/** Ids of updates look like name-based UUIDs: version 3, RFC 4122 variant. */
+export function updateId(context: OperationContext, ...parts: string[]): string {
+  const hex = digest(context, ["update", ...parts]);
+  return dashed(`${hex.slice(0, 12)}3${hex.slice(13, 16)}b${hex.slice(17)}`);
+}
+
+/** 32 upper-case hex digits that no cluster of any account has. */
+export function clusterId(context: OperationContext, name: string): string {
+  for (let attempt = 0; ; attempt++) {
+    const id = digest(context, ["cluster", name, String(attempt)])
+      .slice(0, 32)
+      .toUpperCase();
+    if (!context.state.clusters.byId(id)) return id;
+  }
+}

@@ -1,0 +1,29 @@
+/** Finds what a request names, or refuses in EKS's words. */
+
+import { noClusterFound, noNodegroupFound } from "../../domain/eks/refusals.js";
+import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../../domain/model.js";
+import type { OperationContext } from "./context.js";
+
+export function findCluster({ state, scope }: OperationContext, name: string): ClusterRecord {
+  const cluster = state.clusters.get({ ...scope, name });
+  if (!cluster) throw noClusterFound(name);
+  return cluster;
+}
+
+/** The cluster is looked for first. */
+export function findNodegroup(
+  context: OperationContext,
+  clusterName: string,
+  nodegroupName: string,
+): { cluster: ClusterRecord; nodegroup: NodegroupRecord } {
+  const cluster = findCluster(context, clusterName);
+  const nodegroup = context.state.nodegroups.get(cluster, nodegroupName);
+  if (!nodegroup) throw noNodegroupFound(clusterName, nodegroupName);
+  return { cluster, nodegroup };
+}
+
+/** The cluster's own updates, oldest first. */
+export function clusterUpdates({ state }: OperationContext, cluster: ClusterRecord): UpdateRecord[] {
+  const ids = state.updates.ids(cluster.id, {}, { limit: Number.MAX_SAFE_INTEGER });
+  return ids.flatMap((id) => state.updates.get(cluster.id, id) ?? []);
+}

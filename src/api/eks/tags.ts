@@ -1,0 +1,57 @@
+/** Tags of clusters and node groups, by ARN. They change at once, also while an update is running, and have errors of their own. */
+
+import { parseArn } from "../../domain/eks/arns.js";
+import { addTags, removeTags, type Tags } from "../../domain/eks/tags.js";
+import { DomainError } from "../../domain/errors.js";
+import type { EksOperations, OperationContext } from "./context.js";
+
+interface Tagged {
+  tags: Tags;
+  put(tags: Tags): void;
+}
+
+/** Finds the row of an ARN by the kind of resource in it. A kind that nothing is stored of yet has no entry. */
+const KINDS: Record<string, (context: OperationContext, arn: string, path: string[]) => Tagged | undefined> = {
+  cluster: ({ state, scope }, arn, [name = ""]) => {
+    const cluster = state.clusters.get({ ...scope, name });
+    return cluster?.arn === arn
+      ? { tags: cluster.tags, put: (tags) => state.clusters.put({ ...cluster, tags }) }
+      : undefined;
+  },
+  nodegroup: ({ state, scope }, arn, [clusterName = "", nodegroupName = ""]) => {
+    const nodegroup = state.nodegroups.get({ ...scope, name: clusterName }, nodegroupName);
+    return nodegroup?.arn === arn
+      ? { tags: nodegroup.tags, put: (tags) => state.nodegroups.put({ ...nodegroup, tags }) }
+      : undefined;
+  },
+};
+
+function findTagged(context: OperationContext, resourceArn: string): Tagged {
+  const arn = parseArn(resourceArn);
+  if (arn?.service !== "eks" || !arn.resource.includes("/")) {
+    throw new DomainError("BadRequestException", `The resource ARN is not valid: ${resourceArn}`);
+  }
+  const [kind = "", ...path] = arn.resource.split("/");
+  const ofCaller = arn.accountId === context.scope.accountId && arn.region === context.scope.region;
+  const tagged = ofCaller && Object.hasOwn(KINDS, kind) ? KINDS[kind]?.(context, resourceArn, path) : undefined;
+  if (!tagged) throw new DomainError("NotFoundException", "Resource was not found");
+  return tagged;
+}
+
+export const tags = {
+  TagResource(input, context) {
+    const tagged = findTagged(context, input.resourceArn);
+    tagged.put(addTags(tagged.tags, input.tags, "BadRequestException"));
+    return {};
+  },
+
+  UntagResource(input, context) {
+    const tagged = findTagged(context, input.resourceArn);
+    tagged.put(removeTags(tagged.tags, input.tagKeys));
+    return {};
+  },
+
+  ListTagsForResource(input, context) {
+    return { tags: findTagged(context, input.resourceArn).tags };
+  },
+} satisfies Partial<EksOperations>;

@@ -1,0 +1,212 @@
+/**
+ * One port for everything: finds out which AWS service a request is for, who makes it and for which region, and hands it to that service's protocol. The
+ * emulator's own routes (`/_eksim/*`) stand beside it. The only file of the AWS edge that knows the HTTP server.
+ */
+import { randomUUID } from "node:crypto";
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Clock } from "../clock/clock.js";
+import { region } from "../domain/catalogue/index.js";
+import { DomainError, type ErrorName } from "../domain/errors.js";
+import { type Principal, principalOfAccessKey } from "../identity/principal.js";
+import type { State } from "../state/state.js";
+import {
+  createCaller,
+  type EksConfig,
+  type EksOperations,
+  type OperationContext,
+  operations,
+  type WorkKind,
+} from "./eks/index.js";
+import { model } from "./model/model.js";
+import { readCredentials } from "./protocol/credentials.js";
+import { type Answer, errorAnswer, namedAnswer } from "./protocol/errors.js";
+import { isAllowedHost, isAllowedOrigin } from "./protocol/origin.js";
+import { coverage, createRestJson, type RestJsonRequest } from "./protocol/rest-json.js";
+import { verifySignature } from "./protocol/signature.js";
+
+/** Largest body that is read, in bytes. */
+const BODY_LIMIT = 1024 * 1024;
+/** How long a client may take to send its request. */
+const REQUEST_TIMEOUT_MS = 60_000;
+const MAX_PRINCIPALS_KEPT = 1000;
+
+export interface GatewayDependencies {
+  state: State;
+  clock: Clock;
+  config: EksConfig & {
+    /** Check SigV4 signatures with `secretFor`. */
+    verifySignatures?: boolean;
+    secretFor?: (accessKeyId: string) => string | undefined;
+    /** Names of this machine that the Host header may have besides loopback names, addresses and AWS's own. */
+    hosts?: readonly string[];
+  };
+  /** Tells the reconcilers that there is work; called after the commit. */
+  nudge(kind: WorkKind, key: string): void;
+  log: { error(fields: Record<string, unknown>, message: string): void };
+  /** Registers the emulator's own routes, under `/_eksim/`. DomainErrors that they throw are answered as the services' are. */
+  admin?: (app: FastifyInstance) => void;
+  /** Behaviour of EKS; another table than the real one is for tests. */
+  operations?: Partial<EksOperations>;
+}
+
+type Service = (request: RestJsonRequest, context: OperationContext) => Answer;
+
+/** What `/_eksim/coverage` answers: every operation of the model, and whether it behaves. From the table that serves requests. */
+export function eksCoverage(table: Partial<EksOperations> = operations): { eks: ReturnType<typeof coverage> } {
+  return { eks: coverage(model(), table) };
+}
+
+/** Builds the server; it listens when told to. */
+export function buildGateway(dependencies: GatewayDependencies): FastifyInstance {
+  const { state, clock, config, nudge, log } = dependencies;
+  const hosts = (config.hosts ?? []).map((host) => host.toLowerCase());
+  // Under a stepped clock a run can be repeated, request ids and what derives from them included.
+  const chance = clock.kind === "stepped" ? clock.random("request-ids") : undefined;
+  const services = createServices(dependencies);
+  const principals = new Map<string, Principal>();
+
+  const report =
+    (request: { id: string; method: string; url: string }) =>
+    (error: unknown): void =>
+      log.error({ requestId: request.id, method: request.method, url: request.url, err: error }, "request failed");
+
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    genReqId: () => chance?.uuid() ?? randomUUID(),
+    routerOptions: { maxParamLength: 16 * 1024 },
+    frameworkErrors: (error, request, reply) => {
+      send(reply, fastifyErrorAnswer(error, request.id, report(request)));
+    },
+    clientErrorHandler: (_error, socket) => {
+      if (!socket.writable) return;
+      const { headers, body } = namedAnswer("SerializationException", "Malformed HTTP request", randomUUID());
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\n${lines.join("")}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+
+  app.addHook("onRequest", (request, _reply, done) => {
+    const { host, origin } = request.headers;
+    if (!isAllowedHost(host, hosts)) {
+      done(new DomainError("AccessDeniedException", `This server does not answer to the host name ${host}`));
+    } else if (!isAllowedOrigin(origin, host)) {
+      done(new DomainError("AccessDeniedException", `Web pages of ${origin} may not use this server`));
+    } else {
+      done();
+    }
+  });
+  app.setErrorHandler((error, request, reply) => {
+    send(reply, fastifyErrorAnswer(error, request.id, report(request)));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    send(reply, namedAnswer("UnknownOperationException", `No operation ${request.method} ${request.url}`, request.id));
+  });
+
+  const { admin } = dependencies;
+  if (admin) {
+    app.register((scope, _options, done) => {
+      admin(scope);
+      done();
+    });
+  }
+
+  app.register((scope, _options, done) => {
+    // Clients send all kinds of content types, or none; the protocol knows what a body is.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, parsed) => parsed(null, body));
+    scope.all("/*", (request, reply) => {
+      let answer: Answer;
+      try {
+        answer = handle(request);
+      } catch (error) {
+        answer = errorAnswer(error, request.id, report(request));
+      }
+      return send(reply, answer);
+    });
+    done();
+  });
+
+  function handle(request: FastifyRequest): Answer {
+    const { method, headers } = request;
+    const url = request.raw.url ?? request.url;
+    if (url.startsWith("/_eksim")) throw new DomainError("UnknownOperationException", `eksim has no ${method} ${url}`);
+    const body = Buffer.isBuffer(request.body) ? request.body : undefined;
+    const at = url.indexOf("?");
+    const signedBy = readCredentials(headers.authorization, at < 0 ? "" : url.slice(at + 1));
+    if (config.verifySignatures) {
+      verifySignature({ method, url, headers, body }, signedBy, config.secretFor ?? (() => undefined), clock.wallNow());
+    }
+    const service = Object.hasOwn(services, signedBy.service) ? services[signedBy.service] : undefined;
+    if (!service) throw unknownService(signedBy.service, headers["x-amz-target"]);
+    if (!region(signedBy.region)) {
+      throw new DomainError(
+        "InvalidSignatureException",
+        `Credential should be scoped to a valid region, not '${signedBy.region}'.`,
+      );
+    }
+    const { accountId, arn } = principalOf(signedBy.accessKeyId);
+    return service(
+      { method, url, body },
+      {
+        scope: { accountId, region: signedBy.region },
+        principalArn: arn,
+        requestId: request.id,
+        state,
+        clock,
+        config,
+        nudge,
+      },
+    );
+  }
+
+  /** Working out a principal takes a hash; clients sign thousands of requests with one key. */
+  function principalOf(accessKeyId: string): Principal {
+    const known = principals.get(accessKeyId);
+    if (known) return known;
+    if (principals.size >= MAX_PRINCIPALS_KEPT) principals.clear();
+    const principal = principalOfAccessKey(accessKeyId);
+    principals.set(accessKeyId, principal);
+    return principal;
+  }
+
+  return app;
+}
+
+/** The services behind this port by the name that requests are signed for. */
+function createServices({ operations: table = operations }: GatewayDependencies): Record<string, Service> {
+  return { eks: createRestJson({ model: model(), dispatch: createCaller(model(), table) }) };
+}
+
+function unknownService(service: string, target: string | string[] | undefined): DomainError {
+  const asked = target === undefined ? "" : ` (${String(target)})`;
+  return new DomainError(
+    "NotImplementedException",
+    `eksim does not emulate the AWS service '${service}'${asked}; it emulates eks`,
+  );
+}
+
+function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
+  return reply.code(status).headers(headers).send(body);
+}
+
+/** What the HTTP server itself refuses, by its code. */
+const SERVER_REFUSALS: Record<string, [ErrorName, string]> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ["RequestEntityTooLargeException", `The request body is larger than ${BODY_LIMIT} bytes`],
+  FST_ERR_BAD_URL: ["SerializationException", "Malformed percent-encoding in the path"],
+};
+
+function fastifyErrorAnswer(error: unknown, requestId: string, report: (error: unknown) => void): Answer {
+  const { code = "", statusCode = 500 } = error as Partial<FastifyError>;
+  const refusal = SERVER_REFUSALS[code];
+  if (refusal) return namedAnswer(...refusal, requestId);
+  if (!(error instanceof DomainError) && statusCode >= 400 && statusCode < 500) {
+    return namedAnswer("SerializationException", (error as Error).message, requestId);
+  }
+  return errorAnswer(error, requestId, report);
+}
