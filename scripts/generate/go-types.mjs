@@ -173,9 +173,6 @@ function inlined(packages, folder, field) {
 
 /** Go types whose wire form differs from their JSON form in a way that the schema's field type does not tell. */
 const SPECIAL = {
-  "*JSON": "json",
-  JSON: "json",
-  "[]JSON": "json",
   "*JSONSchemaPropsOrArray": "schema-or-array",
   "*JSONSchemaPropsOrBool": "schema-or-bool",
   JSONSchemaDependencies: "schema-or-strings",

@@ -26,3 +26,23 @@ export function resourceOfKind(apiVersion: string, kind: string): ResourceInfo |
   );
   return byKind.get(`${apiVersion}/${kind}`);
 }
+
+/** Kinds that are sent and answered but not stored, by `apiVersion/kind`, and their names in the schema tables. */
+const TRANSIENT_KINDS: Readonly<Record<string, string>> = {
+  "autoscaling/v1/Scale": "Scale",
+  "authentication.k8s.io/v1/TokenRequest": "AuthenticationTokenRequest",
+  "policy/v1/Eviction": "Eviction",
+  // Old clients evict with the beta version, which has the same fields.
+  "policy/v1beta1/Eviction": "Eviction",
+  "v1/Status": "Status",
+};
+
+/** Name in the schema tables of the type with this apiVersion and kind: stored kinds, their lists and those that only travel. Undefined when there is none. */
+export function typeOfKind(apiVersion: string, kind: string): string | undefined {
+  const info = resourceOfKind(apiVersion, kind);
+  if (info) return kind === info.kind ? info.type : `${info.type}List`;
+  // Every group version has DeleteOptions of its own, all alike.
+  if (kind === "DeleteOptions") return "DeleteOptions";
+  const key = `${apiVersion}/${kind}`;
+  return Object.hasOwn(TRANSIENT_KINDS, key) ? TRANSIENT_KINDS[key] : undefined;
+}
