@@ -1,0 +1,201 @@
+/** Namespaces, Nodes, LimitRanges, ResourceQuotas, Leases, Events and RuntimeClasses. */
+import type { StatusCause } from "../../errors.js";
+import type {
+  CoreEvent,
+  Lease,
+  LimitRange,
+  LimitRangeItem,
+  Namespace,
+  Node,
+  ResourceQuota,
+  RuntimeClass,
+} from "../../schema/generated/types.js";
+import { compareQuantities } from "../quantity.js";
+import { validateAmounts } from "./container-validation.js";
+import { mapItems, withDefaults, withField } from "./defaulting.js";
+import { duplicate, forbiddenField, invalidValue, named, required, requiredOneOf, unsupported } from "./field.js";
+import { dnsLabel, labelValue, qualifiedName } from "./names.js";
+import { canonicalAmounts } from "./pod-defaults.js";
+import { immutableFields, strategyOf } from "./rules.js";
+import { TAINT_EFFECTS } from "./scheduling-validation.js";
+
+/** The label by which selectors find a namespace by name; the server keeps it. */
+export const NAMESPACE_NAME = "kubernetes.io/metadata.name";
+
+export const namespaces = strategyOf<Namespace>({
+  setDefaults(namespace) {
+    const { name, labels } = namespace.metadata;
+    if (name && labels?.[NAMESPACE_NAME] !== name) namespace.metadata.labels = { ...labels, [NAMESPACE_NAME]: name };
+  },
+  prepareForCreate(namespace) {
+    const finalizers = namespace.spec?.finalizers ?? [];
+    namespace.spec = {
+      ...namespace.spec,
+      finalizers: finalizers.includes("kubernetes") ? finalizers : [...finalizers, "kubernetes"],
+    };
+    namespace.status = { phase: "Active" };
+  },
+  prepareForUpdate(namespace, previous, context) {
+    // Finalizers of the spec leave through the finalize subresource only.
+    if (context.subresource === "finalize") return;
+    namespace.spec = previous.spec;
+    namespace.status = previous.status;
+  },
+  validate: ({ metadata }) => named("metadata.name", metadata.name, dnsLabel(metadata.name)),
+});
+
+export const nodes = strategyOf<Node>({
+  setDefaults(node) {
+    const { capacity, allocatable } = node.status ?? {};
+    node.spec ??= {};
+    if (!node.status) return;
+    node.status = withField(node.status, "capacity", canonicalAmounts(capacity));
+    // A kubelet that tells no allocatable has everything to give.
+    node.status = withDefaults(node.status, { allocatable: node.status.capacity });
+    node.status = withField(node.status, "allocatable", canonicalAmounts(allocatable ?? node.status.allocatable));
+  },
+  validate({ spec }) {
+    const seen = new Set<string>();
+    return (spec?.taints ?? []).flatMap((taint, index) => {
+      const at = `spec.taints[${index}]`;
+      const identity = `${taint.key}:${taint.effect}`;
+      const causes = [
+        ...named(`${at}.key`, taint.key, qualifiedName(taint.key)),
+        ...named(`${at}.value`, taint.value ?? "", labelValue(taint.value ?? "")),
+        ...requiredOneOf(`${at}.effect`, taint.effect, TAINT_EFFECTS),
+      ];
+      if (seen.has(identity))
+        causes.push({
+          ...duplicate(at, taint),
+          message: `Duplicate value: ${JSON.stringify(taint)}: taints must be unique by key and effect pair`,
+        });
+      seen.add(identity);
+      return causes;
+    });
+  },
+  validateUpdate({ spec }, { spec: before }) {
+    const causes: StatusCause[] = [];
+    if (before?.providerID && spec?.providerID !== before.providerID) {
+      causes.push(forbiddenField("spec.providerID", 'node updates may not change providerID except from "" to valid'));
+    }
+    if (before?.podCIDR && spec?.podCIDR !== before.podCIDR) {
+      causes.push(forbiddenField("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid'));
+    }
+    return causes;
+  },
+});
+
+const LIMIT_MEMBERS = ["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"] as const;
+
+function defaultLimit(item: LimitRangeItem): LimitRangeItem {
+  let result = item;
+  for (const member of LIMIT_MEMBERS)
+    if (result[member]) result = withField(result, member, canonicalAmounts(result[member]));
+  if (result.type !== "Container") return result;
+  // Missing defaults follow from the bounds: default <- max, defaultRequest <- default, then min.
+  result = withDefaults(result, { default: {}, defaultRequest: {} });
+  result = withField(result, "default", withDefaults(result.default ?? {}, result.max ?? {}));
+  result = withField(result, "defaultRequest", withDefaults(result.defaultRequest ?? {}, result.default ?? {}));
+  return withField(result, "defaultRequest", withDefaults(result.defaultRequest ?? {}, result.min ?? {}));
+}
+
+export const limitRanges = strategyOf<LimitRange>({
+  setDefaults(range) {
+    if (range.spec) range.spec = withField(range.spec, "limits", mapItems(range.spec.limits, defaultLimit));
+  },
+  validate({ spec }) {
+    const types = new Set<string>();
+    return (spec?.limits ?? []).flatMap((item, index) => {
+      const at = `spec.limits[${index}]`;
+      const causes = LIMIT_MEMBERS.flatMap((member) => validateAmounts(`${at}.${member}`, item[member]));
+      if (types.has(item.type)) causes.push(duplicate(`${at}.type`, item.type));
+      types.add(item.type);
+      if (causes.length > 0) return causes;
+      const orders: readonly (readonly ["min" | "default" | "defaultRequest", "max" | "default", string])[] = [
+        ["min", "max", "min value {a} is greater than max value {b}"],
+        ["default", "max", "default value {a} is greater than max value {b}"],
+        ["defaultRequest", "max", "default request value {a} is greater than max value {b}"],
+        ["defaultRequest", "default", "default request value {a} is greater than default limit value {b}"],
+      ];
+      for (const [less, more, text] of orders) {
+        for (const resource in item[less]) {
+          const [a, b] = [item[less]?.[resource], item[more]?.[resource]];
+          if (a === undefined || b === undefined || compareQuantities(a, b) <= 0) continue;
+          causes.push(invalidValue(`${at}.${less}[${resource}]`, a, text.replace("{a}", a).replace("{b}", b)));
+        }
+      }
+      return causes;
+    });
+  },
+});
+
+const QUOTA_SCOPES = [
+  "BestEffort",
+  "CrossNamespacePodAffinity",
+  "NotBestEffort",
+  "NotTerminating",
+  "PriorityClass",
+  "Terminating",
+  "VolumeAttributesClass",
+];
+
+export const resourceQuotas = strategyOf<ResourceQuota>({
+  setDefaults(quota) {
+    if (quota.spec) quota.spec = withField(quota.spec, "hard", canonicalAmounts(quota.spec.hard));
+  },
+  validate({ spec }) {
+    const scopes = spec?.scopes ?? [];
+    return [
+      ...validateAmounts("spec.hard", spec?.hard),
+      ...scopes.flatMap((scope) =>
+        QUOTA_SCOPES.includes(scope) ? [] : [unsupported("spec.scopes", scope, QUOTA_SCOPES)],
+      ),
+      ...(scopes.includes("BestEffort") && scopes.includes("NotBestEffort")
+        ? [invalidValue("spec.scopes", scopes, "conflicting scopes")]
+        : []),
+      ...(scopes.includes("Terminating") && scopes.includes("NotTerminating")
+        ? [invalidValue("spec.scopes", scopes, "conflicting scopes")]
+        : []),
+    ];
+  },
+  validateUpdate: (now, before) => immutableFields(now, before, ["spec.scopes"]),
+});
+
+export const leases = strategyOf<Lease>({
+  validate({ spec }) {
+    return (["leaseDurationSeconds", "leaseTransitions"] as const).flatMap((field) => {
+      const value = spec?.[field];
+      const least = field === "leaseDurationSeconds" ? 1 : 0;
+      if (value === undefined || value >= least) return [];
+      return [
+        invalidValue(
+          `spec.${field}`,
+          value,
+          least === 1 ? "must be greater than 0" : "must be greater than or equal to 0",
+        ),
+      ];
+    });
+  },
+});
+
+export const events = strategyOf<CoreEvent>({
+  setDefaults(event) {
+    event.reportingComponent ??= "";
+    event.reportingInstance ??= "";
+    event.source ??= {};
+  },
+  validate({ metadata, involvedObject }) {
+    const expected = involvedObject?.namespace || "default";
+    // Events about cluster-scoped objects live in `default` (or kube-system).
+    if (metadata.namespace === expected || (!involvedObject?.namespace && metadata.namespace === "kube-system"))
+      return [];
+    return [
+      invalidValue("involvedObject.namespace", involvedObject?.namespace ?? "", "does not match event.namespace"),
+    ];
+  },
+});
+
+export const runtimeClasses = strategyOf<RuntimeClass>({
+  validate: ({ handler }) => (handler ? named("handler", handler, dnsLabel(handler)) : [required("handler")]),
+  validateUpdate: (now, before) => immutableFields(now, before, ["handler"]),
+});

@@ -1,0 +1,305 @@
+/** Rules of containers, of any of the three sorts (upstream: validateContainers in pkg/apis/core/validation). */
+import type { StatusCause } from "../../errors.js";
+import type {
+  Container,
+  ContainerPort,
+  EnvVar,
+  LifecycleHandler,
+  Probe,
+  ResourceRequirements,
+} from "../../schema/generated/types.js";
+import { compareQuantities, isQuantity, parseQuantity } from "../quantity.js";
+import {
+  duplicate,
+  forbiddenField,
+  inRange,
+  invalidValue,
+  named,
+  nonNegative,
+  notFoundValue,
+  oneOf,
+  required,
+} from "./field.js";
+import { dnsLabel, environmentName, portName, qualifiedName } from "./names.js";
+
+export const QUANTITY_TEXT =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+const PROTOCOLS = ["SCTP", "TCP", "UDP"];
+const HANDLERS = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"] as const;
+/** Resources of a container that need no domain. */
+const CONTAINER_RESOURCES = new Set(["cpu", "memory", "ephemeral-storage"]);
+
+/** What a container's rules need to know of its pod. */
+export interface PodSurroundings {
+  volumes: ReadonlySet<string>;
+  hostNetwork: boolean;
+  /** `restartPolicy: Always` init containers may have probes and lifecycle hooks; the others may not. */
+  sort: "container" | "init" | "ephemeral";
+}
+
+export const validatePort = (field: string, port: number | string | undefined): StatusCause[] => {
+  if (typeof port === "string") return named(field, port, portName(port));
+  return port === undefined ? [required(field)] : inRange(field, port, 1, 65535);
+};
+
+export function validateAmounts(field: string, amounts: Record<string, string> | undefined): StatusCause[] {
+  return Object.entries(amounts ?? {}).flatMap(([name, amount]) => {
+    const at = `${field}[${name}]`;
+    if (!isQuantity(amount)) return [invalidValue(at, amount, QUANTITY_TEXT)];
+    return parseQuantity(amount).value < 0n
+      ? [invalidValue(at, String(amount), "must be greater than or equal to 0")]
+      : [];
+  });
+}
+
+/** Names such as `nvidia.com/gpu`: whole numbers that cannot be overcommitted. */
+const isExtended = (name: string): boolean =>
+  name.includes("/") && !name.startsWith("kubernetes.io/") && !name.startsWith("requests.");
+
+export function validateResources(field: string, resources: ResourceRequirements | undefined): StatusCause[] {
+  if (!resources) return [];
+  const { limits = {}, requests = {} } = resources;
+  const causes = [...validateAmounts(`${field}.limits`, limits), ...validateAmounts(`${field}.requests`, requests)];
+  if (causes.length > 0) return causes;
+  for (const [list, amounts] of [
+    ["limits", limits],
+    ["requests", requests],
+  ] as const) {
+    for (const name in amounts) {
+      const at = `${field}.${list}[${name}]`;
+      if (!name.includes("/")) {
+        if (CONTAINER_RESOURCES.has(name) || name.startsWith("hugepages-")) continue;
+        causes.push(invalidValue(`${field}.${list}`, name, "must be a standard resource type or fully qualified"));
+      } else {
+        causes.push(...named(at, name, qualifiedName(name)));
+        if (parseQuantity(amounts[name] as string).value % 1_000_000_000n !== 0n)
+          causes.push(invalidValue(at, amounts[name], "must be an integer"));
+      }
+    }
+  }
+  for (const name in requests) {
+    const request = requests[name] as string;
+    const limit = limits[name];
+    const at = `${field}.requests`;
+    if (limit === undefined) {
+      if (isExtended(name) || name.startsWith("hugepages-"))
+        causes.push(required(`${field}.limits`, "Limit must be set for non overcommitable resources"));
+    } else if (isExtended(name) && compareQuantities(request, limit) !== 0) {
+      causes.push(invalidValue(at, request, `must be equal to ${name} limit of ${limit}`));
+    } else if (compareQuantities(request, limit) > 0) {
+      causes.push(invalidValue(at, request, `must be less than or equal to ${name} limit of ${limit}`));
+    }
+  }
+  return causes;
+}
+
+function validateHandler(field: string, handler: Probe | LifecycleHandler): StatusCause[] {
+  const given = HANDLERS.filter((kind) => (handler as Record<string, unknown>)[kind]);
+  if (given.length === 0) return [required(field, "must specify a handler type")];
+  if (given.length > 1)
+    return given.slice(1).map((kind) => forbiddenField(`${field}.${kind}`, "may not specify more than 1 handler type"));
+  const { exec, httpGet, tcpSocket } = handler;
+  if (exec) return exec.command?.length ? [] : [required(`${field}.exec.command`)];
+  if (httpGet) {
+    return [
+      ...(httpGet.path ? [] : [required(`${field}.httpGet.path`)]),
+      ...validatePort(`${field}.httpGet.port`, httpGet.port),
+      ...oneOf(`${field}.httpGet.scheme`, httpGet.scheme, ["HTTP", "HTTPS"]),
+    ];
+  }
+  if (tcpSocket) return validatePort(`${field}.tcpSocket.port`, tcpSocket.port);
+  const grpc = "grpc" in handler ? handler.grpc : undefined;
+  return grpc ? validatePort(`${field}.grpc.port`, grpc.port) : [];
+}
+
+function validateProbe(field: string, probe: Probe | undefined, onlyOneSuccess: boolean): StatusCause[] {
+  if (!probe) return [];
+  const causes = validateHandler(field, probe);
+  for (const number of [
+    "initialDelaySeconds",
+    "timeoutSeconds",
+    "periodSeconds",
+    "successThreshold",
+    "failureThreshold",
+  ] as const) {
+    causes.push(...nonNegative(`${field}.${number}`, probe[number]));
+  }
+  if (onlyOneSuccess && probe.successThreshold !== undefined && probe.successThreshold !== 1) {
+    causes.push(invalidValue(`${field}.successThreshold`, probe.successThreshold, "must be 1"));
+  }
+  return causes;
+}
+
+function validateEnvironment(field: string, environment: readonly EnvVar[]): StatusCause[] {
+  return environment.flatMap(({ name, value, valueFrom }, index) => {
+    const at = `${field}[${index}]`;
+    const causes = name ? named(`${at}.name`, name, environmentName(name)) : [required(`${at}.name`)];
+    if (!valueFrom) return causes;
+    const sources = Object.values(valueFrom).filter(Boolean).length;
+    if (value) causes.push(invalidValue(`${at}.valueFrom`, "", "may not be specified when `value` is not empty"));
+    if (sources === 0)
+      causes.push(
+        invalidValue(
+          `${at}.valueFrom`,
+          "",
+          "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
+        ),
+      );
+    if (sources > 1)
+      causes.push(invalidValue(`${at}.valueFrom`, "", "may not have more than one field specified at a time"));
+    for (const kind of ["configMapKeyRef", "secretKeyRef"] as const) {
+      const reference = valueFrom[kind];
+      if (!reference) continue;
+      if (!reference.name) causes.push(required(`${at}.valueFrom.${kind}.name`));
+      if (!reference.key) causes.push(required(`${at}.valueFrom.${kind}.key`));
+    }
+    if (valueFrom.fieldRef && !valueFrom.fieldRef.fieldPath)
+      causes.push(required(`${at}.valueFrom.fieldRef.fieldPath`));
+    if (valueFrom.resourceFieldRef && !valueFrom.resourceFieldRef.resource)
+      causes.push(required(`${at}.valueFrom.resourceFieldRef.resource`));
+    return causes;
+  });
+}
+
+function validatePorts(field: string, ports: readonly ContainerPort[], surroundings: PodSurroundings): StatusCause[] {
+  const names = new Set<string>();
+  return ports.flatMap((port, index) => {
+    const at = `${field}[${index}]`;
+    const causes: StatusCause[] = [];
+    if (port.name) {
+      const complaints = named(`${at}.name`, port.name, portName(port.name));
+      causes.push(...complaints);
+      if (names.has(port.name)) causes.push(duplicate(`${at}.name`, port.name));
+      names.add(port.name);
+    }
+    if (!port.containerPort) causes.push(required(`${at}.containerPort`));
+    else causes.push(...inRange(`${at}.containerPort`, port.containerPort, 1, 65535));
+    if (port.hostPort) causes.push(...inRange(`${at}.hostPort`, port.hostPort, 1, 65535));
+    if (surroundings.hostNetwork && port.hostPort && port.hostPort !== port.containerPort) {
+      causes.push(
+        invalidValue(`${at}.hostPort`, port.hostPort, "must match `containerPort` when `hostNetwork` is true"),
+      );
+    }
+    causes.push(...(port.protocol ? oneOf(`${at}.protocol`, port.protocol, PROTOCOLS) : [required(`${at}.protocol`)]));
+    return causes;
+  });
+}
+
+function validateMounts(field: string, container: Container, volumes: ReadonlySet<string>): StatusCause[] {
+  const paths = new Set<string>();
+  return (container.volumeMounts ?? []).flatMap((mount, index) => {
+    const at = `${field}[${index}]`;
+    const causes: StatusCause[] = [];
+    if (!mount.name) causes.push(required(`${at}.name`));
+    else if (!volumes.has(mount.name)) causes.push(notFoundValue(`${at}.name`, mount.name));
+    if (!mount.mountPath) causes.push(required(`${at}.mountPath`));
+    else if (paths.has(mount.mountPath))
+      causes.push(invalidValue(`${at}.mountPath`, mount.mountPath, "must be unique"));
+    paths.add(mount.mountPath);
+    if (mount.subPath && mount.subPathExpr)
+      causes.push(
+        invalidValue(`${at}.subPathExpr`, mount.subPathExpr, "subPathExpr and subPath are mutually exclusive"),
+      );
+    for (const part of ["subPath", "subPathExpr"] as const)
+      causes.push(...validateRelativePath(`${at}.${part}`, mount[part]));
+    return [
+      ...causes,
+      ...oneOf(`${at}.mountPropagation`, mount.mountPropagation, ["Bidirectional", "HostToContainer", "None"]),
+    ];
+  });
+}
+
+export function validateRelativePath(field: string, path: string | undefined): StatusCause[] {
+  if (!path) return [];
+  return [
+    ...(path.startsWith("/") ? [invalidValue(field, path, "must be a relative path")] : []),
+    ...(path.split("/").includes("..") ? [invalidValue(field, path, "must not contain '..'")] : []),
+  ];
+}
+
+function validateSecurity(field: string, container: Container): StatusCause[] {
+  const context = container.securityContext;
+  if (!context) return [];
+  const causes = [
+    ...nonNegative(`${field}.runAsUser`, context.runAsUser),
+    ...nonNegative(`${field}.runAsGroup`, context.runAsGroup),
+  ];
+  if (context.allowPrivilegeEscalation === false) {
+    if (context.privileged)
+      causes.push(
+        invalidValue(field, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"),
+      );
+    if (context.capabilities?.add?.some((name) => name === "CAP_SYS_ADMIN")) {
+      causes.push(
+        invalidValue(
+          field,
+          context,
+          "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
+        ),
+      );
+    }
+  }
+  return causes;
+}
+
+/** One container. Names are checked for form here, for uniqueness by the pod's rules. */
+export function validateContainer(field: string, container: Container, surroundings: PodSurroundings): StatusCause[] {
+  const causes: StatusCause[] = container.name
+    ? named(`${field}.name`, container.name, dnsLabel(container.name))
+    : [required(`${field}.name`)];
+  if (!container.image) causes.push(required(`${field}.image`));
+  else if (container.image.trim() !== container.image) {
+    causes.push(invalidValue(`${field}.image`, container.image, "must not have leading or trailing whitespace"));
+  }
+  causes.push(...oneOf(`${field}.imagePullPolicy`, container.imagePullPolicy, ["Always", "IfNotPresent", "Never"]));
+  causes.push(
+    ...oneOf(`${field}.terminationMessagePolicy`, container.terminationMessagePolicy, [
+      "FallbackToLogsOnError",
+      "File",
+    ]),
+  );
+  if (container.ports) causes.push(...validatePorts(`${field}.ports`, container.ports, surroundings));
+  if (container.env) causes.push(...validateEnvironment(`${field}.env`, container.env));
+  container.envFrom?.forEach((source, index) => {
+    const at = `${field}.envFrom[${index}]`;
+    if (!source.configMapRef && !source.secretRef)
+      causes.push(invalidValue(at, "", "must specify one of: `configMapRef` or `secretRef`"));
+    if (source.configMapRef && !source.configMapRef.name) causes.push(required(`${at}.configMapRef.name`));
+    if (source.secretRef && !source.secretRef.name) causes.push(required(`${at}.secretRef.name`));
+  });
+  causes.push(...validateMounts(`${field}.volumeMounts`, container, surroundings.volumes));
+  container.volumeDevices?.forEach((device, index) => {
+    if (!surroundings.volumes.has(device.name))
+      causes.push(notFoundValue(`${field}.volumeDevices[${index}].name`, device.name));
+  });
+  causes.push(...validateResources(`${field}.resources`, container.resources));
+  causes.push(...validateSecurity(`${field}.securityContext`, container));
+
+  const restartable =
+    surroundings.sort === "container" || (surroundings.sort === "init" && container.restartPolicy === "Always");
+  for (const [member, onlyOneSuccess] of [
+    ["livenessProbe", true],
+    ["readinessProbe", false],
+    ["startupProbe", true],
+  ] as const) {
+    if (container[member] && !restartable)
+      causes.push(forbiddenField(`${field}.${member}`, notAllowed(surroundings.sort)));
+    else causes.push(...validateProbe(`${field}.${member}`, container[member], onlyOneSuccess));
+  }
+  if (container.lifecycle && !restartable)
+    causes.push(forbiddenField(`${field}.lifecycle`, notAllowed(surroundings.sort)));
+  else {
+    for (const hook of ["postStart", "preStop"] as const) {
+      const handler = container.lifecycle?.[hook];
+      if (handler) causes.push(...validateHandler(`${field}.lifecycle.${hook}`, handler));
+    }
+  }
+  if (surroundings.sort === "init")
+    causes.push(...oneOf(`${field}.restartPolicy`, container.restartPolicy, ["Always", "Never", "OnFailure"]));
+  return causes;
+}
+
+const notAllowed = (sort: PodSurroundings["sort"]): string =>
+  sort === "ephemeral"
+    ? "cannot be set for an Ephemeral Container"
+    : "may not be set for init containers without restartPolicy=Always";

@@ -1,0 +1,90 @@
+/** The table of strategies: which rules belong to which resource. Adding a kind's rules = one entry here. */
+import type { Strategy } from "../strategy.js";
+import { horizontalPodAutoscalers } from "./autoscaling.js";
+import { cronJobs, jobs } from "./batch.js";
+import { events, leases, limitRanges, namespaces, nodes, resourceQuotas, runtimeClasses } from "./cluster-objects.js";
+import { configMaps, secrets } from "./config.js";
+import {
+  apiServices,
+  certificateSigningRequests,
+  flowSchemas,
+  mutatingWebhookConfigurations,
+  priorityLevelConfigurations,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+  validatingWebhookConfigurations,
+} from "./extension-configs.js";
+import { endpointSlices, endpoints, ingressClasses, ingresses, networkPolicies } from "./networking.js";
+import { pods, podTemplates } from "./pods.js";
+import { podDisruptionBudgets, priorityClasses } from "./policy.js";
+import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "./rbac.js";
+import { servicesStrategy } from "./services.js";
+import { csiDrivers, persistentVolumeClaims, persistentVolumes, storageClasses } from "./storage.js";
+import {
+  controllerRevisions,
+  daemonSets,
+  deployments,
+  replicaSets,
+  replicationControllers,
+  statefulSets,
+} from "./workloads.js";
+
+export { fromStoredVersion, storedResource, toStoredVersion } from "./conversion.js";
+
+const STRATEGIES: Readonly<Record<string, Strategy>> = {
+  configmaps: configMaps,
+  endpoints,
+  events,
+  limitranges: limitRanges,
+  namespaces,
+  nodes,
+  persistentvolumeclaims: persistentVolumeClaims,
+  persistentvolumes: persistentVolumes,
+  pods,
+  podtemplates: podTemplates,
+  replicationcontrollers: replicationControllers,
+  resourcequotas: resourceQuotas,
+  secrets,
+  "apiservices.apiregistration.k8s.io": apiServices,
+  "certificatesigningrequests.certificates.k8s.io": certificateSigningRequests,
+  "clusterrolebindings.rbac.authorization.k8s.io": clusterRoleBindings,
+  "clusterroles.rbac.authorization.k8s.io": clusterRoles,
+  "controllerrevisions.apps": controllerRevisions,
+  "cronjobs.batch": cronJobs,
+  "csidrivers.storage.k8s.io": csiDrivers,
+  "daemonsets.apps": daemonSets,
+  "deployments.apps": deployments,
+  "endpointslices.discovery.k8s.io": endpointSlices,
+  "flowschemas.flowcontrol.apiserver.k8s.io": flowSchemas,
+  "horizontalpodautoscalers.autoscaling": horizontalPodAutoscalers,
+  "ingressclasses.networking.k8s.io": ingressClasses,
+  "ingresses.networking.k8s.io": ingresses,
+  "jobs.batch": jobs,
+  "leases.coordination.k8s.io": leases,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": mutatingWebhookConfigurations,
+  "networkpolicies.networking.k8s.io": networkPolicies,
+  "poddisruptionbudgets.policy": podDisruptionBudgets,
+  "priorityclasses.scheduling.k8s.io": priorityClasses,
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevelConfigurations,
+  "replicasets.apps": replicaSets,
+  "rolebindings.rbac.authorization.k8s.io": roleBindings,
+  "roles.rbac.authorization.k8s.io": roles,
+  "runtimeclasses.node.k8s.io": runtimeClasses,
+  "statefulsets.apps": statefulSets,
+  "storageclasses.storage.k8s.io": storageClasses,
+  "validatingadmissionpolicies.admissionregistration.k8s.io": validatingAdmissionPolicies,
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": validatingAdmissionPolicyBindings,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": validatingWebhookConfigurations,
+};
+
+/** The rules of a resource (`pods`, `deployments.apps`); undefined for kinds that have none beyond the generic ones. */
+export type StrategyLookup = (resourceName: string) => Strategy | undefined;
+
+/** `serviceCidr`, e.g. `10.100.0.0/16`: where Services get their cluster IPs. */
+export function createStrategies({ serviceCidr }: { serviceCidr: string }): StrategyLookup {
+  const services = servicesStrategy(serviceCidr);
+  return (resourceName) => (resourceName === "services" ? services : STRATEGIES[resourceName]);
+}
+
+/** For uses without a cluster of their own (tests, tools): cluster IPs come from Kubernetes' customary range. */
+export const strategyFor: StrategyLookup = createStrategies({ serviceCidr: "10.96.0.0/12" });
