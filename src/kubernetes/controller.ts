@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.js";
 import type { KubeApi } from "./api.js";
 import type { CloudInstances, ClusterLog } from "./cluster.js";
+import type { ResourceInfo } from "./schema/resource-info.js";
 
 /** What kubelets tell the node lifecycle controller without writing a Lease to the store every ten seconds. */
 export interface NodeHeartbeats {
@@ -20,6 +21,8 @@ export interface ControllerContext {
   cloud: CloudInstances;
   /** e.g. CA certificate in PEM for kube-root-ca.crt. */
   caCert: string;
+  /** Every resource that is served now, custom ones included; the built-in ones when absent. For controllers that look after all kinds alike. */
+  resources?(): readonly ResourceInfo[];
 }
 
 /** One loop of the controller manager. Adding one = a file here and a line in `controllers/index.ts`. */

@@ -1,0 +1,111 @@
+import { canonicalJson, isEqual } from "../../runtime/hash.js";
+import { isPodReady } from "../../runtime/pods.js";
+import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Pod, Service } from "../../schema/generated/types.js";
+import { hostnameOf, portsOf } from "./service-pods.js";
+
+/**
+ * Which EndpointSlices a Service needs: pure. Existing slices keep their endpoints where they are, so that a change of one pod rewrites one slice; what is
+ * new fills slices that have room.
+ */
+export const ENDPOINTS_PER_SLICE = 100;
+
+export interface SlicePlan {
+  create: { ports: DiscoveryEndpointPort[] | undefined; endpoints: Endpoint[] }[];
+  update: EndpointSlice[];
+  remove: EndpointSlice[];
+}
+
+/** A pod as an endpoint: `terminating` while it is on its way out, `serving` as long as it is ready, `ready` only while both are fine. */
+export function endpointOf(service: Service, pod: Pod, address: string, zone: string | undefined): Endpoint {
+  const serving = isPodReady(pod);
+  const terminating = pod.metadata.deletionTimestamp !== undefined;
+  const ready = service.spec?.publishNotReadyAddresses === true || (serving && !terminating);
+  const hostname = hostnameOf(service, pod);
+  const { namespace, name, uid } = pod.metadata;
+  return {
+    addresses: [address],
+    conditions: { ready, serving: serving || service.spec?.publishNotReadyAddresses === true, terminating },
+    ...(hostname ? { hostname } : {}),
+    targetRef: { kind: "Pod", namespace, name, uid },
+    ...(pod.spec?.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+    ...(zone ? { zone } : {}),
+  };
+}
+
+/** Slices with the same ports; `ports` undefined stands for "all ports" (a Service without ports). */
+interface Group {
+  ports: DiscoveryEndpointPort[] | undefined;
+  endpoints: Map<string, Endpoint>;
+}
+
+const identity = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses.join(",");
+
+export interface SliceInput {
+  service: Service;
+  /** Slices of this Service and address type that are ours. */
+  present: readonly EndpointSlice[];
+  pods: readonly Pod[];
+  addressOf(pod: Pod): string | undefined;
+  zoneOf(nodeName: string | undefined): string | undefined;
+}
+
+export function planSlices({ service, present, pods, addressOf, zoneOf }: SliceInput): SlicePlan {
+  const groups = new Map<string, Group>();
+  for (const pod of pods) {
+    const address = addressOf(pod);
+    if (address === undefined) continue;
+    const ports: DiscoveryEndpointPort[] = portsOf(service, pod);
+    const key = canonicalJson(ports);
+    const group = groups.get(key) ?? { ports, endpoints: new Map() };
+    groups.set(key, group);
+    const endpoint = endpointOf(service, pod, address, zoneOf(pod.spec?.nodeName));
+    group.endpoints.set(identity(endpoint), endpoint);
+  }
+  const plan: SlicePlan = { create: [], update: [], remove: [] };
+  const byPorts = Map.groupBy(present, (slice) => canonicalJson(slice.ports ?? []));
+  for (const [key, group] of groups) planGroup(plan, group, byPorts.get(key) ?? []);
+  for (const [key, slices] of byPorts) if (!groups.has(key)) plan.remove.push(...slices);
+  keepPlaceholder(plan, present);
+  return plan;
+}
+
+function planGroup(plan: SlicePlan, { ports, endpoints }: Group, slices: readonly EndpointSlice[]): void {
+  const left = new Map(endpoints);
+  const kept = slices.map((slice) => {
+    const still = (slice.endpoints ?? []).flatMap((endpoint) => {
+      const wanted = left.get(identity(endpoint));
+      left.delete(identity(endpoint));
+      return wanted ? [isEqual(wanted, endpoint) ? endpoint : wanted] : [];
+    });
+    return { slice, endpoints: still };
+  });
+  const fresh = [...left.values()];
+  // Fill the fullest first: fewer slices change, and nearly empty ones may yet empty.
+  for (const slice of kept.toSorted((a, b) => b.endpoints.length - a.endpoints.length)) {
+    const room = ENDPOINTS_PER_SLICE - slice.endpoints.length;
+    if (room > 0 && fresh.length > 0) slice.endpoints = [...slice.endpoints, ...fresh.splice(0, room)];
+  }
+  for (const { slice, endpoints } of kept) {
+    const before = slice.endpoints ?? [];
+    const same = before.length === endpoints.length && endpoints.every((endpoint, i) => endpoint === before[i]);
+    if (endpoints.length === 0) plan.remove.push(slice);
+    else if (!same) plan.update.push({ ...slice, endpoints });
+  }
+  while (fresh.length > 0) plan.create.push({ ports, endpoints: fresh.splice(0, ENDPOINTS_PER_SLICE) });
+}
+
+/** A Service without endpoints keeps one empty slice, so that clients see that it was looked at. */
+function keepPlaceholder(plan: SlicePlan, present: readonly EndpointSlice[]): void {
+  const stays = plan.create.length + plan.update.length > 0 || present.some((slice) => !plan.remove.includes(slice));
+  if (stays) return;
+  const [kept] = plan.remove;
+  if (!kept) {
+    plan.create.push({ ports: undefined, endpoints: [] });
+    return;
+  }
+  plan.remove.shift();
+  if ((kept.endpoints ?? []).length > 0 || (kept.ports ?? []).length > 0) {
+    const { ports: _, ...rest } = kept;
+    plan.update.push({ ...rest, endpoints: [] });
+  }
+}

@@ -1,0 +1,139 @@
+import type { Controller } from "../../controller.js";
+import { isStatusError } from "../../errors.js";
+import { keyOf, parseKey } from "../../object.js";
+import { canonicalJson, isEqual } from "../../runtime/hash.js";
+import { isPodReady } from "../../runtime/pods.js";
+import type { EndpointAddress, EndpointSubset, Endpoints, Pod, Service } from "../../schema/generated/types.js";
+import { defineController, on } from "../define-controller.js";
+import { isNamespaceTerminating } from "../pod-control.js";
+import {
+  GATHER_MS,
+  hasEndpoints,
+  hostnameOf,
+  isHeadless,
+  MANY_PODS,
+  podsBehind,
+  portsOf,
+  servicesOf,
+} from "./service-pods.js";
+
+/** The older Endpoints objects, one a Service with a selector: still read by many clients, capped at 1000 addresses. */
+const CAPACITY = 1000;
+const OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity";
+const MANAGED_BY = "endpoints.kubernetes.io/managed-by";
+const MANAGER = "endpoint-controller";
+const HEADLESS = "service.kubernetes.io/headless";
+
+export const endpointsController = (): Controller =>
+  defineController({ name: "endpoint-controller" }, ({ api, queue }) => {
+    const large = new Set<string>();
+
+    const reconcile = async (key: string): Promise<void> => {
+      const service = api.get<Service>("services", parseKey(key));
+      const present = api.get<Endpoints>("endpoints", parseKey(key));
+      if (!service) {
+        large.delete(key);
+        queue.forget(key);
+        if (present?.metadata.labels?.[MANAGED_BY] === MANAGER) await remove(present);
+        return;
+      }
+      if (!hasEndpoints(service)) return;
+      const pods = podsBehind(api, service);
+      if (pods.length > MANY_PODS) large.add(key);
+      else large.delete(key);
+      const { subsets, truncated } = subsetsOf(service, pods);
+      const labels = {
+        ...service.metadata.labels,
+        [MANAGED_BY]: MANAGER,
+        ...(isHeadless(service) ? { [HEADLESS]: "" } : {}),
+      };
+      const { [OVER_CAPACITY]: _, ...others } = present?.metadata.annotations ?? {};
+      const annotations = truncated ? { ...others, [OVER_CAPACITY]: "truncated" } : others;
+      if (
+        present &&
+        isEqual(present.subsets ?? [], subsets) &&
+        isEqual(present.metadata.labels, labels) &&
+        isEqual(present.metadata.annotations ?? {}, annotations)
+      ) {
+        return;
+      }
+      const wanted = {
+        ...(subsets.length ? { subsets } : { subsets: undefined }),
+      };
+      if (present) {
+        await api.update<Endpoints>("endpoints", {
+          ...present,
+          ...wanted,
+          metadata: { ...present.metadata, labels, annotations },
+        });
+        return;
+      }
+      try {
+        const { namespace, name } = service.metadata;
+        await api.create<Endpoints>("endpoints", { ...wanted, metadata: { name, namespace, labels, annotations } });
+      } catch (error) {
+        if (!isNamespaceTerminating(error)) throw error;
+      }
+    };
+
+    const remove = async ({ metadata: { namespace, name, uid } }: Endpoints): Promise<void> => {
+      try {
+        await api.delete("endpoints", { namespace, name }, { preconditions: { uid } });
+      } catch (error) {
+        if (!isStatusError(error, "NotFound")) throw error;
+      }
+    };
+
+    return {
+      reconcile,
+      watches: [
+        on<Service>("services", ({ object }) => keyOf(object)),
+        on<Pod>("pods", (event) => {
+          const now: string[] = [];
+          for (const key of servicesOf(api, event)) {
+            if (large.has(key)) queue.addAfter(key, GATHER_MS);
+            else now.push(key);
+          }
+          return now;
+        }),
+        on<Endpoints>("endpoints", ({ type, object }) => (type === "ADDED" ? undefined : keyOf(object))),
+      ],
+    };
+  });
+
+/** Addresses grouped by their ports and sorted by IP, ready and not ready ones apart. Pods on their way out are in neither list. */
+export function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: EndpointSubset[]; truncated: boolean } {
+  const publishAll = service.spec?.publishNotReadyAddresses === true;
+  const listed = pods.filter((pod) => publishAll || pod.metadata.deletionTimestamp === undefined);
+  const groups = new Map<string, EndpointSubset & { ready: EndpointAddress[]; notReady: EndpointAddress[] }>();
+  for (const pod of listed.slice(0, CAPACITY)) {
+    const ports = portsOf(service, pod).map(({ name, ...port }) => (name ? { name, ...port } : port));
+    if (ports.length === 0 && !isHeadless(service)) continue;
+    const key = canonicalJson(ports);
+    const group = groups.get(key) ?? { ready: [], notReady: [], ...(ports.length ? { ports } : {}) };
+    groups.set(key, group);
+    (publishAll || isPodReady(pod) ? group.ready : group.notReady).push(addressOf(service, pod));
+  }
+  const byIp = (a: EndpointAddress, b: EndpointAddress): number => (a.ip < b.ip ? -1 : 1);
+  const subsets = [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([, { ready, notReady, ports }]): EndpointSubset => ({
+        ...(ready.length ? { addresses: ready.sort(byIp) } : {}),
+        ...(notReady.length ? { notReadyAddresses: notReady.sort(byIp) } : {}),
+        ...(ports ? { ports } : {}),
+      }),
+    );
+  return { subsets, truncated: listed.length > CAPACITY };
+}
+
+function addressOf(service: Service, pod: Pod): EndpointAddress {
+  const hostname = hostnameOf(service, pod);
+  const { namespace, name, uid } = pod.metadata;
+  return {
+    ip: pod.status?.podIP ?? "",
+    ...(hostname ? { hostname } : {}),
+    ...(pod.spec?.nodeName ? { nodeName: pod.spec.nodeName } : {}),
+    targetRef: { kind: "Pod", namespace, name, uid },
+  };
+}
