@@ -6,6 +6,11 @@ import { admit, type Caller, find, type Machinery, writeContext } from "./machin
 import { beginMetadata, generateName, validateMetadata } from "./metadata.js";
 import { recordOwnership } from "./ownership.js";
 
+export interface CreateOptions extends WriteOptions {
+  /** True when managedFields are in the draft already (server-side apply). */
+  ownershipSettled?: boolean;
+}
+
 /** How often another suffix is tried when a generated name is taken, as upstream does. */
 const NAME_ATTEMPTS = 8;
 
@@ -18,7 +23,7 @@ export async function createObject(
   entry: ResourceEntry,
   caller: Caller,
   draft: KubeObject,
-  options: WriteOptions,
+  options: CreateOptions,
 ): Promise<KubeObject> {
   machinery.assertAvailable();
   const { info, strategy } = entry;
@@ -62,7 +67,8 @@ export async function createObject(
 
   const refused = strategy.allocate?.(draft, undefined, context);
   if (refused?.length) throw invalid(info.group, info.kind, metadata.name, refused);
-  recordOwnership({ entry, caller, options, before: undefined, after: draft, nowMs: context.nowMs });
+  if (!options.ownershipSettled)
+    recordOwnership({ entry, caller, options, before: undefined, after: draft, nowMs: context.nowMs });
   if (options.dryRun) return draft;
   return machinery.store.put(entry.storage, draft);
 }

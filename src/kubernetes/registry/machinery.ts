@@ -95,3 +95,7 @@ export function shown(machinery: Machinery, entry: ResourceEntry, object: KubeOb
 export function find(machinery: Machinery, entry: ResourceEntry, key: ObjectKey): KubeObject | undefined {
   return machinery.store.get(entry.storage, entry.info.namespaced ? (key.namespace ?? "") : undefined, key.name);
 }
+
+/** The entry of the version that is stored: its rules and its apiVersion are those of the stored object. */
+export const storedEntry = (machinery: Machinery, entry: ResourceEntry): ResourceEntry =>
+  entry.conversion ? entryOf(machinery, entry.storage) : entry;

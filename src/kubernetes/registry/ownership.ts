@@ -1,5 +1,6 @@
 import type { WriteOptions } from "../api.js";
 import type { KubeObject } from "../object.js";
+import { updateManagedFields } from "../patch/index.js";
 import type { ResourceEntry } from "./catalogue.js";
 import type { Caller } from "./machinery.js";
 
@@ -19,5 +20,17 @@ export function recordOwnership({
   after: KubeObject;
   nowMs: number;
 }): void {
-  void [entry, caller, options, before, after, nowMs];
+  if (!caller.tracksOwnership) return;
+  const managedFields = updateManagedFields({
+    typeName: entry.info.type,
+    before,
+    after,
+    manager: options.fieldManager ?? caller.fieldManager,
+    operation: "Update",
+    apiVersion: entry.apiVersion,
+    subresource: options.subresource,
+    nowMs,
+  });
+  if (managedFields) after.metadata.managedFields = managedFields;
+  else delete after.metadata.managedFields;
 }

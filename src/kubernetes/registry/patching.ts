@@ -1,11 +1,16 @@
 import type { PatchType, WriteOptions } from "../api.js";
-import { methodNotAllowed, StatusError } from "../errors.js";
-import type { KubeObject, ObjectKey } from "../object.js";
-import { cloneJson } from "../patch/json.js";
-import { applyJsonPatch } from "../patch/json-patch.js";
-import { applyMergePatch } from "../patch/merge-patch.js";
+import { conflict, methodNotAllowed, notFound, StatusError } from "../errors.js";
+import type { Draft, KubeObject, ObjectKey } from "../object.js";
+import {
+  applyJsonPatch,
+  applyMergePatch,
+  applyServerSide,
+  applyStrategicMergePatch,
+  cloneJson,
+} from "../patch/index.js";
 import type { ResourceEntry } from "./catalogue.js";
-import type { Caller, Machinery } from "./machinery.js";
+import { createObject } from "./create.js";
+import { type Caller, find, type Machinery, storedEntry } from "./machinery.js";
 import { type Scale, scaleOf, withScale } from "./scale.js";
 import { TAKEN_OVER } from "./subresources.js";
 import { changeObject } from "./update.js";
@@ -64,7 +69,7 @@ export async function patchObject(
   if (type === "apply") return applyObject(machinery, entry, caller, key, patch as KubeObject, options);
   const view = viewOf(entry, options.subresource);
   const object = await changeObject(machinery, caller, {
-    entry,
+    entry: storedEntry(machinery, entry),
     key,
     options,
     change: (current) => {
@@ -78,22 +83,69 @@ export async function patchObject(
 
 function patchedBy(
   type: Exclude<PatchType, "apply">,
-  _typeName: string,
+  typeName: string,
   document: KubeObject,
   patch: unknown,
 ): KubeObject {
   if (type === "json") return applyJsonPatch(document, patch);
   if (type === "merge") return applyMergePatch(document, patch);
-  throw new StatusError(501, "NotImplemented", "strategic merge patches are not supported yet");
+  return applyStrategicMergePatch(typeName, document, patch);
 }
 
+/** Server-side apply under the caller's field manager; creates what is not there. */
 export async function applyObject(
-  _machinery: Machinery,
-  _entry: ResourceEntry,
-  _caller: Caller,
-  _key: ObjectKey,
-  _applied: KubeObject,
-  _options: PatchOptions,
+  machinery: Machinery,
+  entry: ResourceEntry,
+  caller: Caller,
+  key: ObjectKey,
+  applied: Draft<KubeObject>,
+  options: PatchOptions,
 ): Promise<Patched> {
-  throw new StatusError(501, "NotImplemented", "server-side apply is not supported yet");
+  const { subresource } = options;
+  // Scale has no owners of its own: applying it would have to translate paths between two types.
+  if (subresource === "scale")
+    throw new StatusError(501, "NotImplemented", "server-side apply to the scale subresource is not supported");
+  const view = viewOf(entry, subresource);
+  const request = {
+    typeName: view.type,
+    applied,
+    manager: options.fieldManager ?? caller.fieldManager,
+    force: options.force,
+    apiVersion: entry.apiVersion,
+    subresource,
+    nowMs: machinery.clock.now(),
+  };
+  const checked = (document: KubeObject): KubeObject => (options.check ? options.check(document) : document);
+  const target = { namespace: key.namespace, name: key.name };
+  if (!find(machinery, entry, target)) {
+    if (subresource !== undefined) throw notFound(entry.info.group, entry.info.resource, key.name);
+    if (applied.metadata.uid) {
+      throw conflict(
+        entry.info.group,
+        entry.info.resource,
+        key.name,
+        `uid mismatch: the provided object specified uid ${applied.metadata.uid}, and no existing object was found`,
+      );
+    }
+    const draft = cloneJson(checked(applyServerSide(request).object));
+    const stored = entry.conversion ? entry.conversion.toStorage(draft) : draft;
+    return {
+      object: await createObject(machinery, storedEntry(machinery, entry), caller, stored, {
+        ...options,
+        ownershipSettled: true,
+      }),
+      created: true,
+    };
+  }
+  const object = await changeObject(machinery, caller, {
+    entry: storedEntry(machinery, entry),
+    key: target,
+    options,
+    ownershipSettled: true,
+    change: (current) => {
+      const result = applyServerSide({ ...request, live: view.show(current) });
+      return result.changed ? view.takeBack(current, checked(result.object)) : current;
+    },
+  });
+  return { object, created: false };
 }

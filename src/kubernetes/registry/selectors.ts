@@ -9,7 +9,7 @@ export interface LabelSelector {
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
 }
 
-const valueOf = (labels: Labels, key: string): string | undefined =>
+const labelValueOf = (labels: Labels, key: string): string | undefined =>
   labels && Object.hasOwn(labels, key) ? labels[key] : undefined;
 
 /** How each operator judges a label's value; `values` are the selector's. An absent label satisfies the negative ones. */
@@ -31,7 +31,7 @@ interface Requirement {
 function predicateOf(requirements: readonly Requirement[]): LabelPredicate {
   if (requirements.length === 0) return () => true;
   return (labels) => {
-    for (const { key, judge, values } of requirements) if (!judge(valueOf(labels, key), values)) return false;
+    for (const { key, judge, values } of requirements) if (!judge(labelValueOf(labels, key), values)) return false;
     return true;
   };
 }

@@ -69,19 +69,38 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
       const refused = strategy.allocate?.(next, current, context);
       if (refused?.length) throw invalid(info.group, info.kind, key.name, refused);
     }
-    if (!change.ownershipSettled) {
-      const { managedFields } = current.metadata;
-      if (managedFields) next.metadata.managedFields = managedFields;
-      else delete next.metadata.managedFields;
-    }
-    // Compared before ownership is recorded: a write that changes no field changes no owner either.
-    if (shareUnchanged(next, current)) return current;
-    if (!change.ownershipSettled)
-      recordOwnership({ entry, caller, options, before: current, after: next, nowMs: context.nowMs });
+    if (change.ownershipSettled) {
+      if (shareUnchanged(next, current)) return current;
+    } else if (settleOwnership(entry, caller, options, current, next, context.nowMs)) return current;
     if (options.dryRun) return next;
     if (endsWithThisWrite(entry, next)) return machinery.store.remove(entry.storage, next);
     return machinery.store.put(entry.storage, next);
   }
+}
+
+/**
+ * Brings managedFields up to date. True when the write changes nothing: a write that changes no field changes no owner either, unless the client sent
+ * managedFields of its own, which is how owners are reset.
+ */
+function settleOwnership(
+  entry: ResourceEntry,
+  caller: Caller,
+  options: WriteOptions,
+  current: KubeObject,
+  next: KubeObject,
+  nowMs: number,
+): boolean {
+  const sent = next.metadata.managedFields;
+  const present = current.metadata.managedFields;
+  if (present) next.metadata.managedFields = present;
+  else delete next.metadata.managedFields;
+  const same = shareUnchanged(next, current);
+  if (!caller.tracksOwnership) return same;
+  if (same && (sent === undefined || deepEqual(sent, present))) return true;
+  if (sent) next.metadata.managedFields = sent;
+  else delete next.metadata.managedFields;
+  recordOwnership({ entry, caller, options, before: current, after: next, nowMs });
+  return same && deepEqual(next.metadata.managedFields, present);
 }
 
 function checkIdentity(entry: ResourceEntry, current: KubeObject, next: KubeObject): void {

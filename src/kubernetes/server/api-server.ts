@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { UserInfo } from "../api.js";
+import type { ClusterTls } from "../cluster.js";
+import { methodNotAllowed, StatusError } from "../errors.js";
+import { createDiscovery } from "../wire/discovery.js";
+import { authenticate, impersonated } from "./authenticate.js";
+import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
+import type { Exchange, ServerDependencies } from "./context.js";
+import { answerHealth } from "./health.js";
+import { createRequestMetrics } from "./metrics.js";
+import { parseRequest, type RequestInfo } from "./request-info.js";
+import { type Answer, answerOfError, send } from "./respond.js";
+import { answerResource, resolve, unknownPath } from "./routing.js";
+import { versionDocument } from "./version.js";
+import { createWatches } from "./watching.js";
+
+/** Longer than the 90 seconds for which Go clients keep idle connections, so that it is never the server that closes first. */
+const KEEP_ALIVE_MS = 120_000;
+const READING_METHODS = new Set(["GET", "HEAD"]);
+
+export interface ApiServer {
+  /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
+  listen(address: { host: string; port: number }): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTPS endpoint of a cluster. Every request goes the same way: parse the raw path, authenticate, impersonate, authorise, answer; writes are
+ * answered when they are durable.
+ */
+export function createApiServer(dependencies: ServerDependencies & { tls: ClusterTls }): ApiServer {
+  const { registry, authorizers, log, tls } = dependencies;
+  const watches = createWatches(registry);
+  const metrics = createRequestMetrics();
+  let port = 0;
+  const discovery = createDiscovery({
+    resources: () => registry.catalogue.infos(),
+    generation: () => registry.catalogue.generation,
+    serverAddress: () => `127.0.0.1:${port}`,
+  });
+
+  async function identify(request: IncomingMessage): Promise<UserInfo> {
+    const user = await authenticate(request, dependencies);
+    const wanted = impersonated(request);
+    if (!wanted) return user;
+    assertMayImpersonate(authorizers, user, wanted, request.headersDistinct["impersonate-group"] ?? []);
+    return wanted;
+  }
+
+  /** Undefined when the answer is a watch, which has begun by itself. */
+  async function answer(exchange: Exchange): Promise<Answer | undefined> {
+    const { info, request } = exchange;
+    if (!info.resource) {
+      if (!READING_METHODS.has(request.method ?? "")) throw methodNotAllowed();
+      return answerPath(info, request);
+    }
+    registry.assertAvailable();
+    const resolved = resolve(dependencies, exchange);
+    if (info.verb === "watch" && resolved.target.subresource === undefined) {
+      if (!resolved.entry.info.verbs.includes("watch")) throw methodNotAllowed();
+      watches.open(resolved);
+      return undefined;
+    }
+    const given = await answerResource(dependencies, resolved);
+    if (!READING_METHODS.has(request.method ?? "")) await registry.store.flushed();
+    return given;
+  }
+
+  async function answerPath(info: RequestInfo, request: IncomingMessage): Promise<Answer> {
+    const { path } = info;
+    const health = answerHealth(info, registry.available);
+    if (health) return health;
+    if (path === "/version" || path === "/version/")
+      return { code: 200, body: versionDocument(dependencies.gitVersion()) };
+    if (path === "/metrics")
+      return {
+        code: 200,
+        body: metrics.text(registry.store, watches.count),
+        contentType: "text/plain; version=0.0.4; charset=utf-8",
+      };
+    if (path === "/" || path === "")
+      return {
+        code: 200,
+        body: {
+          paths: [
+            "/api",
+            "/apis",
+            "/healthz",
+            "/livez",
+            "/metrics",
+            "/openapi/v2",
+            "/openapi/v3",
+            "/readyz",
+            "/version",
+          ],
+        },
+      };
+    const { openidConfiguration, jwks } = dependencies;
+    if (path === "/.well-known/openid-configuration" && openidConfiguration)
+      return { code: 200, body: await openidConfiguration() };
+    if (path === "/openid/v1/jwks" && jwks)
+      return { code: 200, body: await jwks(), contentType: "application/jwk-set+json" };
+    if (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/")) {
+      const found = discovery.answer(path, request.headers.accept);
+      if (!found) throw unknownPath();
+      const headers: Record<string, string> = found.etag ? { etag: found.etag, vary: "Accept" } : {};
+      if (found.etag && request.headers["if-none-match"] === found.etag) return { code: 304, headers };
+      return { code: 200, body: found.body, contentType: found.contentType, headers };
+    }
+    throw unknownPath();
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let info: RequestInfo | undefined;
+    let given: Answer | undefined;
+    try {
+      info = parseRequest(request.method ?? "GET", request.url ?? "/");
+      const user = await identify(request);
+      assertAllowed(authorizers, attributesOf(user, info));
+      given = await answer({ request, response, info, user });
+    } catch (error) {
+      if (!(error instanceof StatusError))
+        log?.error({ error, method: request.method, path: info?.path }, "a request failed");
+      given = answerOfError(error);
+    }
+    if (info) metrics.count(info, given?.code ?? 200);
+    if (!given) return;
+    send(request, response, given);
+    // A body that was refused unread must not be mistaken for the next request.
+    if (!request.complete) request.resume();
+  }
+
+  const server = createServer(
+    {
+      key: tls.serverKey,
+      cert: tls.serverCert,
+      ca: tls.caCert,
+      requestCert: true,
+      rejectUnauthorized: false,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
+    (request, response) => {
+      void handle(request, response);
+    },
+  );
+  // Broken handshakes and connections cut off in the middle are the clients' affair.
+  server.on("tlsClientError", () => {});
+  server.on("clientError", (_error, socket) => socket.destroy());
+
+  return {
+    listen: (address) =>
+      new Promise((resolvePort, reject) => {
+        server.once("error", reject);
+        server.listen(address.port, address.host, () => {
+          server.removeListener("error", reject);
+          port = (server.address() as AddressInfo).port;
+          resolvePort(port);
+        });
+      }),
+    close: () =>
+      new Promise((done) => {
+        watches.close();
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { UserInfo } from "../api.js";
+import type { ClusterLog } from "../cluster.js";
+import type { KubeObject } from "../object.js";
+import type { ResourceEntry } from "../registry/catalogue.js";
+import type { Registry } from "../registry/registry.js";
+import type { Authorizer, TokenAuthenticator } from "../security.js";
+import type { RequestInfo, ResourceTarget } from "./request-info.js";
+
+/** What the server needs from the rest of the cluster. */
+export interface ServerDependencies {
+  registry: Registry;
+  /** What /version answers, e.g. `v1.36.1-eks-0247562`. */
+  gitVersion(): string;
+  tokenAuthenticators: readonly TokenAuthenticator[];
+  authorizers: readonly Authorizer[];
+  log?: ClusterLog;
+  /** Answers access and token reviews and the like: kinds that are asked and never stored. */
+  review?(kind: string, object: KubeObject, user: UserInfo): object | Promise<object>;
+  /** Issues a token for a service account. */
+  createToken?(serviceAccount: KubeObject, request: KubeObject, user: UserInfo): Promise<KubeObject>;
+  /** A container's output; undefined when there is no such container. */
+  podLog?(podKey: string, options: PodLogOptions): string | undefined;
+  /** The documents at /.well-known/openid-configuration and /openid/v1/jwks. */
+  openidConfiguration?(): Promise<object> | object;
+  jwks?(): Promise<object> | object;
+}
+
+export interface PodLogOptions {
+  container?: string;
+  follow?: boolean;
+  previous?: boolean;
+  tailLines?: number;
+  sinceSeconds?: number;
+  sinceTime?: string;
+  timestamps?: boolean;
+  limitBytes?: number;
+}
+
+/** One request on its way through the server. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  info: RequestInfo;
+  user: UserInfo;
+}
+
+/** A request for a resource that exists. */
+export interface ResourceExchange extends Exchange {
+  target: ResourceTarget;
+  entry: ResourceEntry;
+}

@@ -1,0 +1,37 @@
+import type { KubeObject } from "../object.js";
+import type { ResourceEntry } from "../registry/catalogue.js";
+import { cachedJsonOf } from "../store/serialised.js";
+import type { Page } from "./listing.js";
+
+/** Objects and lists as the JSON of the version that was asked for. Stored versions are serialised once a revision and shared by everybody. */
+
+export const objectJson = (entry: ResourceEntry, object: KubeObject): string =>
+  entry.conversion ? JSON.stringify(entry.conversion.fromStorage(object)) : cachedJsonOf(object);
+
+function listMeta({ revision, continue: token, remainingItemCount }: Page): object {
+  return {
+    resourceVersion: String(revision),
+    ...(token ? { continue: token } : {}),
+    ...(remainingItemCount === undefined ? {} : { remainingItemCount }),
+  };
+}
+
+export function listJson(entry: ResourceEntry, page: Page): string {
+  const head = JSON.stringify({ kind: entry.info.listKind, apiVersion: entry.apiVersion, metadata: listMeta(page) });
+  return `${head.slice(0, -1)},"items":[${page.objects.map((object) => objectJson(entry, object)).join(",")}]}`;
+}
+
+const META_VERSION = (version: string | undefined): string => `meta.k8s.io/${version ?? "v1"}`;
+
+export const partialMetadata = (object: KubeObject, version: string | undefined): object => ({
+  kind: "PartialObjectMetadata",
+  apiVersion: META_VERSION(version),
+  metadata: object.metadata,
+});
+
+export const partialMetadataList = (page: Page, version: string | undefined): object => ({
+  kind: "PartialObjectMetadataList",
+  apiVersion: META_VERSION(version),
+  metadata: listMeta(page),
+  items: page.objects.map((object) => partialMetadata(object, version)),
+});

@@ -1,0 +1,177 @@
+import type { ListOptions } from "../api.js";
+import { badRequest, expired, invalid, StatusError } from "../errors.js";
+import type { KubeObject } from "../object.js";
+import { parseSelection, select } from "../registry/reading.js";
+import type { Registry } from "../registry/registry.js";
+import { forbiddenField, unsupported } from "../registry/strategies/field.js";
+import type { ResourceExchange } from "./context.js";
+import { integerParameter } from "./options.js";
+
+/** One page of a list, at one revision. */
+export interface Page {
+  objects: readonly KubeObject[];
+  revision: number;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+interface ContinueToken {
+  v: "meta.k8s.io/v1";
+  /** Revision of the list's first page; -1: whatever is current, for a list that gave up being consistent. */
+  rv: number;
+  /** Key after which the next page starts. */
+  start: string;
+}
+
+/** Keys as etcd orders them. */
+const startKey = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ""}/${metadata.name}`;
+
+const encodeToken = (rv: number, start: string): string =>
+  Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv, start } satisfies ContinueToken)).toString("base64url");
+
+function decodeToken(text: string): ContinueToken {
+  let token: Partial<ContinueToken> | null;
+  try {
+    token = JSON.parse(Buffer.from(text, "base64url").toString()) as Partial<ContinueToken> | null;
+  } catch {
+    throw badRequest("continue key is not valid: illegal base64 data or JSON");
+  }
+  if (token?.v !== "meta.k8s.io/v1" || typeof token.rv !== "number" || typeof token.start !== "string") {
+    throw badRequest("continue key is not valid: incorrect version or missing fields");
+  }
+  return token as ContinueToken;
+}
+
+/** 410 that carries a token with which the client may go on, at the price of a consistent list. */
+class ExpiredContinue extends StatusError {
+  constructor(readonly token: string) {
+    super(
+      410,
+      "Expired",
+      "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+    );
+  }
+
+  override toStatus(): Record<string, unknown> {
+    return { ...super.toStatus(), metadata: { continue: this.token } };
+  }
+}
+
+/** A revision that the store has not reached yet: the client has seen a future that is not this server's. */
+export function tooLargeRevision(asked: number, present: number): StatusError {
+  return new StatusError(504, "Timeout", `Too large resource version: ${asked}, current: ${present}`, {
+    causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
+    retryAfterSeconds: 1,
+  });
+}
+
+/** `resourceVersion` as a number; 0 for absent or "0". Throws 400 for anything else. */
+export function parseRevision(text: string | null): number {
+  if (!text) return 0;
+  if (!/^\d{1,15}$/.test(text)) {
+    throw invalid("meta.k8s.io", "ListOptions", "", [
+      {
+        reason: "FieldValueInvalid",
+        message: `Invalid value: ${JSON.stringify(text)}: must be a decimal number`,
+        field: "resourceVersion",
+      },
+    ]);
+  }
+  return Number(text);
+}
+
+const listOptionsError = (field: string, detail: string): StatusError =>
+  invalid("meta.k8s.io", "ListOptions", "", [forbiddenField(field, detail)]);
+
+interface ListParameters {
+  limit: number;
+  token?: ContinueToken;
+  revision: number;
+  exact: boolean;
+}
+
+function parseParameters(query: URLSearchParams): ListParameters {
+  const match = query.get("resourceVersionMatch") || undefined;
+  const asked = query.get("resourceVersion") || undefined;
+  const text = query.get("continue") || undefined;
+  if (match && !asked)
+    throw listOptionsError(
+      "resourceVersionMatch",
+      "resourceVersionMatch is forbidden unless resourceVersion is provided",
+    );
+  if (match && text)
+    throw listOptionsError("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+  if (match && match !== "Exact" && match !== "NotOlderThan") {
+    throw invalid("meta.k8s.io", "ListOptions", "", [
+      unsupported("resourceVersionMatch", match, ["Exact", "NotOlderThan", ""]),
+    ]);
+  }
+  if (match === "Exact" && asked === "0") {
+    throw listOptionsError("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+  if (query.get("sendInitialEvents"))
+    throw listOptionsError("sendInitialEvents", "sendInitialEvents is forbidden for list");
+  if (text && asked && asked !== "0")
+    throw badRequest("specifying resource version is not allowed when using continue");
+  return {
+    limit: Math.max(0, integerParameter(query, "limit") ?? 0),
+    token: text ? decodeToken(text) : undefined,
+    revision: parseRevision(asked ?? null),
+    exact: match === "Exact",
+  };
+}
+
+/** The selection of a list, watch or deletecollection. A selector that cannot be used is refused with the text that upstream puts around it. */
+export function selectionOf({ entry, target, info }: ResourceExchange) {
+  const options: ListOptions = {
+    namespace: entry.info.namespaced ? target.namespace : undefined,
+    labelSelector: info.query.get("labelSelector") ?? "",
+    fieldSelector: info.query.get("fieldSelector") ?? "",
+  };
+  // A name in the path of a watch selects that object alone.
+  if (target.named && target.name) options.fieldSelector = `metadata.name=${target.name}`;
+  try {
+    return parseSelection(entry, options);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    const { group, version, resource } = entry.info;
+    const gvr = `${group}/${version}, Resource=${resource}`;
+    const { labelSelector: labels = "", fieldSelector: fields = "" } = options;
+    throw badRequest(
+      `Unable to find ${JSON.stringify(gvr)} that match label selector ${JSON.stringify(labels)}, field selector ${JSON.stringify(fields)}: ${error.message}`,
+    );
+  }
+}
+
+export function listPage(registry: Registry, exchange: ResourceExchange): Page {
+  const { entry } = exchange;
+  const selection = selectionOf(exchange);
+  const parameters = parseParameters(exchange.info.query);
+  const { limit, token } = parameters;
+  const present = registry.store.revision;
+  if (parameters.revision > present) throw tooLargeRevision(parameters.revision, present);
+  const at = token ? token.rv : parameters.exact ? parameters.revision : -1;
+
+  let objects: readonly KubeObject[];
+  let revision = present;
+  if (at < 0 || at === present) objects = select(registry, entry, selection);
+  else {
+    const past = at > present ? undefined : registry.store.listAt(entry.storage, selection.namespace, at);
+    if (!past)
+      throw token
+        ? new ExpiredContinue(encodeToken(-1, token.start))
+        : expired("The resourceVersion for the provided list is too old.");
+    objects = selection.matches ? past.filter(selection.matches) : past;
+    revision = at;
+  }
+  if (token) objects = objects.filter((object) => startKey(object) > token.start);
+  if (limit === 0 || objects.length <= limit) return { objects, revision };
+  const page = objects.slice(0, limit);
+  return {
+    objects: page,
+    revision,
+    continue: encodeToken(revision, startKey(page[limit - 1] as KubeObject)),
+    // Upstream cannot count what a selector leaves, and so says nothing then.
+    ...(selection.matches ? {} : { remainingItemCount: objects.length - limit }),
+  };
+}

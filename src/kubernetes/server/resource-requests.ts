@@ -1,0 +1,269 @@
+import type { PatchType } from "../api.js";
+import { badRequest, methodNotAllowed, notFound } from "../errors.js";
+import type { KubeObject } from "../object.js";
+import type { ResourceEntry } from "../registry/catalogue.js";
+import { createObject } from "../registry/create.js";
+import { deleteObject } from "../registry/deletion.js";
+import { type Caller, find, shown, storedEntry } from "../registry/machinery.js";
+import { type PatchOptions, patchObject } from "../registry/patching.js";
+import { select } from "../registry/reading.js";
+import type { Registry } from "../registry/registry.js";
+import { changeObject } from "../registry/update.js";
+import { checkObject, decodeBody, decodePatch, type Expected } from "../wire/decode.js";
+import { type Conversion, negotiate } from "../wire/negotiate.js";
+import { readBody } from "./body.js";
+import type { ResourceExchange } from "./context.js";
+import { listJson, objectJson, partialMetadata, partialMetadataList } from "./encode.js";
+import { listPage, type Page, selectionOf } from "./listing.js";
+import { type DeleteOptionsBody, deleteOptions, managerOf, writeOptions } from "./options.js";
+import type { Answer } from "./respond.js";
+import { toTable } from "./tables.js";
+
+/** The verbs on a resource itself. Every one gives the whole answer; watches, which never end by themselves, are in watching.ts. */
+
+const JSON_TYPE = "application/json";
+const SINGLE: readonly Conversion[] = ["Table", "PartialObjectMetadata"];
+const LIST: readonly Conversion[] = ["Table", "PartialObjectMetadataList"];
+/** Kinds of which a finished deletion answers the object instead of a Status. */
+const ANSWER_DELETED_OBJECT = new Set([
+  "pods",
+  "podtemplates",
+  "services",
+  "persistentvolumes",
+  "persistentvolumeclaims",
+  "resourcequotas",
+  "serviceaccounts",
+]);
+
+export const callerOf = ({ user, request }: ResourceExchange): Caller => ({
+  user,
+  fieldManager: managerOf(request.headers["user-agent"]),
+  tracksOwnership: true,
+});
+
+export const expectedOf = ({ info, apiVersion }: ResourceEntry): Expected => ({
+  apiVersion,
+  kind: info.kind,
+  type: info.type,
+});
+
+const includeObject = (query: URLSearchParams): "None" | "Metadata" | "Object" => {
+  const asked = query.get("includeObject");
+  return asked === "None" || asked === "Object" ? asked : "Metadata";
+};
+
+/** One object in the form that was asked for. */
+export function answerObject(
+  registry: Registry,
+  exchange: ResourceExchange,
+  object: KubeObject,
+  code = 200,
+  warnings: readonly string[] = [],
+): Answer {
+  const { entry, request, info } = exchange;
+  const { as, version } = negotiate(request.headers.accept, SINGLE);
+  if (as === "Table") {
+    const revision = Number(object.metadata.resourceVersion);
+    const table = toTable({
+      info: entry.info,
+      objects: [object],
+      includeObject: includeObject(info.query),
+      revision,
+      nowMs: registry.clock.now(),
+    });
+    return { code, body: table, warnings };
+  }
+  if (as === "PartialObjectMetadata") return { code, body: partialMetadata(object, version), warnings };
+  return { code, body: objectJson(entry, object), contentType: JSON_TYPE, warnings };
+}
+
+function answerList(registry: Registry, exchange: ResourceExchange, page: Page): Answer {
+  const { entry, request, info } = exchange;
+  const { as, version } = negotiate(request.headers.accept, LIST);
+  if (as === "Table") {
+    const table = toTable({
+      ...page,
+      info: entry.info,
+      includeObject: includeObject(info.query),
+      nowMs: registry.clock.now(),
+    });
+    return { code: 200, body: table };
+  }
+  if (as === "PartialObjectMetadataList") return { code: 200, body: partialMetadataList(page, version) };
+  return { code: 200, body: listJson(entry, page), contentType: JSON_TYPE };
+}
+
+function get(registry: Registry, exchange: ResourceExchange): Answer {
+  const { entry, target } = exchange;
+  const object = find(registry, entry, { namespace: target.namespace, name: target.name as string });
+  if (!object) throw notFound(entry.info.group, entry.info.resource, target.name as string);
+  return answerObject(registry, exchange, shown(registry, entry, object));
+}
+
+const list = (registry: Registry, exchange: ResourceExchange): Answer =>
+  answerList(registry, exchange, listPage(registry, exchange));
+
+async function create(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
+  const { entry, request, target } = exchange;
+  if (target.named) throw methodNotAllowed();
+  const options = writeOptions(exchange, "CreateOptions");
+  const bytes = await readBody(request);
+  const { object, warnings } = decodeBody({
+    bytes,
+    contentType: request.headers["content-type"],
+    expected: expectedOf(entry),
+    fieldValidation: options.fieldValidation,
+  });
+  const draft = intoNamespace(exchange, asObject(object));
+  const stored = entry.conversion ? entry.conversion.toStorage(draft) : draft;
+  const created = await createObject(registry, storedEntry(registry, entry), callerOf(exchange), stored, options);
+  return answerObject(registry, exchange, created, 201, [...warnings, ...(entry.strategy.warnings?.(created) ?? [])]);
+}
+
+async function update(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
+  const { entry, request, target } = exchange;
+  if (!target.named) throw methodNotAllowed();
+  const options = writeOptions(exchange, "UpdateOptions");
+  const bytes = await readBody(request);
+  const { object, warnings } = decodeBody({
+    bytes,
+    contentType: request.headers["content-type"],
+    expected: expectedOf(entry),
+    fieldValidation: options.fieldValidation,
+  });
+  const wanted = named(exchange, intoNamespace(exchange, asObject(object)));
+  const written = await changeObject(registry, callerOf(exchange), {
+    entry: storedEntry(registry, entry),
+    key: { namespace: target.namespace, name: target.name as string },
+    options,
+    change: () => (entry.conversion ? entry.conversion.toStorage(wanted) : wanted),
+  });
+  return answerObject(registry, exchange, written, 200, [...warnings, ...(entry.strategy.warnings?.(written) ?? [])]);
+}
+
+const PATCHES: readonly PatchType[] = ["json", "merge", "strategic", "apply"];
+const CUSTOM_PATCHES: readonly PatchType[] = ["json", "merge", "apply"];
+
+/** Reads a patch and the options that go with it; `expected` is what the patched document must be. */
+export async function readPatch(exchange: ResourceExchange, expected: Expected) {
+  const { entry, request, info } = exchange;
+  const options = writeOptions(exchange, "PatchOptions");
+  const bytes = await readBody(request);
+  const { type, patch, warnings } = decodePatch({
+    bytes,
+    contentType: request.headers["content-type"],
+    supported: entry.custom ? CUSTOM_PATCHES : PATCHES,
+    fieldValidation: options.fieldValidation,
+  });
+  if (type === "apply" && !info.query.get("fieldManager")) {
+    throw badRequest(
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    );
+  }
+  if (type !== "apply" && options.force) {
+    throw badRequest(
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+    );
+  }
+  const found: string[] = [...warnings];
+  const patchOptions: PatchOptions = {
+    ...options,
+    check(document) {
+      const checked = checkObject(document, expected, options.fieldValidation);
+      found.push(...checked.warnings);
+      return asObject(checked.object);
+    },
+  };
+  return { type, patch, options: patchOptions, warnings: found };
+}
+
+async function patch(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
+  const { entry, target } = exchange;
+  if (!target.named) throw methodNotAllowed();
+  const { type, patch: document, options, warnings } = await readPatch(exchange, expectedOf(entry));
+  const body =
+    type === "apply"
+      ? named(exchange, intoNamespace(exchange, asObject(document as Record<string, unknown>)))
+      : document;
+  const key = { namespace: target.namespace, name: target.name as string };
+  const { object, created } = await patchObject(registry, entry, callerOf(exchange), key, type, body, options);
+  return answerObject(registry, exchange, object, created ? 201 : 200, [
+    ...new Set(warnings),
+    ...(entry.strategy.warnings?.(object) ?? []),
+  ]);
+}
+
+/** The options of a deletion, from its body if it has one. */
+export async function readDeleteOptions(exchange: ResourceExchange) {
+  const { request } = exchange;
+  const bytes = await readBody(request);
+  if (bytes.length === 0) return deleteOptions(exchange, undefined);
+  const { object } = decodeBody({
+    bytes,
+    contentType: request.headers["content-type"],
+    expected: { kind: "DeleteOptions", type: "DeleteOptions" },
+  });
+  return deleteOptions(exchange, object as DeleteOptionsBody);
+}
+
+async function remove(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
+  const { entry, target } = exchange;
+  const options = await readDeleteOptions(exchange);
+  const key = { namespace: target.namespace, name: target.name as string };
+  const { object, gone } = await deleteObject(registry, storedEntry(registry, entry), callerOf(exchange), key, options);
+  if (!gone || ANSWER_DELETED_OBJECT.has(entry.storage)) return answerObject(registry, exchange, object);
+  const { group, resource } = entry.info;
+  const details = { name: object.metadata.name, ...(group ? { group } : {}), kind: resource, uid: object.metadata.uid };
+  return { code: 200, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", details } };
+}
+
+async function removeMany(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
+  const { entry } = exchange;
+  const options = await readDeleteOptions(exchange);
+  const deleted: KubeObject[] = [];
+  for (const { metadata } of select(registry, entry, selectionOf(exchange))) {
+    try {
+      deleted.push(
+        (await deleteObject(registry, storedEntry(registry, entry), callerOf(exchange), metadata, options)).object,
+      );
+    } catch (error) {
+      // Somebody else was quicker.
+      if (find(registry, entry, metadata)) throw error;
+    }
+  }
+  return answerList(registry, exchange, { objects: deleted, revision: registry.store.revision });
+}
+
+/** Answers by verb; `watch` is not among them. */
+export const RESOURCE_VERBS: Readonly<
+  Record<string, (registry: Registry, exchange: ResourceExchange) => Answer | Promise<Answer>>
+> = {
+  get,
+  list,
+  create,
+  update,
+  patch,
+  delete: remove,
+  deletecollection: removeMany,
+};
+
+/** A body without metadata has empty metadata. */
+export function asObject(object: Record<string, unknown>): KubeObject {
+  const document = object as KubeObject;
+  return document.metadata ? document : { ...document, metadata: {} as KubeObject["metadata"] };
+}
+
+/** The namespace of the path goes into the object, and may not be another one than the object's own. */
+export function intoNamespace({ entry, target }: ResourceExchange, object: KubeObject): KubeObject {
+  if (!entry.info.namespaced) return object;
+  const { namespace } = object.metadata;
+  if (namespace && namespace !== target.namespace) {
+    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
+  }
+  return { ...object, metadata: { ...object.metadata, namespace: target.namespace } };
+}
+
+/** The name of the path goes into the object; another name in it is refused later, where names are compared. */
+export function named({ target }: ResourceExchange, object: KubeObject): KubeObject {
+  return object.metadata.name ? object : { ...object, metadata: { ...object.metadata, name: target.name as string } };
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { gzip } from "node:zlib";
+import { StatusError } from "../errors.js";
+
+/** Answers smaller than this are not compressed; the API server's own threshold, in bytes. */
+const GZIP_THRESHOLD_BYTES = 128 * 1024;
+const GZIP_LEVEL = 4;
+
+export interface Answer {
+  code: number;
+  /** Text or bytes, or an object that is written as JSON. */
+  body?: string | Buffer | object;
+  contentType?: string;
+  headers?: Record<string, string>;
+  warnings?: readonly string[];
+}
+
+/** `Warning: 299 - "text"` headers, as RFC 7234 quotes them. */
+export const warningHeader = (text: string): string =>
+  `299 - "${text.replace(/[\\"]/g, "\\$&").replace(/[\r\n]+/g, " ")}"`;
+
+export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  const { body = "" } = answer;
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+  const headers: Record<string, string | string[]> = {
+    "cache-control": "no-cache, private",
+    "content-type":
+      answer.contentType ??
+      (typeof body === "string" && !answer.contentType ? "text/plain; charset=utf-8" : "application/json"),
+    ...answer.headers,
+  };
+  if (answer.warnings?.length) headers.warning = answer.warnings.map(warningHeader);
+  const finish = (payload: Buffer): void => {
+    headers["content-length"] = String(payload.length);
+    response.writeHead(answer.code, headers);
+    response.end(payload);
+  };
+  if (bytes.length >= GZIP_THRESHOLD_BYTES && /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""))) {
+    gzip(bytes, { level: GZIP_LEVEL }, (error, compressed) => {
+      if (response.headersSent || response.destroyed) return;
+      if (error) return finish(bytes);
+      headers["content-encoding"] = "gzip";
+      headers.vary = "Accept-Encoding";
+      finish(compressed);
+    });
+    return;
+  }
+  finish(bytes);
+}
+
+/** The Status of anything thrown. What is not a StatusError is a bug: the client learns nothing of it. */
+export function answerOfError(error: unknown): Answer {
+  const status =
+    error instanceof StatusError
+      ? error
+      : new StatusError(500, "InternalError", "Internal error occurred: the server failed to handle the request");
+  const headers: Record<string, string> = {};
+  const retryAfter = status.details?.retryAfterSeconds;
+  if (retryAfter) headers["retry-after"] = String(retryAfter);
+  return { code: status.code, body: status.toStatus(), headers };
+}

@@ -1,0 +1,72 @@
+import { methodNotAllowed, StatusError } from "../errors.js";
+import type { Binding } from "../registry/binding.js";
+import { bindPod } from "../registry/subresources.js";
+import { decodeBody } from "../wire/decode.js";
+import { readBody } from "./body.js";
+import type { Exchange, ResourceExchange, ServerDependencies } from "./context.js";
+import { writeOptions } from "./options.js";
+import { asObject, callerOf, expectedOf, intoNamespace, RESOURCE_VERBS } from "./resource-requests.js";
+import type { Answer } from "./respond.js";
+import { answerSubresource } from "./subresource-requests.js";
+
+export const unknownPath = (): StatusError =>
+  new StatusError(404, "NotFound", "the server could not find the requested resource", {});
+
+/** Groups whose kinds are questions: they are posted, answered and never stored. */
+const REVIEW_GROUPS = new Set(["authentication.k8s.io", "authorization.k8s.io"]);
+
+/** Finds what a resource request speaks of. Throws 404 for what is not served. */
+export function resolve(dependencies: ServerDependencies, exchange: Exchange): ResourceExchange {
+  const target = exchange.info.resource;
+  const entry = target && dependencies.registry.catalogue.byPath(target.group, target.version, target.resource);
+  if (!target || !entry) throw unknownPath();
+  const { namespaced, resource } = entry.info;
+  if (namespaced ? target.named && !target.namespace : target.namespace !== undefined && resource !== "namespaces")
+    throw unknownPath();
+  if (target.rest.length > 0 && target.subresource !== "proxy") throw unknownPath();
+  // For a namespace's own requests the path's namespace is the object's name.
+  return { ...exchange, entry, target: namespaced ? target : { ...target, namespace: undefined } };
+}
+
+/** Answers a resource request that is no watch. */
+export function answerResource(dependencies: ServerDependencies, exchange: ResourceExchange): Answer | Promise<Answer> {
+  const { entry, info, target } = exchange;
+  if (target.subresource !== undefined) return answerSubresource(dependencies, exchange);
+  const { verbs, namespaced, group, resource } = entry.info;
+  if (!verbs.some((verb) => verb === info.verb)) throw methodNotAllowed();
+  if (namespaced && info.verb === "create" && !target.namespace) throw methodNotAllowed();
+  if (verbs.length === 1) {
+    if (REVIEW_GROUPS.has(group)) return answerReview(dependencies, exchange);
+    if (resource === "bindings") return bind(dependencies, exchange);
+  }
+  const handler = RESOURCE_VERBS[info.verb];
+  if (!handler) throw methodNotAllowed();
+  return handler(dependencies.registry, exchange);
+}
+
+async function readPosted(exchange: ResourceExchange) {
+  const { entry, request } = exchange;
+  const options = writeOptions(exchange, "CreateOptions");
+  const bytes = await readBody(request);
+  const { object, warnings } = decodeBody({
+    bytes,
+    contentType: request.headers["content-type"],
+    expected: expectedOf(entry),
+    fieldValidation: options.fieldValidation,
+  });
+  return { object: intoNamespace(exchange, asObject(object)), warnings, options };
+}
+
+async function answerReview({ review }: ServerDependencies, exchange: ResourceExchange): Promise<Answer> {
+  const { kind } = exchange.entry.info;
+  if (!review) throw new StatusError(501, "NotImplemented", `${kind} is not implemented by this server`);
+  const { object, warnings } = await readPosted(exchange);
+  return { code: 201, body: await review(kind, object, exchange.user), warnings };
+}
+
+/** The old form of pods/binding: the pod's name is in the object. */
+async function bind({ registry }: ServerDependencies, exchange: ResourceExchange): Promise<Answer> {
+  const { object, options } = await readPosted(exchange);
+  await bindPod(registry, callerOf(exchange), object as Binding, options);
+  return { code: 201, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
+}

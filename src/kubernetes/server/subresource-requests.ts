@@ -1,0 +1,185 @@
+import { badRequest, methodNotAllowed, notFound, StatusError } from "../errors.js";
+import type { KubeObject } from "../object.js";
+import type { Binding } from "../registry/binding.js";
+import { find, shown, storedEntry } from "../registry/machinery.js";
+import { patchObject } from "../registry/patching.js";
+import type { Registry } from "../registry/registry.js";
+import type { Scale } from "../registry/scale.js";
+import { bindPod, evictPod, readScale, replaceScale, TAKEN_OVER } from "../registry/subresources.js";
+import { changeObject } from "../registry/update.js";
+import { decodeBody, type Expected } from "../wire/decode.js";
+import { readBody } from "./body.js";
+import type { PodLogOptions, ResourceExchange, ServerDependencies } from "./context.js";
+import { booleanParameter, integerParameter, writeOptions } from "./options.js";
+import { answerObject, asObject, callerOf, expectedOf, intoNamespace, named, readPatch } from "./resource-requests.js";
+import type { Answer } from "./respond.js";
+
+type Handler = (dependencies: ServerDependencies, exchange: ResourceExchange) => Answer | Promise<Answer>;
+
+const keyOfTarget = ({ target }: ResourceExchange) => ({ namespace: target.namespace, name: target.name as string });
+
+function present(registry: Registry, exchange: ResourceExchange): KubeObject {
+  const { entry, target } = exchange;
+  const object = find(registry, entry, keyOfTarget(exchange));
+  if (!object) throw notFound(entry.info.group, entry.info.resource, target.name as string);
+  return object;
+}
+
+async function readObject(exchange: ResourceExchange, expected: Expected) {
+  const { request } = exchange;
+  const options = writeOptions(exchange, exchange.info.verb === "create" ? "CreateOptions" : "UpdateOptions");
+  const bytes = await readBody(request);
+  const decoded = decodeBody({
+    bytes,
+    contentType: request.headers["content-type"],
+    expected,
+    fieldValidation: options.fieldValidation,
+  });
+  return {
+    object: named(exchange, intoNamespace(exchange, asObject(decoded.object))),
+    warnings: decoded.warnings,
+    options,
+  };
+}
+
+/** `status`, `finalize`, `approval`, `ephemeralcontainers`, `resize`: the body is the object, of which one part is taken over. */
+const PART_OF_OBJECT: Readonly<Record<string, Handler>> = {
+  get: ({ registry }, exchange) =>
+    answerObject(registry, exchange, shown(registry, exchange.entry, present(registry, exchange))),
+  async update({ registry }, exchange) {
+    const { entry, target } = exchange;
+    const takeOver = TAKEN_OVER[target.subresource as string] as NonNullable<(typeof TAKEN_OVER)[string]>;
+    const { object, warnings, options } = await readObject(exchange, expectedOf(entry));
+    const wanted = entry.conversion ? entry.conversion.toStorage(object) : object;
+    const written = await changeObject(registry, callerOf(exchange), {
+      entry: storedEntry(registry, entry),
+      key: keyOfTarget(exchange),
+      options,
+      change: (current) => takeOver(current, wanted),
+    });
+    return answerObject(registry, exchange, written, 200, warnings);
+  },
+  async patch({ registry }, exchange) {
+    const { type, patch, options, warnings } = await readPatch(exchange, expectedOf(exchange.entry));
+    const body =
+      type === "apply" ? named(exchange, intoNamespace(exchange, asObject(patch as Record<string, unknown>))) : patch;
+    const { object } = await patchObject(
+      registry,
+      exchange.entry,
+      callerOf(exchange),
+      keyOfTarget(exchange),
+      type,
+      body,
+      options,
+    );
+    return answerObject(registry, exchange, object, 200, warnings);
+  },
+};
+
+const SCALE: Expected = { apiVersion: "autoscaling/v1", kind: "Scale", type: "Scale" };
+
+const SUBRESOURCES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  ...Object.fromEntries(Object.keys(TAKEN_OVER).map((name) => [name, PART_OF_OBJECT])),
+  scale: {
+    get: ({ registry }, exchange) => ({ code: 200, body: readScale(registry, exchange.entry, keyOfTarget(exchange)) }),
+    async update({ registry }, exchange) {
+      const { object, options } = await readObject(exchange, SCALE);
+      const key = keyOfTarget(exchange);
+      return {
+        code: 200,
+        body: await replaceScale(registry, exchange.entry, callerOf(exchange), key, object as Scale, options),
+      };
+    },
+    async patch({ registry }, exchange) {
+      const { type, patch, options, warnings } = await readPatch(exchange, SCALE);
+      const { object } = await patchObject(
+        registry,
+        exchange.entry,
+        callerOf(exchange),
+        keyOfTarget(exchange),
+        type,
+        patch,
+        options,
+      );
+      return { code: 200, body: object, warnings };
+    },
+  },
+  binding: {
+    async create({ registry }, exchange) {
+      const { object, options } = await readObject(exchange, { apiVersion: "v1", kind: "Binding", type: "Binding" });
+      await bindPod(registry, callerOf(exchange), object as Binding, options);
+      return { code: 201, body: { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 } };
+    },
+  },
+  eviction: {
+    async create({ registry }, exchange) {
+      const { object, options } = await readObject(exchange, { kind: "Eviction", type: "Eviction" });
+      return { code: 201, body: await evictPod(registry, callerOf(exchange), object, options) };
+    },
+  },
+  token: {
+    async create({ registry, createToken }, exchange) {
+      const { object } = await readObject(exchange, {
+        apiVersion: "authentication.k8s.io/v1",
+        kind: "TokenRequest",
+        type: "AuthenticationV1TokenRequest",
+      });
+      const serviceAccount = present(registry, exchange);
+      if (!createToken) throw notServed("token");
+      return { code: 201, body: await createToken(serviceAccount, object, exchange.user) };
+    },
+  },
+  log: { get: podLog },
+};
+
+/** What exists in Kubernetes and is not served here: said plainly instead of being answered wrongly. */
+const notServed = (subresource: string): StatusError =>
+  new StatusError(501, "NotImplemented", `the ${subresource} subresource is not implemented by this simulated cluster`);
+
+function podLog({ registry, podLog: read }: ServerDependencies, exchange: ResourceExchange): Answer {
+  const { query } = exchange.info;
+  const pod = present(registry, exchange);
+  const {
+    containers = [],
+    initContainers = [],
+    ephemeralContainers = [],
+  } = (pod.spec ?? {}) as Record<string, { name: string }[] | undefined>;
+  const names = [...containers, ...initContainers, ...ephemeralContainers].map(({ name }) => name);
+  const container = query.get("container") || (containers.length === 1 ? containers[0]?.name : undefined);
+  if (!container)
+    throw badRequest(
+      `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${names.join(" ")}]`,
+    );
+  if (!names.includes(container)) throw badRequest(`container ${container} is not valid for pod ${pod.metadata.name}`);
+  if (!read) throw notServed("log");
+  const options: PodLogOptions = {
+    container,
+    follow: booleanParameter(query, "follow"),
+    previous: booleanParameter(query, "previous"),
+    timestamps: booleanParameter(query, "timestamps"),
+    tailLines: integerParameter(query, "tailLines"),
+    sinceSeconds: integerParameter(query, "sinceSeconds"),
+    limitBytes: integerParameter(query, "limitBytes"),
+    sinceTime: query.get("sinceTime") ?? undefined,
+  };
+  const text = read(`${pod.metadata.namespace}/${pod.metadata.name}`, options);
+  if (text === undefined) {
+    throw badRequest(`container "${container}" in pod "${pod.metadata.name}" is waiting to start: ContainerCreating`);
+  }
+  return { code: 200, body: text, contentType: "text/plain" };
+}
+
+/** Answers a request for a subresource that discovery lists. */
+export function answerSubresource(
+  dependencies: ServerDependencies,
+  exchange: ResourceExchange,
+): Answer | Promise<Answer> {
+  const { subresource = "", resource } = exchange.target;
+  const listed = exchange.entry.info.subresources.some(({ name }) => name === subresource);
+  if (!listed) throw new StatusError(404, "NotFound", "the server could not find the requested resource", {});
+  const verbs = Object.hasOwn(SUBRESOURCES, subresource) ? SUBRESOURCES[subresource] : undefined;
+  if (!verbs) throw notServed(`${resource}/${subresource}`);
+  const handler = verbs[exchange.info.verb];
+  if (!handler) throw methodNotAllowed();
+  return handler(dependencies, exchange);
+}

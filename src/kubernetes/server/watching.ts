@@ -1,0 +1,260 @@
+import type { ServerResponse } from "node:http";
+import type { Clock } from "../../clock/clock.js";
+import { expired, invalid } from "../errors.js";
+import type { KubeObject } from "../object.js";
+import type { ResourceEntry } from "../registry/catalogue.js";
+import { type Selection, select } from "../registry/reading.js";
+import type { Registry } from "../registry/registry.js";
+import { forbiddenField } from "../registry/strategies/field.js";
+import type { StoreEvent } from "../store/event-ring.js";
+import { type Conversion, type Negotiated, negotiate } from "../wire/negotiate.js";
+import type { ResourceExchange } from "./context.js";
+import { objectJson, partialMetadata } from "./encode.js";
+import { parseRevision, selectionOf } from "./listing.js";
+import { booleanParameter, integerParameter } from "./options.js";
+import { toTable } from "./tables.js";
+
+/** Simulated seconds between bookmarks. */
+const BOOKMARK_SECONDS = 60;
+/** A watch without timeoutSeconds ends after 30 to 60 minutes, so that load spreads; the API server's own rule. */
+const SHORTEST_TIMEOUT_SECONDS = 1_800;
+/** A client that leaves this many bytes unread is cut off; it will list and watch again. */
+const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
+
+const FORMS: readonly Conversion[] = ["Table", "PartialObjectMetadata"];
+
+type Change = "ADDED" | "MODIFIED" | "DELETED";
+/** The bytes of one event for a watcher; undefined when it does not concern the watcher. */
+type Encode = (type: Change, object: KubeObject) => string;
+
+/**
+ * Every watch over HTTP of one server. Events of a tick go to each client in one write, and the text of an event that several clients get alike is made
+ * once.
+ */
+export interface Watches {
+  open(exchange: ResourceExchange): void;
+  /** Ends all of them. */
+  close(): void;
+  readonly count: number;
+}
+
+interface Watcher {
+  response: ServerResponse;
+  pending: string[];
+}
+
+interface WatchParameters {
+  /** Undefined: begin with the present objects. */
+  since?: number;
+  initialEvents: boolean;
+  /** Marks the end of the initial events by a bookmark. */
+  initialBookmark: boolean;
+  bookmarks: boolean;
+  timeoutSeconds?: number;
+}
+
+function parseParameters(query: URLSearchParams): WatchParameters {
+  const sendInitialEvents = booleanParameter(query, "sendInitialEvents");
+  const match = query.get("resourceVersionMatch") || undefined;
+  const refuse = (field: string, detail: string): never => {
+    throw invalid("meta.k8s.io", "ListOptions", "", [forbiddenField(field, detail)]);
+  };
+  if (sendInitialEvents === undefined && match)
+    refuse("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
+    refuse("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+  }
+  const revision = parseRevision(query.get("resourceVersion"));
+  const bookmarks = booleanParameter(query, "allowWatchBookmarks") ?? false;
+  const initialEvents = sendInitialEvents ?? revision === 0;
+  return {
+    since: !initialEvents && revision > 0 ? revision : undefined,
+    initialEvents,
+    initialBookmark: sendInitialEvents === true && bookmarks,
+    bookmarks,
+    timeoutSeconds: integerParameter(query, "timeoutSeconds"),
+  };
+}
+
+export function createWatches(registry: Registry): Watches {
+  const { store, clock } = registry;
+  const watchers = new Set<Watcher & { end(): void }>();
+  const random = clock.random("watch-timeouts");
+  /** Texts of events as they are in the store, for the present tick. */
+  let shared = new Map<StoreEvent, string>();
+  let flushing = false;
+
+  function flushSoon(): void {
+    if (flushing) return;
+    flushing = true;
+    clock.defer(() => {
+      flushing = false;
+      shared = new Map();
+      for (const watcher of watchers) flush(watcher);
+    });
+  }
+
+  function flush(watcher: Watcher & { end(): void }): void {
+    if (watcher.pending.length === 0) return;
+    const text = watcher.pending.length === 1 ? (watcher.pending[0] as string) : watcher.pending.join("");
+    watcher.pending = [];
+    watcher.response.write(text);
+    if (watcher.response.writableLength > MOST_UNREAD_BYTES) {
+      watcher.end();
+      watcher.response.destroy();
+    }
+  }
+
+  function textOf(entry: ResourceEntry, event: StoreEvent): string {
+    let text = shared.get(event);
+    if (text === undefined) {
+      text = eventText(event.type, objectJson(entry, event.object));
+      shared.set(event, text);
+    }
+    return text;
+  }
+
+  return {
+    get count() {
+      return watchers.size;
+    },
+    close() {
+      for (const watcher of [...watchers]) {
+        watcher.end();
+        watcher.response.end();
+      }
+    },
+    open(exchange) {
+      const { entry, response, request, info } = exchange;
+      const form = negotiate(request.headers.accept, FORMS);
+      const parameters = parseParameters(info.query);
+      const selection = selectionOf(exchange);
+      const encode = encoder(clock, entry, form, info.query);
+      // The same text serves everybody only if it is the stored object itself.
+      const plain = form.as === undefined && !entry.conversion;
+
+      response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
+      response.flushHeaders();
+      const past = parameters.since === undefined ? [] : eventsSince(registry, entry, parameters.since);
+      if (!past) {
+        const tooOld = expired(`too old resource version: ${parameters.since} (${store.revision})`);
+        response.end(`${JSON.stringify({ type: "ERROR", object: tooOld.toStatus() })}\n`);
+        return;
+      }
+
+      const deliver = (event: StoreEvent): void => {
+        const change = changeFor(selection, event);
+        if (!change) return;
+        const same = plain && change.type === event.type && change.object === event.object;
+        watcher.pending.push(same ? textOf(entry, event) : encode(change.type, change.object));
+        flushSoon();
+      };
+      const watcher = {
+        response,
+        pending: [] as string[],
+        end() {
+          if (!watchers.delete(watcher)) return;
+          unsubscribe();
+          for (const timer of timers) timer?.cancel();
+        },
+      };
+      if (parameters.initialEvents)
+        for (const object of select(registry, entry, selection)) watcher.pending.push(encode("ADDED", object));
+      if (parameters.initialBookmark) watcher.pending.push(bookmark(entry, form, store.revision, true));
+      for (const event of past) deliver(event);
+      const unsubscribe = store.subscribe(entry.storage, deliver);
+      watchers.add(watcher);
+      flush(watcher);
+
+      const seconds =
+        parameters.timeoutSeconds || random.integer(SHORTEST_TIMEOUT_SECONDS, 2 * SHORTEST_TIMEOUT_SECONDS);
+      const sendBookmark = (): void => {
+        watcher.pending.push(bookmark(entry, form, store.revision, false));
+        flush(watcher);
+      };
+      const timers = [
+        clock.timer(seconds * 1000, () => {
+          if (parameters.bookmarks) sendBookmark();
+          flush(watcher);
+          watcher.end();
+          response.end();
+        }),
+        parameters.bookmarks ? every(clock, BOOKMARK_SECONDS * 1000, sendBookmark) : undefined,
+      ];
+      response.on("close", () => watcher.end());
+    },
+  };
+}
+
+function every(clock: Clock, periodMs: number, run: () => void): { cancel(): void } {
+  const again = (): void => {
+    run();
+    timer = clock.timer(periodMs, again);
+  };
+  let timer = clock.timer(periodMs, again);
+  return { cancel: () => timer.cancel() };
+}
+
+/** The events a watch from `revision` has missed; undefined when they are no longer known, or when the revision is of another life of this cluster. */
+function eventsSince({ store }: Registry, entry: ResourceEntry, revision: number): readonly StoreEvent[] | undefined {
+  return revision > store.revision ? undefined : store.eventsSince(entry.storage, revision);
+}
+
+/** What a write means to a watcher with a selection: an object can come into it or leave it without being created or deleted. */
+function changeFor(
+  { namespace, matches }: Selection,
+  event: StoreEvent,
+): { type: Change; object: KubeObject } | undefined {
+  const { type, object, previous } = event;
+  if (namespace !== undefined && object.metadata.namespace !== namespace) return undefined;
+  if (!matches) return { type, object };
+  const was = previous !== undefined && matches(previous);
+  const is = type !== "DELETED" && matches(object);
+  if (is) return { type: was ? "MODIFIED" : "ADDED", object };
+  if (!was) return undefined;
+  // As it was when it last matched, but with the revision at which it left.
+  const { resourceVersion } = object.metadata;
+  return {
+    type: "DELETED",
+    object: type === "DELETED" ? object : { ...previous, metadata: { ...previous.metadata, resourceVersion } },
+  };
+}
+
+const eventText = (type: string, json: string): string => `{"type":"${type}","object":${json}}\n`;
+
+function encoder(clock: Clock, entry: ResourceEntry, { as, version }: Negotiated, query: URLSearchParams): Encode {
+  if (as === "PartialObjectMetadata")
+    return (type, object) => eventText(type, JSON.stringify(partialMetadata(object, version)));
+  if (as === "Table") {
+    const asked = query.get("includeObject");
+    const includeObject = asked === "None" || asked === "Object" ? asked : "Metadata";
+    return (type, object) => {
+      const revision = Number(object.metadata.resourceVersion);
+      return eventText(
+        type,
+        JSON.stringify(toTable({ info: entry.info, objects: [object], includeObject, revision, nowMs: clock.now() })),
+      );
+    };
+  }
+  return (type, object) => eventText(type, objectJson(entry, object));
+}
+
+function bookmark(
+  entry: ResourceEntry,
+  { as, version }: Negotiated,
+  revision: number,
+  endOfInitialEvents: boolean,
+): string {
+  const metadata = {
+    resourceVersion: String(revision),
+    creationTimestamp: null,
+    ...(endOfInitialEvents ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
+  };
+  const kinds: Record<string, { kind: string; apiVersion: string }> = {
+    Table: { kind: "Table", apiVersion: `meta.k8s.io/${version}` },
+    PartialObjectMetadata: { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}` },
+  };
+  const named = (as && kinds[as]) ?? { kind: entry.info.kind, apiVersion: entry.apiVersion };
+  const rows = as === "Table" ? { columnDefinitions: [], rows: [] } : {};
+  return eventText("BOOKMARK", JSON.stringify({ ...named, metadata, ...rows }));
+}
