@@ -10,6 +10,8 @@ export interface AdmissionRequest {
   name: string;
   user: UserInfo;
   dryRun: boolean;
+  /** Tells the client something without refusing (`Warning: 299`); absent where nobody listens. */
+  warn?(message: string): void;
   /** Mutable in `admit`, final in `validate`; absent on DELETE. */
   object?: KubeObject;
   previous?: KubeObject;
