@@ -14,56 +14,98 @@ import { deducedShape, type ListShape, type MapShape, type Shape, type StructSha
 type Counting = "owned" | "added" | "created";
 
 /** Fields of an applied object, without its root. */
-export const ownedFields = (shape: Shape, value: unknown): MaybeFieldSet => rootOf(fieldsOf(shape, value, "owned"));
+export const ownedFields = (shape: Shape, value: unknown): MaybeFieldSet =>
+  rootOf(fieldsOf(shape, value, "owned", false));
 
 const rootOf = (set: MaybeFieldSet): MaybeFieldSet => (set === MEMBER ? undefined : set);
 
-/** The fields below `value`; MEMBER when it is a leaf, undefined when it counts for nothing. */
-function fieldsOf(shape: Shape, value: unknown, counting: Counting): MaybeFieldSet {
+/** The fields below `value`, and `value` itself when `member` says so; MEMBER when it is a leaf, undefined when it counts for nothing. */
+function fieldsOf(shape: Shape, value: unknown, counting: Counting, member: boolean): MaybeFieldSet {
   switch (shape.kind) {
     case "leaf":
       return MEMBER;
     case "list":
-      return listFields(shape, value, counting);
-    default:
-      return objectFields(shape, value, counting);
+      return listFields(shape, value, counting, member);
+    case "struct":
+      return shape.atomic || !isObject(value) ? MEMBER : structFields(shape, value, counting, member);
+    case "map":
+      return shape.atomic || !isObject(value) ? MEMBER : mapFields(shape, value, counting, member);
   }
 }
 
-function objectFields(shape: StructShape | MapShape, value: unknown, counting: Counting): MaybeFieldSet {
-  if (shape.atomic || !isObject(value)) return MEMBER;
-  let fields: Record<string, FieldSet> | undefined;
-  let empty = true;
-  for (const name in value) {
-    const member = value[name];
-    if (member === undefined) continue;
-    empty = false;
-    const declared = shape.kind === "struct" ? shape.field(name) : undefined;
-    const memberShape = declared ?? (shape.kind === "map" ? valuesShape(shape, member) : deduced(member));
-    const fieldSet = memberFields(memberShape, member, counting, declared !== undefined);
-    if (fieldSet === undefined) continue;
-    fields ??= {};
-    fields[`f:${name}`] = fieldSet;
+type Draft = Record<string, FieldSet>;
+
+const draft = (member: boolean): Draft => (member ? { ".": MEMBER } : {});
+
+/** Goes by the declared fields rather than by the members that are there, so that the set comes out in the order of the wire. */
+function structFields(shape: StructShape, value: JsonObject, counting: Counting, member: boolean): MaybeFieldSet {
+  const out = draft(member);
+  let unseen = countMembers(value);
+  if (unseen === 0) return emptyFields(counting, member);
+  let empty = !member;
+  for (const field of shape.fields()) {
+    const inner = value[field.name];
+    if (inner === undefined) continue;
+    unseen--;
+    const set = namedFields(field.shape, inner, counting);
+    if (set !== undefined) {
+      out[field.element] = set;
+      empty = false;
+    }
+    if (unseen === 0) break;
   }
-  return empty && counting !== "created" ? MEMBER : fields;
+  if (unseen > 0) {
+    for (const name in value) {
+      const inner = value[name];
+      if (inner === undefined || shape.field(name)) continue;
+      out[`f:${name}`] = asMember(fieldsOf(deduced(inner), inner, below(counting), true));
+      empty = false;
+    }
+  }
+  return empty ? undefined : out;
 }
 
-function memberFields(shape: Shape, value: unknown, counting: Counting, named: boolean): MaybeFieldSet {
-  if (counting === "created" && shape.alwaysPresent) return fieldsOf(shape, value, "created");
-  const below = fieldsOf(shape, value, counting === "created" ? "added" : counting);
-  return counting === "owned" && named ? below : asMember(below);
+function countMembers(value: JsonObject): number {
+  let count = 0;
+  for (const name in value) if (value[name] !== undefined) count++;
+  return count;
 }
 
-function listFields(shape: ListShape, value: unknown, counting: Counting): MaybeFieldSet {
+/** An empty object is a leaf, except where Go writes it always. */
+const emptyFields = (counting: Counting, member: boolean): MaybeFieldSet =>
+  counting === "created" && !member ? undefined : MEMBER;
+
+const below = (counting: Counting): Counting => (counting === "created" ? "added" : counting);
+
+/** Fields of a declared member. */
+function namedFields(shape: Shape, value: unknown, counting: Counting): MaybeFieldSet {
+  if (counting === "created" && shape.alwaysPresent) return fieldsOf(shape, value, "created", false);
+  if (counting === "owned") return fieldsOf(shape, value, "owned", false);
+  return asMember(fieldsOf(shape, value, "added", true));
+}
+
+function mapFields(shape: MapShape, value: JsonObject, counting: Counting, member: boolean): MaybeFieldSet {
+  const names = Object.keys(value);
+  if (names.length === 0) return emptyFields(counting, member);
+  if (names.length > 1) names.sort();
+  const out = draft(member);
+  for (const name of names) {
+    const inner = value[name];
+    if (inner === undefined) continue;
+    out[`f:${name}`] = asMember(fieldsOf(valuesShape(shape, inner), inner, below(counting), true));
+  }
+  return out;
+}
+
+function listFields(shape: ListShape, value: unknown, counting: Counting, member: boolean): MaybeFieldSet {
   if (shape.listType === "atomic" || !Array.isArray(value)) return MEMBER;
   if (value.length === 0) return counting === "added" ? MEMBER : undefined;
-  const below: Counting = counting === "created" ? "added" : counting;
-  const fields: Record<string, FieldSet> = {};
+  const out = draft(member);
   for (const item of value) {
     const element = elementOf(shape, item);
-    if (element !== undefined) fields[element] = asMember(fieldsOf(shape.items, item, below));
+    if (element !== undefined) out[element] = asMember(fieldsOf(shape.items, item, below(counting), true));
   }
-  return fields;
+  return out;
 }
 
 /** Without a schema the value tells: objects are granular maps, everything else is a leaf. */
@@ -90,7 +132,7 @@ const CHANGED: Difference = { changed: MEMBER, removed: undefined };
 
 /** Difference between two objects; without a `before` everything is new. Parts shared by reference are not looked at. */
 export function compareObjects(shape: Shape, before: JsonObject | undefined, after: JsonObject): Difference {
-  if (before === undefined) return { changed: rootOf(fieldsOf(shape, after, "created")), removed: undefined };
+  if (before === undefined) return { changed: rootOf(fieldsOf(shape, after, "created", false)), removed: undefined };
   return compare(shape, before, after);
 }
 
@@ -120,12 +162,12 @@ function compareMembers(shape: StructShape | MapShape, before: JsonObject, after
     if (now === was || now === undefined) continue;
     const member = memberShape(shape, name, now);
     if (was !== undefined) found.add(`f:${name}`, compare(member, was, now));
-    else found.addChanged(`f:${name}`, memberFields(member, now, "created", true));
+    else found.addChanged(`f:${name}`, namedFields(member, now, "created"));
   }
   for (const name in before) {
     const was = before[name];
     if (was === undefined || after[name] !== undefined) continue;
-    found.addRemoved(`f:${name}`, memberFields(memberShape(shape, name, was), was, "created", true));
+    found.addRemoved(`f:${name}`, namedFields(memberShape(shape, name, was), was, "created"));
   }
   return found.difference();
 }
@@ -137,12 +179,12 @@ function compareLists(shape: ListShape, before: readonly unknown[], after: reado
   const now = itemsByElement(shape, after);
   for (const [element, items] of now) {
     const earlier = was.get(element);
-    if (!earlier) found.addChanged(element, asMember(fieldsOf(shape.items, items[0], "added")));
+    if (!earlier) found.addChanged(element, asMember(fieldsOf(shape.items, items[0], "added", true)));
     else if (earlier.length === 1 && items.length === 1) found.add(element, compare(shape.items, earlier[0], items[0]));
     else if (!deepEqual(earlier, items)) found.addChanged(element, MEMBER);
   }
   for (const [element, items] of was) {
-    if (!now.has(element)) found.addRemoved(element, asMember(fieldsOf(shape.items, items[0], "added")));
+    if (!now.has(element)) found.addRemoved(element, asMember(fieldsOf(shape.items, items[0], "added", true)));
   }
   return found.difference();
 }

@@ -120,28 +120,23 @@ export function below(set: FieldSet, element: string): MaybeFieldSet {
   return undefined;
 }
 
-/** Sets already known to be in the order of the wire. */
-const inOrder = new WeakSet<FieldSet>();
-
 /** The same set with its elements in the order of the wire: "." first, then by name. */
 export function inWireOrder(set: FieldSet): FieldSet {
-  if (inOrder.has(set)) return set;
-  const elements = Object.keys(set);
+  let previous = "";
   let changed = false;
-  for (let index = 1; index < elements.length && !changed; index++) {
-    changed = (elements[index - 1] as string) > (elements[index] as string);
+  let sorted = true;
+  for (const element in set) {
+    if (element < previous) sorted = false;
+    previous = element;
   }
-  if (changed) elements.sort();
   const out: Draft = {};
-  for (const element of elements) {
+  for (const element of sorted ? Object.keys(set) : Object.keys(set).sort()) {
     const child = set[element] as FieldSet;
     const ordered = child === MEMBER ? child : inWireOrder(child);
     if (ordered !== child) changed = true;
     out[element] = ordered;
   }
-  const result = changed ? out : set;
-  inOrder.add(result);
-  return result;
+  return changed || !sorted ? out : set;
 }
 
 /** Every path of the set as messages spell it, e.g. `.spec.template.spec.containers[name="web"].image`. */

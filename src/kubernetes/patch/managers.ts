@@ -3,16 +3,9 @@ import { formatSeconds } from "../../clock/clock.js";
 import type { KubeObject } from "../object.js";
 import type { ManagedFieldsEntry } from "../schema/object-meta.js";
 import { typeOf } from "../schema/schema.js";
-import {
-  decodeFields,
-  difference,
-  type FieldSet,
-  inWireOrder,
-  type MaybeFieldSet,
-  MEMBER,
-  union,
-} from "./field-set.js";
+import { decodeFields, difference, type FieldSet, type MaybeFieldSet, MEMBER, union } from "./field-set.js";
 import type { JsonObject } from "./json.js";
+import { sharedFields } from "./shared-fields.js";
 
 /** One manager: who, how and in which version of the API. */
 export interface Manager {
@@ -65,7 +58,7 @@ export function writeManagers(managers: Managers): ManagedFieldsEntry[] | undefi
       apiVersion,
       ...(time ? { time } : {}),
       fieldsType: "FieldsV1",
-      fieldsV1: inWireOrder(fields) as Record<string, unknown>,
+      fieldsV1: sharedFields(fields) as Record<string, unknown>,
       ...(subresource ? { subresource } : {}),
     }),
   );

@@ -90,7 +90,7 @@ function applyOnce(
   const claims = new Map<string, MaybeFieldSet>([...managers].map(([id, ownership]) => [id, ownership.fields]));
   claims.set(identity, claimed);
   const merged = overlay(shape, liveObject ?? {}, applied) as KubeObject;
-  const pruned = prune(shape, merged, last?.fields, claims);
+  const pruned = prune(shape, merged, last?.fields, claims, identity);
 
   const changes = exclude(compareObjects(shape, liveObject as JsonObject | undefined, pruned as JsonObject), ignored);
   const conflicts = conflictsOf(managers, changes, identity);
@@ -130,8 +130,9 @@ function prune(
   merged: KubeObject,
   last: MaybeFieldSet,
   claims: ReadonlyMap<string, MaybeFieldSet>,
+  identity: string,
 ): KubeObject {
-  if (last === undefined) return merged;
+  if (difference(last, claims.get(identity)) === undefined) return merged;
   const removable = withNamedContainers(shape, last);
   let stripped = (withoutFields(shape, merged, removable) ?? {}) as KubeObject;
 

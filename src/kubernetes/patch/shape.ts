@@ -27,6 +27,15 @@ export interface StructShape extends Patchable {
   readonly atomic: boolean;
   /** Undefined for a field that the type does not have. */
   field(name: string): Shape | undefined;
+  /** All fields in the order of the wire. */
+  fields(): readonly StructField[];
+}
+
+export interface StructField {
+  readonly name: string;
+  /** The name as an element of FieldsV1: `f:<name>`. */
+  readonly element: string;
+  readonly shape: Shape;
 }
 
 /** An object with free keys. */
@@ -76,21 +85,25 @@ function structShape(typeName: string, patchable: Patchable, atomic: boolean): S
   const cacheKey = `${typeName}${atomic ? " atomic" : ""}`;
   const known = plain ? structs.get(cacheKey) : undefined;
   if (known) return known;
-  const fields = new Map<string, Shape | undefined>();
+  let byName: Map<string, Shape> | undefined;
+  let inOrder: StructField[] | undefined;
+  const shapes = (): Map<string, Shape> => {
+    byName ??= new Map(
+      [...(typeOf(typeName)?.fields.values() ?? [])].map(({ name, type }) => [name, fieldShape(typeName, name, type)]),
+    );
+    return byName;
+  };
   const shape: StructShape = {
     kind: "struct",
     typeName,
     atomic,
     ...patchable,
-    field(name) {
-      const found = fields.get(name);
-      if (found || fields.has(name)) return found;
-      const declared = typeOf(typeName)?.fields.get(name);
-      // Names that are not declared are not remembered: they come from clients and have no bound.
-      if (!declared) return undefined;
-      const made = fieldShape(typeName, name, declared.type);
-      fields.set(name, made);
-      return made;
+    field: (name) => shapes().get(name),
+    fields() {
+      inOrder ??= [...shapes()]
+        .map(([name, field]) => ({ name, element: `f:${name}`, shape: field }))
+        .sort((a, b) => (a.element < b.element ? -1 : 1));
+      return inOrder;
     },
   };
   if (plain) structs.set(cacheKey, shape);
