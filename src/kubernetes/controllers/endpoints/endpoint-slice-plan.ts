@@ -62,7 +62,11 @@ export function planSlices({ service, present, pods, addressOf, zoneOf }: SliceI
     group.endpoints.set(identity(endpoint), endpoint);
   }
   const plan: SlicePlan = { create: [], update: [], remove: [] };
-  const byPorts = Map.groupBy(present, (slice) => canonicalJson(slice.ports ?? []));
+  const byPorts = new Map<string, EndpointSlice[]>();
+  for (const slice of present) {
+    const key = canonicalJson(slice.ports ?? []);
+    byPorts.set(key, [...(byPorts.get(key) ?? []), slice]);
+  }
   for (const [key, group] of groups) planGroup(plan, group, byPorts.get(key) ?? []);
   for (const [key, slices] of byPorts) if (!groups.has(key)) plan.remove.push(...slices);
   keepPlaceholder(plan, present);

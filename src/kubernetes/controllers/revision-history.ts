@@ -1,0 +1,80 @@
+import type { KubeApi } from "../api.js";
+import { isStatusError } from "../errors.js";
+import type { KubeObject } from "../object.js";
+import { contentHash, isEqual } from "../runtime/hash.js";
+import { controllerReference } from "../runtime/owners.js";
+import type { ControllerRevision, PodTemplateSpec } from "../schema/generated/types.js";
+
+/** ControllerRevisions: the history of DaemonSets and StatefulSets, which `kubectl rollout history` and `undo` read. */
+export const REVISIONS = "controllerrevisions.apps";
+const HASH = "controller-revision-hash";
+
+/** What a revision holds: a strategic merge patch that puts the template back. */
+const dataOf = (template: PodTemplateSpec): unknown => ({ spec: { template: { ...template, $patch: "replace" } } });
+
+export interface History {
+  current: ControllerRevision;
+  /** Name of the hash label of pods of the present revision. */
+  hash: string;
+  /** The others, oldest revision first. */
+  old: ControllerRevision[];
+}
+
+/** Finds or makes the revision of the present template, always with the highest number. Throws after a name collision, for another attempt. */
+export async function syncHistory(
+  api: KubeApi,
+  owner: KubeObject & { status?: { collisionCount?: number } },
+  template: PodTemplateSpec,
+  revisions: readonly ControllerRevision[],
+  onCollision: (collisionCount: number) => Promise<void>,
+): Promise<History> {
+  const sorted = [...revisions].sort((a, b) => a.revision - b.revision);
+  const data = dataOf(template);
+  const next = (sorted.at(-1)?.revision ?? 0) + 1;
+  const equal = sorted.filter((revision) => isEqual(revision.data, data));
+  const found = equal.at(-1);
+  if (found) {
+    const old = sorted.filter((revision) => revision !== found);
+    const current =
+      found === sorted.at(-1) ? found : await api.update<ControllerRevision>(REVISIONS, { ...found, revision: next });
+    return { current, hash: current.metadata.labels?.[HASH] ?? "", old };
+  }
+  const { collisionCount } = owner.status ?? {};
+  const hash = contentHash(template, collisionCount);
+  const { namespace, name } = owner.metadata;
+  try {
+    const current = await api.create<ControllerRevision>(REVISIONS, {
+      metadata: {
+        name: `${name}-${hash}`,
+        namespace,
+        labels: { ...template.metadata?.labels, [HASH]: hash },
+        ...(owner.metadata.annotations ? { annotations: owner.metadata.annotations } : {}),
+        ownerReferences: [controllerReference(owner)],
+      },
+      data,
+      revision: next,
+    });
+    return { current, hash, old: sorted };
+  } catch (error) {
+    if (isStatusError(error, "AlreadyExists")) await onCollision((collisionCount ?? 0) + 1);
+    throw error;
+  }
+}
+
+/** Deletes the oldest revisions that no pod runs any more, down to `limit` old ones. */
+export async function trimHistory(
+  api: KubeApi,
+  { old }: History,
+  limit: number,
+  isLive: (hash: string) => boolean,
+): Promise<void> {
+  const unused = old.filter((revision) => !isLive(revision.metadata.labels?.[HASH] ?? ""));
+  for (const { metadata } of unused.slice(0, Math.max(0, unused.length - limit))) {
+    const { namespace, name, uid } = metadata;
+    try {
+      await api.delete(REVISIONS, { namespace, name }, { preconditions: { uid } });
+    } catch (error) {
+      if (!isStatusError(error, "NotFound")) throw error;
+    }
+  }
+}
