@@ -19,7 +19,11 @@ export interface ClusterBackend {
   drainNode(clusterId: string, nodeName: string): Promise<{ remainingPods: string[] }>;
   /** Changes labels, taints or schedulability of a live node. */
   patchNode(clusterId: string, nodeName: string, patch: NodePatch): Promise<void>;
-  setNodePower(clusterId: string, nodeName: string, power: "running" | "stopped" | "frozen" | "isolated"): Promise<void>;
+  setNodePower(
+    clusterId: string,
+    nodeName: string,
+    power: "running" | "stopped" | "frozen" | "isolated",
+  ): Promise<void>;
   setMember(clusterId: string, memberId: string, state: "up" | "down"): Promise<void>;
   /** Brings a replaced master in (maybe in another zone); the lost one has left the quorum properly. */
   replaceMember(clusterId: string, lostId: string, member: MemberSpec): Promise<void>;
@@ -74,6 +78,8 @@ export interface NodeSpec {
   instanceType: string;
   /** kubelet's minor version such as `1.36`. */
   version: string;
+  /** AMI release such as `1.36.2-20260714`: decides the patch version. */
+  releaseVersion: string;
   amiType: string;
   amiId: string;
   diskSizeGiB: number;
@@ -97,7 +103,10 @@ export type Observation =
 
 export interface ClusterSummary {
   /** By zone name. */
-  zones: Record<string, { nodes: number; readyNodes: number; pods: number; readyPods: number; members: number; membersUp: number }>;
+  zones: Record<
+    string,
+    { nodes: number; readyNodes: number; pods: number; readyPods: number; members: number; membersUp: number }
+  >;
   /** Pods without a node. */
   pendingPods: number;
   apiAvailable: boolean;

@@ -1,0 +1,56 @@
+/** What every reconciler works with. */
+import type { ClusterBackend } from "../backends/backend.js";
+import type { Clock } from "../clock/clock.js";
+import { zoneHasPower } from "../domain/faults.js";
+import type { ClusterRecord, EventRecord } from "../domain/model.js";
+import type { Profile } from "../domain/profile.js";
+import type { State } from "../state/state.js";
+
+/** Families of work, one reconciler each. Keys: cluster id; cluster id; `<cluster id>/<node group>`; instance id. */
+export type WorkKind = "cluster" | "members" | "nodegroup" | "instance";
+
+export interface ReconcileLog {
+  debug(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface ReconcileContext {
+  state: State;
+  clock: Clock;
+  profile: Profile;
+  log: ReconcileLog;
+  /** Throws when the cluster's backend is not part of this run. */
+  backendOf(cluster: ClusterRecord): ClusterBackend;
+  /** Whether this process has the cluster in hand: created or adopted by it, and watched. */
+  isAttached(clusterId: string): boolean;
+  /** Creates or adopts the cluster in the backend and watches it from then on. */
+  attach(cluster: ClusterRecord, how: "create" | "adopt"): Promise<void>;
+  detach(clusterId: string): void;
+  /** Owes a look at the key at `dueMs` (epoch), or now. */
+  schedule(kind: WorkKind, key: string, dueMs?: number): void;
+}
+
+/** One turn of a reconciler: looks at what is and what should be, and takes the next step. Called again whenever it owes itself a look. */
+export type Reconcile = (context: ReconcileContext, key: string) => Promise<void>;
+
+export const nodegroupKey = (clusterId: string, nodegroupName: string): string => `${clusterId}/${nodegroupName}`;
+
+/** Appends an event about something of a cluster. */
+export function emit(
+  { state, clock }: Pick<ReconcileContext, "state" | "clock">,
+  cluster: Pick<ClusterRecord, "accountId" | "region" | "name">,
+  event: Pick<EventRecord, "source" | "type" | "subject" | "message"> & Partial<Pick<EventRecord, "zone" | "detail">>,
+): void {
+  const { accountId, region, name } = cluster;
+  state.events.append({ atMs: clock.now(), accountId, region, clusterName: name, ...event });
+}
+
+/** Whether machines can be launched in a zone for this cluster, by the faults that are on. */
+export function capacityOf(
+  { state }: Pick<ReconcileContext, "state">,
+  cluster: ClusterRecord,
+): (zone: string) => boolean {
+  const faults = state.faults.active({ accountId: cluster.accountId, region: cluster.region });
+  return (zone) => zoneHasPower(faults, zone, cluster.name);
+}

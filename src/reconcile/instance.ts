@@ -1,0 +1,187 @@
+/** Instances: launched, joined as nodes, watched over by EC2's status checks, drained and terminated. */
+import { BackendError } from "../backends/backend.js";
+import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
+import { LIMITS } from "../domain/profile.js";
+import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { nodeSpec } from "./specs.js";
+
+/** How often a drain that is under way looks whether the node is empty, in milliseconds. */
+const DRAIN_POLL_MS = 2_000;
+
+export async function reconcileInstance(context: ReconcileContext, instanceId: string): Promise<void> {
+  const instance = context.state.instances.get(instanceId);
+  const cluster = instance && context.state.clusters.byId(instance.clusterId);
+  if (!instance || !cluster) return;
+  if (instance.lifecycle === "Terminated") return forget(context, instance);
+  // Attaching the cluster schedules all of its instances.
+  if (!context.isAttached(cluster.id)) return;
+  if (instance.lifecycle === "Terminating") return terminate(context, cluster, instance);
+  const checked = checkHealth(context, cluster, instance);
+  if (checked.lifecycle === "Pending") return join(context, cluster, checked);
+}
+
+/** The row as it is now, changed; undefined when it is gone. */
+function change(
+  context: ReconcileContext,
+  instanceId: string,
+  changes: Partial<InstanceRecord>,
+): InstanceRecord | undefined {
+  const present = context.state.instances.get(instanceId);
+  if (!present) return undefined;
+  const changed = { ...present, ...changes };
+  context.state.instances.put(changed);
+  return changed;
+}
+
+const scheduleGroup = (context: ReconcileContext, instance: InstanceRecord): void =>
+  context.schedule("nodegroup", nodegroupKey(instance.clusterId, instance.nodegroupName));
+
+/** EC2's status checks fail a while after the machine did. */
+function checkHealth(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): InstanceRecord {
+  if (instance.unhealthySinceMs === undefined || instance.statusCheck === "impaired") return instance;
+  const impairedAtMs = instance.unhealthySinceMs + context.profile.statusCheckFailureMs;
+  if (context.clock.now() < impairedAtMs) {
+    context.schedule("instance", instance.instanceId, impairedAtMs);
+    return instance;
+  }
+  return context.state.transaction(() => {
+    emit(context, cluster, {
+      source: "instance",
+      type: "InstanceImpaired",
+      subject: instance.instanceId,
+      zone: instance.zone,
+      message: `Instance ${instance.instanceId} (${instance.privateDnsName}) in ${instance.zone} has failed its status checks.`,
+    });
+    scheduleGroup(context, instance);
+    return change(context, instance.instanceId, { statusCheck: "impaired" }) ?? instance;
+  });
+}
+
+async function join(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): Promise<void> {
+  const { state, clock, profile } = context;
+  if (instance.state === "pending") {
+    const bootedAtMs = instance.launchedAtMs + profile.instanceBootMs;
+    if (clock.now() < bootedAtMs) return context.schedule("instance", instance.instanceId, bootedAtMs);
+    const group = state.nodegroups.get(cluster, instance.nodegroupName);
+    // A machine without power does not boot; its status checks will tell.
+    if (!group || instance.unhealthySinceMs !== undefined) return;
+    await context.backendOf(cluster).addNode(cluster.id, nodeSpec(instance, group));
+    const running = change(context, instance.instanceId, { state: "running" });
+    if (!running) return;
+    instance = running;
+  }
+  if (!instance.nodeReady || instance.lifecycle !== "Pending" || instance.unhealthySinceMs !== undefined) return;
+  state.transaction(() => {
+    change(context, instance.instanceId, { lifecycle: "InService", statusCheck: "ok" });
+    emit(context, cluster, {
+      source: "instance",
+      type: "InstanceInService",
+      subject: instance.instanceId,
+      zone: instance.zone,
+      message: `Instance ${instance.instanceId} in ${instance.zone} is in service as node ${instance.privateDnsName}.`,
+    });
+    scheduleGroup(context, instance);
+  });
+}
+
+async function terminate(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): Promise<void> {
+  const { clock, profile } = context;
+  const backend = context.backendOf(cluster);
+  if (instance.state === "running" || instance.state === "pending") {
+    if (!(await isDrained(context, cluster, instance))) return;
+    const stopping = change(context, instance.instanceId, { state: "shutting-down", terminatedAtMs: clock.now() });
+    if (!stopping) return;
+    instance = stopping;
+  }
+  await backend.removeNode(cluster.id, instance.privateDnsName, { graceful: instance.unhealthySinceMs === undefined });
+  const goneAtMs = (instance.terminatedAtMs ?? clock.now()) + profile.instanceShutdownMs;
+  if (clock.now() < goneAtMs) return context.schedule("instance", instance.instanceId, goneAtMs);
+  context.state.transaction(() => {
+    change(context, instance.instanceId, {
+      lifecycle: "Terminated",
+      state: "terminated",
+      terminatedAtMs: clock.now(),
+      nodeReady: false,
+    });
+    emit(context, cluster, {
+      source: "instance",
+      type: "InstanceTerminated",
+      subject: instance.instanceId,
+      zone: instance.zone,
+      message: `Instance ${instance.instanceId} (${instance.privateDnsName}) in ${instance.zone} is terminated.`,
+      detail: { reason: instance.terminationReason },
+    });
+    scheduleGroup(context, instance);
+    context.schedule("instance", instance.instanceId, clock.now() + LIMITS.terminatedVisibleMs);
+  });
+}
+
+/**
+ * Whether nothing keeps the instance any longer. EKS evicts the pods through the terminate hook, for 15 minutes at most; budgets that still forbid it
+ * then no longer count. A machine that is off, or never became a node, has nothing to drain.
+ */
+async function isDrained(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  instance: InstanceRecord,
+): Promise<boolean> {
+  const { clock } = context;
+  if (instance.unhealthySinceMs !== undefined || instance.state === "pending") return true;
+  const deadlineMs = instance.drainDeadlineMs ?? clock.now() + LIMITS.drainMs;
+  if (instance.drainDeadlineMs === undefined) change(context, instance.instanceId, { drainDeadlineMs: deadlineMs });
+  if (clock.now() >= deadlineMs) return true;
+  if ((await remainingPods(context, cluster, instance)) === 0) return true;
+  context.schedule("instance", instance.instanceId, Math.min(deadlineMs, clock.now() + DRAIN_POLL_MS));
+  return false;
+}
+
+/** An API server that cannot be reached evicts nothing: the drain goes on until its deadline. */
+async function remainingPods(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  instance: InstanceRecord,
+): Promise<number> {
+  try {
+    return (await context.backendOf(cluster).drainNode(cluster.id, instance.privateDnsName)).remainingPods.length;
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    if (error.code === "missing") return 0;
+    context.log.debug({ err: error, instanceId: instance.instanceId }, "draining is not possible now");
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+function forget(context: ReconcileContext, instance: InstanceRecord): void {
+  const untilMs = (instance.terminatedAtMs ?? 0) + LIMITS.terminatedVisibleMs;
+  if (context.clock.now() < untilMs) context.schedule("instance", instance.instanceId, untilMs);
+  else context.state.instances.remove(instance.instanceId);
+}
+
+/** Takes down what the backend saw of a node. Nodes that no instance stands behind are not EKS's business. */
+export function observeNode(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  seen: { nodeName: string; ready: boolean; present: boolean; reason?: string },
+): void {
+  const instance = context.state.instances.byDnsName(cluster.id, seen.nodeName);
+  if (!instance) return;
+  if (seen.present && seen.ready === instance.nodeReady) return;
+  const ready = seen.present && seen.ready;
+  if (ready !== instance.nodeReady) change(context, instance.instanceId, { nodeReady: ready });
+  const [type, text] = !seen.present
+    ? ["NodeRemoved", "has left the cluster"]
+    : ready
+      ? ["NodeReady", "is Ready"]
+      : ["NodeNotReady", `is not Ready${seen.reason ? ` (${seen.reason})` : ""}`];
+  emit(context, cluster, {
+    source: "node",
+    type: type as string,
+    subject: seen.nodeName,
+    zone: instance.zone,
+    message: `Node ${seen.nodeName} in ${instance.zone} ${text}.`,
+    detail: { instanceId: instance.instanceId },
+  });
+  if (instance.lifecycle === "Terminated") return;
+  context.schedule("instance", instance.instanceId);
+  scheduleGroup(context, instance);
+}

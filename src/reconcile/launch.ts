@@ -1,0 +1,116 @@
+/** New instances: their ids, addresses and subnets, and the mark that sends old ones away. */
+
+import type { TerminationReason } from "../domain/auto-scaling.js";
+import { zonesOf } from "../domain/catalogue/index.js";
+import type { ClusterRecord, InstanceRecord, NodegroupRecord } from "../domain/model.js";
+import { amiId, privateDnsName, privateIp } from "../domain/node.js";
+import { zonesOfSubnets } from "../domain/zones.js";
+import { emit, type ReconcileContext } from "./context.js";
+
+/** What new instances of a group run. Differs from the group's own versions while it is being updated. */
+export interface LaunchTarget {
+  version: string;
+  releaseVersion: string;
+  launchTemplate?: NodegroupRecord["launchTemplate"];
+}
+
+/** Sentences for why an instance goes. */
+const REASONS: Readonly<Record<TerminationReason, string>> = {
+  "scale-in": "the group shrinks",
+  unhealthy: "it is unhealthy",
+  rebalance: "the zones are levelled",
+  update: "the group is updated",
+  "nodegroup-delete": "the group is deleted",
+};
+
+/**
+ * Zone of each of a group's subnets, in their order. Nobody knows these subnets: they get zones in order of first appearance in the cluster, and the order
+ * is kept so that a subnet stays where it is when groups come and go.
+ */
+export function subnetZones(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+): Map<string, string> {
+  const { settings } = context.state;
+  const name = `subnets/${cluster.id}`;
+  const known = JSON.parse(settings.get(name) ?? "[]") as string[];
+  const order = [...new Set([...cluster.vpcConfig.subnetIds, ...known, ...group.subnets])];
+  if (order.length > known.length) settings.put(name, JSON.stringify(order));
+  const zones = zonesOfSubnets(cluster.region, order);
+  return new Map(group.subnets.map((subnetId) => [subnetId, zones.get(subnetId)?.name ?? ""]));
+}
+
+/** Writes the row of a new instance in `zone`; the instance reconciler boots it. */
+export function launchInstance(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  launch: { zone: string; subnetId: string; target: LaunchTarget; why: string },
+): InstanceRecord {
+  const { state, clock } = context;
+  const { zone, subnetId, target } = launch;
+  // A stream named by the moment: after a restart the same numbers must not come again.
+  const random = clock.random(`instance ${cluster.id} ${group.name} ${clock.now()}`);
+  let instanceId = `i-${random.hex(17)}`;
+  while (state.instances.get(instanceId)) instanceId = `i-${random.hex(17)}`;
+  const zoneIndex = zonesOf(cluster.region).findIndex(({ name }) => name === zone);
+  let address = privateIp(zoneIndex, random.integer(0, 4090));
+  while (state.instances.byDnsName(cluster.id, privateDnsName(cluster.region, address))) {
+    address = privateIp(zoneIndex, random.integer(0, 4090));
+  }
+  const instance: InstanceRecord = {
+    accountId: cluster.accountId,
+    region: cluster.region,
+    instanceId,
+    clusterName: cluster.name,
+    clusterId: cluster.id,
+    nodegroupName: group.name,
+    zone,
+    subnetId,
+    instanceType: group.instanceTypes[0] ?? "t3.medium",
+    privateIp: address,
+    privateDnsName: privateDnsName(cluster.region, address),
+    amiId: amiId(cluster.region, group.amiType, target.releaseVersion),
+    version: target.version,
+    releaseVersion: target.releaseVersion,
+    lifecycle: "Pending",
+    state: "pending",
+    statusCheck: "initializing",
+    launchedAtMs: clock.now(),
+    nodeReady: false,
+  };
+  state.instances.put(instance);
+  emit(context, cluster, {
+    source: "instance",
+    type: "InstanceLaunched",
+    subject: instanceId,
+    zone,
+    message: `Instance ${instanceId} of node group ${group.name} is launched in ${zone}: ${launch.why}.`,
+    detail: { nodegroupName: group.name, node: instance.privateDnsName },
+  });
+  context.schedule("instance", instanceId);
+  return instance;
+}
+
+/** Marks an instance for termination; the instance reconciler drains and ends it. */
+export function terminateInstance(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  instanceId: string,
+  reason: TerminationReason,
+): void {
+  const { state } = context;
+  const instance = state.instances.get(instanceId);
+  if (!instance || instance.lifecycle === "Terminating" || instance.lifecycle === "Terminated") return;
+  state.instances.put({ ...instance, lifecycle: "Terminating", terminationReason: reason });
+  emit(context, cluster, {
+    source: "instance",
+    type: "InstanceTerminating",
+    subject: instanceId,
+    zone: instance.zone,
+    message: `Instance ${instanceId} (${instance.privateDnsName}) in ${instance.zone} is terminated because ${REASONS[reason]}.`,
+    detail: { reason },
+  });
+  context.schedule("instance", instanceId);
+}

@@ -1,0 +1,217 @@
+/** Node groups: filled up and kept at their size, updated, taken down. What to launch and terminate is decided in domain/auto-scaling. */
+import { decideScaling, isAlive, isUnhealthy, type ScalingDecision } from "../domain/auto-scaling.js";
+import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, NodegroupStatus } from "../domain/model.js";
+import { LIMITS } from "../domain/profile.js";
+import { nextNodegroupStatus } from "../domain/transitions.js";
+import { capacityOf, emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { type LaunchTarget, launchInstance, subnetZones, terminateInstance } from "./launch.js";
+import { applyConfigUpdate } from "./nodegroup-config.js";
+import { advanceVersionUpdate } from "./nodegroup-version.js";
+
+const AT_REST: readonly NodegroupStatus[] = ["CREATE_FAILED", "DELETE_FAILED"];
+
+export async function reconcileNodegroup(context: ReconcileContext, key: string): Promise<void> {
+  const { state } = context;
+  const slash = key.indexOf("/");
+  const cluster = state.clusters.byId(key.slice(0, slash));
+  const found = cluster && state.nodegroups.get(cluster, key.slice(slash + 1));
+  // Attaching the cluster schedules all of its groups.
+  if (!cluster || !found || AT_REST.includes(found.status) || !context.isAttached(cluster.id)) return;
+  if (found.status === "DELETING") return remove(context, cluster, found);
+
+  let group = found;
+  let surge = 0;
+  let target: LaunchTarget = group;
+  const update = state.updates.inProgress(cluster.id, group.name);
+  if (update?.type === "VersionUpdate") {
+    const rolling = await advanceVersionUpdate(context, cluster, group, update);
+    if (rolling) ({ surge, target } = rolling);
+    else group = state.nodegroups.get(cluster, group.name) ?? group;
+  } else if (update) {
+    group = await applyConfigUpdate(context, cluster, group, update);
+  }
+  const present = state.nodegroups.get(cluster, group.name);
+  if (!present) return;
+  if (present.status === "DELETING") return context.schedule("nodegroup", key);
+  state.transaction(() =>
+    scale(context, cluster, present, { desired: present.scalingConfig.desiredSize + surge, target }),
+  );
+}
+
+function scale(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  { desired, target }: { desired: number; target: LaunchTarget },
+): void {
+  const { state, clock, profile } = context;
+  const zoneOf = subnetZones(context, cluster, group);
+  const decision = decideScaling({
+    zones: [...new Set(zoneOf.values())],
+    desired,
+    instances: state.instances.ofNodegroup(cluster.id, group.name),
+    hasCapacity: capacityOf(context, cluster),
+    nowMs: clock.now(),
+    healthCheckPeriodMs: profile.statusCheckFailureMs + profile.healthCheckPeriodMs,
+  });
+  for (const action of decision.actions) {
+    if (action.kind === "terminate") {
+      terminateInstance(context, cluster, action.instanceId, action.reason);
+      continue;
+    }
+    const why = action.why === "rebalance" ? "the zones are levelled" : `the group wants ${desired}`;
+    launchInstance(context, cluster, group, {
+      zone: action.zone,
+      subnetId: emptiestSubnet(context, cluster, group, zoneOf, action.zone),
+      target,
+      why,
+    });
+  }
+  if (decision.nextCheckMs !== undefined) {
+    context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), decision.nextCheckMs);
+  }
+  settleStatus(context, cluster, group, decision);
+}
+
+/** Of the group's subnets in the zone, the one with the fewest of its instances. */
+function emptiestSubnet(
+  { state }: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  zoneOf: ReadonlyMap<string, string>,
+  zone: string,
+): string {
+  const instances = state.instances.ofNodegroup(cluster.id, group.name);
+  const used = (subnetId: string): number => instances.filter((instance) => instance.subnetId === subnetId).length;
+  return [...zoneOf.keys()]
+    .filter((subnetId) => zoneOf.get(subnetId) === zone)
+    .reduce((best, subnetId) => (best === "" || used(subnetId) < used(best) ? subnetId : best), "");
+}
+
+/** CREATING -> ACTIVE when its nodes have joined; ACTIVE <-> DEGRADED as issues come and go. */
+function settleStatus(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  decision: ScalingDecision,
+): void {
+  const { clock } = context;
+  const key = nodegroupKey(cluster.id, group.name);
+  const instances = context.state.instances.ofNodegroup(cluster.id, group.name).filter(isAlive);
+  const joined = instances.filter((instance) => instance.lifecycle === "InService" && !isUnhealthy(instance));
+  const issues = healthIssues(context, group, instances, decision);
+  if (group.status === "CREATING") {
+    settleCreation(context, cluster, group, { joined: joined.length, issues, unplaced: decision.unplaced });
+  } else if (group.status === "ACTIVE" || group.status === "DEGRADED") {
+    become(context, cluster, group, issues.length > 0 ? "DEGRADED" : "ACTIVE", issues);
+  }
+  const joining = instances
+    .filter(({ lifecycle }) => lifecycle === "Pending")
+    .map(({ launchedAtMs }) => launchedAtMs + LIMITS.joinMs);
+  const nextMs = Math.min(...joining.filter((dueMs) => dueMs > clock.now()));
+  if (Number.isFinite(nextMs)) context.schedule("nodegroup", key, nextMs);
+}
+
+/** While a group is being created EKS shows no issues, until it gives up. */
+function settleCreation(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  { joined, issues, unplaced }: { joined: number; issues: HealthIssue[]; unplaced: number },
+): void {
+  const { clock, profile } = context;
+  const key = nodegroupKey(cluster.id, group.name);
+  const readyAtMs = group.createdAtMs + profile.nodegroupCreateMs;
+  const givenUpAtMs = group.createdAtMs + (unplaced > 0 ? LIMITS.launchFailureMs : LIMITS.joinMs);
+  if (joined >= group.scalingConfig.desiredSize) {
+    if (clock.now() < readyAtMs) context.schedule("nodegroup", key, readyAtMs);
+    else become(context, cluster, group, "ACTIVE", []);
+  } else if (issues.length > 0) {
+    if (clock.now() < givenUpAtMs) context.schedule("nodegroup", key, givenUpAtMs);
+    else become(context, cluster, group, "CREATE_FAILED", issues);
+  }
+}
+
+function healthIssues(
+  { clock }: ReconcileContext,
+  group: NodegroupRecord,
+  instances: readonly InstanceRecord[],
+  decision: ScalingDecision,
+): HealthIssue[] {
+  const issues: HealthIssue[] = [];
+  const late = instances.filter(
+    ({ lifecycle, launchedAtMs }) => lifecycle === "Pending" && clock.now() >= launchedAtMs + LIMITS.joinMs,
+  );
+  if (late.length > 0) {
+    issues.push({
+      code: "NodeCreationFailure",
+      message: "Instances failed to join the kubernetes cluster",
+      resourceIds: late.map(({ instanceId }) => instanceId),
+    });
+  }
+  if (decision.unplaced > 0) {
+    const type = group.instanceTypes[0] ?? "t3.medium";
+    issues.push({
+      code: "AsgInstanceLaunchFailures",
+      message: `Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient ${type} capacity in the Availability Zones you requested. Our system will be working on provisioning additional capacity. Launching EC2 instance failed.`,
+      resourceIds: [`eks-${group.name}-${group.uuid}`],
+    });
+  }
+  return issues;
+}
+
+const STATUS_EVENTS: Partial<Record<NodegroupStatus, { type: string; text: string }>> = {
+  ACTIVE: { type: "NodegroupActive", text: "is ACTIVE" },
+  DEGRADED: { type: "NodegroupDegraded", text: "is DEGRADED" },
+  CREATE_FAILED: { type: "NodegroupCreateFailed", text: "could not be created" },
+};
+
+function become(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  status: NodegroupStatus,
+  healthIssues: HealthIssue[],
+): void {
+  const same = JSON.stringify(group.healthIssues) === JSON.stringify(healthIssues);
+  if (status === group.status && same) return;
+  context.state.nodegroups.put({ ...group, status: nextNodegroupStatus(group.status, status), healthIssues });
+  const told = STATUS_EVENTS[status];
+  if (!told || status === group.status) return;
+  const why = healthIssues[0] ? `: ${healthIssues[0].message}` : "";
+  emit(context, cluster, {
+    source: "nodegroup",
+    type: told.type,
+    subject: group.name,
+    message: `Node group ${group.name} ${told.text}${why}${why.endsWith(".") ? "" : "."}`,
+  });
+}
+
+async function remove(context: ReconcileContext, cluster: ClusterRecord, group: NodegroupRecord): Promise<void> {
+  const { state, clock, profile } = context;
+  const key = nodegroupKey(cluster.id, group.name);
+  const sinceMs = group.deletingSinceMs ?? clock.now();
+  if (group.deletingSinceMs === undefined) {
+    group = { ...group, deletingSinceMs: sinceMs };
+    state.nodegroups.put(group);
+  }
+  const instances = state.instances.ofNodegroup(cluster.id, group.name);
+  if (instances.length > 0) {
+    // Each instance that has ended schedules its group.
+    state.transaction(() => {
+      for (const { instanceId } of instances) terminateInstance(context, cluster, instanceId, "nodegroup-delete");
+    });
+    return;
+  }
+  const goneAtMs = sinceMs + profile.nodegroupDeleteMs;
+  if (clock.now() < goneAtMs) return context.schedule("nodegroup", key, goneAtMs);
+  state.transaction(() => {
+    state.nodegroups.remove(cluster, group.name);
+    emit(context, cluster, {
+      source: "nodegroup",
+      type: "NodegroupDeleted",
+      subject: group.name,
+      message: `Node group ${group.name} is gone.`,
+    });
+  });
+}

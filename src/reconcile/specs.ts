@@ -1,0 +1,49 @@
+/** Records -> what a backend is told. */
+import type { ClusterSpec, NodeSpec } from "../backends/backend.js";
+import { findZone, region } from "../domain/catalogue/index.js";
+import type { ClusterRecord, InstanceRecord, MemberRecord, NodegroupRecord } from "../domain/model.js";
+import { kubernetesTaints, machineLabels, nodegroupLabels } from "../domain/node.js";
+
+/** Root volume of nodes whose group names no size, GiB. */
+const DEFAULT_DISK_GIB = 20;
+
+export function clusterSpec(cluster: ClusterRecord, members: readonly MemberRecord[]): ClusterSpec {
+  const { serviceIpv4Cidr, serviceIpv6Cidr } = cluster.networkConfig;
+  return {
+    clusterId: cluster.id,
+    name: cluster.name,
+    accountId: cluster.accountId,
+    region: cluster.region,
+    version: cluster.version,
+    serviceCidr: serviceIpv4Cidr ?? serviceIpv6Cidr ?? "10.100.0.0/16",
+    port: cluster.port,
+    members: members.map(({ id, zone }) => ({ id, zone })),
+    oidcIssuer: `https://oidc.eks.${cluster.region}.${region(cluster.region)?.dnsSuffix ?? "amazonaws.com"}/id/${cluster.id}`,
+    bootstrapSelfManagedAddons: cluster.bootstrapSelfManagedAddons,
+  };
+}
+
+export function nodeSpec(instance: InstanceRecord, group: NodegroupRecord): NodeSpec {
+  const { clusterName, region: regionName, zone, instanceType } = instance;
+  const zoneId = findZone(regionName, zone)?.id ?? zone;
+  const name = instance.privateDnsName;
+  return {
+    instanceId: instance.instanceId,
+    name,
+    zone,
+    zoneId,
+    region: regionName,
+    privateIp: instance.privateIp,
+    instanceType,
+    version: instance.version,
+    releaseVersion: instance.releaseVersion,
+    amiType: group.amiType,
+    amiId: instance.amiId,
+    diskSizeGiB: group.diskSize ?? DEFAULT_DISK_GIB,
+    labels: {
+      ...nodegroupLabels(group, instance.amiId),
+      ...machineLabels({ name, region: regionName, zone, zoneId, instanceType, amiType: group.amiType, clusterName }),
+    },
+    taints: kubernetesTaints(group.taints),
+  };
+}
