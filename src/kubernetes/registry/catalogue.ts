@@ -1,6 +1,7 @@
 import type { KubeObject } from "../object.js";
 import { type ResourceInfo, resourceName } from "../schema/resource-info.js";
 import { typeOf } from "../schema/schema.js";
+import { fromStoredVersion, storedResource, toStoredVersion } from "./strategies/conversion.js";
 import type { Strategy } from "./strategy.js";
 
 /** A resource as the registry handles it: its description, its rules, and the name under which the store keeps it. */
@@ -46,6 +47,20 @@ function countsGenerations(info: ResourceInfo, hasStatus: boolean, custom: boole
   return hasStatus && (typeOf(info.type)?.fields.has("spec") ?? false);
 }
 
+/** Versions of a custom resource differ in their name alone (conversion strategy None). */
+function conversionBetween(storedVersion: string, apiVersion: string, storage: string, custom: boolean): Conversion {
+  if (custom) {
+    return {
+      toStorage: (object) => ({ ...object, apiVersion: storedVersion }),
+      fromStorage: (object) => ({ ...object, apiVersion }),
+    };
+  }
+  return {
+    toStorage: (object) => toStoredVersion(storage, object),
+    fromStorage: (object) => fromStoredVersion(storage, object, apiVersion),
+  };
+}
+
 const NO_RULES: Strategy = {};
 const pathOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`;
 const apiVersionOf = (info: ResourceInfo): string => (info.group ? `${info.group}/${info.version}` : info.version);
@@ -55,22 +70,17 @@ export class ResourceCatalogue {
   readonly #byPath = new Map<string, ResourceEntry>();
   readonly #byName = new Map<string, ResourceEntry>();
   readonly #strategyFor: (resource: string) => Strategy | undefined;
-  readonly #conversions: Readonly<Record<string, { storage: string } & Conversion>>;
   #generation = 1;
 
   constructor({
     infos,
     strategyFor,
-    conversions = {},
   }: {
     /** Preferred versions first: the first version of a resource is the one that is stored. */
     infos: readonly ResourceInfo[];
     strategyFor: (resource: string) => Strategy | undefined;
-    /** By `group/version/plural`: versions that are not stored themselves, and the resource they are stored as. */
-    conversions?: Readonly<Record<string, { storage: string } & Conversion>>;
   }) {
     this.#strategyFor = strategyFor;
-    this.#conversions = conversions;
     for (const info of infos) this.#register(info, false);
   }
 
@@ -105,39 +115,37 @@ export class ResourceCatalogue {
     return false;
   }
 
-  /** Serves a custom resource from now on, or serves it differently. The first version given of a name is the one that is stored. */
-  add(info: ResourceInfo): ResourceEntry {
+  /** Serves a custom resource from now on, or serves it differently: `infos` are its versions, the stored one first; none of them withdraws it. */
+  setCustom(name: string, infos: readonly ResourceInfo[]): void {
     this.#generation++;
-    return this.#register(info, true);
-  }
-
-  remove(info: ResourceInfo): void {
-    this.#generation++;
-    this.#byPath.delete(pathOf(info.group, info.version, info.resource));
-    const name = resourceName(info);
-    if (this.#byName.get(name)?.info.version !== info.version) return;
+    for (const [path, entry] of this.#byPath) if (entry.custom && entry.storage === name) this.#byPath.delete(path);
     this.#byName.delete(name);
-    for (const entry of this.#byPath.values()) if (entry.storage === name) this.#byName.set(name, entry);
+    for (const info of infos) this.#register(info, true);
   }
 
   #register(info: ResourceInfo, custom: boolean): ResourceEntry {
     const path = pathOf(info.group, info.version, info.resource);
-    const conversion = this.#conversions[path];
     const name = resourceName(info);
+    const storage = storedResource(name);
     const strategyFor = this.#strategyFor;
     const apiVersion = apiVersionOf(info);
+    const stored = this.#byName.get(storage);
+    const conversion =
+      stored && stored.apiVersion !== apiVersion
+        ? conversionBetween(stored.apiVersion, apiVersion, storage, custom)
+        : undefined;
     const subresourceStatus = info.subresources.some((subresource) => subresource.name === "status");
     let strategy: Strategy | undefined;
     let generation: boolean | undefined;
     const entry: ResourceEntry = {
       info,
       apiVersion,
-      storage: conversion?.storage ?? name,
+      storage,
       custom,
       conversion,
       // Looked up on first use: most clusters never touch most resources.
       get strategy() {
-        strategy ??= strategyFor(name) ?? NO_RULES;
+        strategy ??= strategyFor(storage) ?? NO_RULES;
         return strategy;
       },
       get hasStatus() {
@@ -149,8 +157,9 @@ export class ResourceCatalogue {
       },
     };
     this.#byPath.set(path, entry);
-    const known = this.#byName.get(name);
-    if (!known || (custom && known.info.version === info.version)) this.#byName.set(name, entry);
+    // A view (events.events.k8s.io) is, under its own name, what it is a view of.
+    if (!conversion) this.#byName.set(name, entry);
+    else if (stored && name !== storage) this.#byName.set(name, stored);
     return entry;
   }
 }

@@ -6,8 +6,6 @@ import type { KubeObject } from "../object.js";
 export interface WriteContext {
   user: UserInfo;
   nowMs: number;
-  /** The subresource written to (`status`, `binding`, `resize`, ...); absent for the main resource. */
-  subresource?: string;
   /** Reads of other objects, e.g. the Services whose addresses are taken. */
   get(resource: string, key: { namespace?: string; name: string }): KubeObject | undefined;
   list(resource: string, namespace?: string): readonly KubeObject[];

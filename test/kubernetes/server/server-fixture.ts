@@ -1,0 +1,113 @@
+import { request as httpsRequest } from "node:https";
+import { createClock } from "../../../src/clock/create-clock.js";
+import type { Persistence } from "../../../src/kubernetes/persistence.js";
+import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
+import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
+import { createRegistry } from "../../../src/kubernetes/registry/registry.js";
+import { strategyFor } from "../../../src/kubernetes/registry/strategies/index.js";
+import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
+import type { Authorizer, TokenAuthenticator } from "../../../src/kubernetes/security.js";
+import { createApiServer } from "../../../src/kubernetes/server/api-server.js";
+import { createStore } from "../../../src/kubernetes/store/store.js";
+import { makeCertificates } from "./certificates.js";
+
+/** Tokens are names; `admin` may do everything, everybody else only what the health checks need. */
+const tokens: TokenAuthenticator = {
+  name: "test",
+  authenticate: (token) => {
+    if (token === "bad") return { error: "a bad token" };
+    return token === "stranger" ? undefined : { user: { username: token, groups: ["testers"] } };
+  },
+};
+
+const judge: Authorizer = {
+  name: "test",
+  authorize: ({ user, path }) =>
+    user.username === "admin" || user.groups.includes("system:masters") || path === "/healthz"
+      ? { decision: "allow", reason: "" }
+      : { decision: "no-opinion", reason: "" },
+};
+
+export interface Reply {
+  code: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: answers are judged by the tests
+  body: any;
+}
+
+export interface Call {
+  method?: string;
+  body?: unknown;
+  token?: string;
+  headers?: Record<string, string>;
+  certificate?: { cert: string; key: string };
+}
+
+/** A bare API server (no controllers, no admission) on a stepped clock, and a plain client for it. */
+export async function startServer(options: { persistence?: Persistence; real?: boolean; ringCapacity?: number } = {}) {
+  const certificates = makeCertificates();
+  const clock = createClock({ kind: options.real ? "real" : "stepped" }, { seed: 1 });
+  const store = createStore({ clock, persistence: options.persistence, ringCapacity: options.ringCapacity });
+  const catalogue = new ResourceCatalogue({ infos: builtinResources(), strategyFor });
+  const registry = createRegistry({ store, catalogue, clock, admission: [] });
+  const api = createKubeApi(registry, {
+    user: { username: "system:test", groups: [] },
+    fieldManager: "test",
+    tracksOwnership: false,
+  });
+  const errors: unknown[] = [];
+  const server = createApiServer({
+    registry,
+    tls: certificates,
+    gitVersion: () => "v1.36.1-eks-0247562",
+    tokenAuthenticators: [tokens],
+    authorizers: [judge],
+    log: { debug: () => {}, warn: () => {}, error: (fields) => errors.push(fields.error) },
+  });
+  const port = await server.listen({ host: "127.0.0.1", port: 0 });
+
+  function call(
+    path: string,
+    { method = "GET", body, token = "admin", headers = {}, certificate }: Call = {},
+  ): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const request = httpsRequest(
+        {
+          host: "127.0.0.1",
+          port,
+          path,
+          method,
+          ca: certificates.caCert,
+          ...certificate,
+          agent: false,
+          headers: {
+            ...(token ? { authorization: `Bearer ${token}` } : {}),
+            ...(body === undefined ? {} : { "content-type": "application/json" }),
+            ...headers,
+          },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("end", () => {
+            const text = Buffer.concat(chunks).toString();
+            let parsed: unknown;
+            try {
+              parsed = JSON.parse(text);
+            } catch {
+              parsed = undefined;
+            }
+            resolve({ code: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
+          });
+        },
+      );
+      request.on("error", reject);
+      if (body !== undefined)
+        request.write(typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+      request.end();
+    });
+  }
+
+  return { certificates, clock, store, registry, api, server, port, call, errors };
+}
