@@ -1,5 +1,6 @@
 /** Jobs and CronJobs. */
 import type { StatusCause } from "../../errors.js";
+import { matcherOf } from "../../runtime/label-selector.js";
 import type { CronJob, Job, JobSpec, PodTemplateSpec } from "../../schema/generated/types.js";
 import { scheduleComplaint } from "./cron.js";
 import { withDefaults, withField } from "./defaulting.js";
@@ -16,7 +17,7 @@ import {
 } from "./field.js";
 import { defaultTemplate } from "./pod-defaults.js";
 import { validateTemplate } from "./pod-validation.js";
-import { immutableFields, selectorMatches, strategyOf, validateSelector } from "./rules.js";
+import { immutableFields, strategyOf, validateSelector } from "./rules.js";
 
 const RESTART_POLICIES = ["OnFailure", "Never"];
 const CONTROLLER_UID = "batch.kubernetes.io/controller-uid";
@@ -127,7 +128,7 @@ export const jobs = strategyOf<Job>({
     if (!spec.manualSelector && spec.selector.matchLabels?.[CONTROLLER_UID] !== job.metadata.uid) {
       causes.push(invalidValue("spec.selector", spec.selector, "`selector` not auto-generated"));
     }
-    if (spec.template && !selectorMatches(spec.selector, spec.template.metadata?.labels)) {
+    if (spec.template && !matcherOf(spec.selector)(spec.template.metadata?.labels)) {
       causes.push(
         invalidValue(
           "spec.template.metadata.labels",

@@ -35,9 +35,8 @@ export const namespaces = strategyOf<Namespace>({
     };
     namespace.status = { phase: "Active" };
   },
-  prepareForUpdate(namespace, previous, context) {
+  prepareForUpdate(namespace, previous) {
     // Finalizers of the spec leave through the finalize subresource only.
-    if (context.subresource === "finalize") return;
     namespace.spec = previous.spec;
     namespace.status = previous.status;
   },

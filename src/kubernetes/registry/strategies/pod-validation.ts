@@ -1,5 +1,6 @@
 /** Rules of a pod's spec, shared by pods and every pod template (upstream: ValidatePodSpec). */
 import type { StatusCause } from "../../errors.js";
+import { isEmptySelector, matcherOf } from "../../runtime/label-selector.js";
 import type { Container, LabelSelector, PodSpec, PodTemplateSpec } from "../../schema/generated/types.js";
 import { type PodSurroundings, validateContainer, validateResources } from "./container-validation.js";
 import {
@@ -15,7 +16,7 @@ import {
   unsupported,
 } from "./field.js";
 import { dnsLabel, dnsSubdomain } from "./names.js";
-import { isEmptySelector, selectorMatches, validateLabels } from "./rules.js";
+import { validateLabels } from "./rules.js";
 import { validateAffinity, validateSpread, validateTolerations } from "./scheduling-validation.js";
 import { validateVolumes } from "./volume-validation.js";
 
@@ -160,6 +161,6 @@ export function validateTemplateSelector(
   if (isEmptySelector(selector))
     return [invalidValue(`${specField}.selector`, selector, `empty selector is invalid for ${kind}`)];
   const labels = template?.metadata?.labels ?? {};
-  if (!template || selectorMatches(selector, labels)) return [];
+  if (!template || matcherOf(selector)(labels)) return [];
   return [invalidValue(`${specField}.template.metadata.labels`, labels, "`selector` does not match template `labels`")];
 }

@@ -24,14 +24,11 @@ const RENAMED_NODE_LABELS: Readonly<Record<string, readonly [since: string, now:
 const withImagesOf = (containers: Container[] | undefined, source: Container[] | undefined): Container[] | undefined =>
   containers?.map((container, index) => ({ ...container, image: source?.[index]?.image }));
 
-const withoutResources = (containers: Container[] | undefined): Container[] | undefined =>
-  containers?.map((container) => ({ ...container, resources: undefined }));
-
 /** A side of an update with everything that may change taken from `previous`: where the two sides still differ, a field may not change. */
-function comparable(spec: PodSpec, previous: PodSpec, subresource: string | undefined): PodSpec {
+function comparable(spec: PodSpec, previous: PodSpec): PodSpec {
   const gated = (previous.schedulingGates?.length ?? 0) > 0;
   const grace = previous.terminationGracePeriodSeconds;
-  const side: PodSpec = {
+  return {
     ...spec,
     containers: withImagesOf(spec.containers, previous.containers) ?? [],
     initContainers: withImagesOf(spec.initContainers, previous.initContainers),
@@ -42,20 +39,6 @@ function comparable(spec: PodSpec, previous: PodSpec, subresource: string | unde
     // A pod held back by a scheduling gate may still have its placement narrowed.
     ...(gated ? { nodeSelector: previous.nodeSelector, affinity: previous.affinity } : {}),
   };
-  switch (subresource) {
-    case "binding":
-      return previous.nodeName ? side : { ...side, nodeName: previous.nodeName };
-    case "ephemeralcontainers":
-      return { ...side, ephemeralContainers: previous.ephemeralContainers };
-    case "resize":
-      return {
-        ...side,
-        containers: withoutResources(side.containers) ?? [],
-        initContainers: withoutResources(side.initContainers),
-      };
-    default:
-      return side;
-  }
 }
 
 function validateTolerationAdditions(
@@ -78,7 +61,7 @@ const changedFields = (spec: PodSpec, previous: PodSpec): string[] =>
     (field) => !sameValue(spec[field as keyof PodSpec], previous[field as keyof PodSpec]),
   );
 
-function validateSpecUpdate(spec: PodSpec, previous: PodSpec, subresource: string | undefined): StatusCause[] {
+function validateSpecUpdate(spec: PodSpec, previous: PodSpec): StatusCause[] {
   if (spec === previous) return [];
   const causes: StatusCause[] = [];
   for (const list of ["containers", "initContainers"] as const) {
@@ -101,17 +84,8 @@ function validateSpecUpdate(spec: PodSpec, previous: PodSpec, subresource: strin
       forbiddenField("spec.schedulingGates", `only deletion is allowed, but found new scheduling gate '${gate.name}'`),
     );
   }
-  if (subresource === "ephemeralcontainers") {
-    const kept = (previous.ephemeralContainers ?? []).every((container) =>
-      spec.ephemeralContainers?.some((other) => sameValue(other, container)),
-    );
-    if (!kept)
-      causes.push(
-        forbiddenField("spec.ephemeralContainers", "existing ephemeral containers may not be changed or removed"),
-      );
-  }
-  const now = comparable(spec, previous, subresource);
-  const before = comparable(previous, previous, subresource);
+  const now = comparable(spec, previous);
+  const before = comparable(previous, previous);
   if (!sameValue(now, before))
     causes.push(forbiddenField("spec", `${UPDATE_TEXT}\n  changed: ${changedFields(now, before).join(", ")}`));
   return causes;
@@ -141,8 +115,8 @@ export const pods = strategyOf<Pod>({
     }
     return causes;
   },
-  validateUpdate(pod, previous, context) {
-    return pod.spec && previous.spec ? validateSpecUpdate(pod.spec, previous.spec, context.subresource) : [];
+  validateUpdate(pod, previous) {
+    return pod.spec && previous.spec ? validateSpecUpdate(pod.spec, previous.spec) : [];
   },
   validateStatusUpdate(pod, previous) {
     const now = pod.status?.qosClass;

@@ -59,26 +59,6 @@ export function validateSelector(field: string, selector: LabelSelector | undefi
   return causes;
 }
 
-export const isEmptySelector = (selector: LabelSelector | undefined): boolean =>
-  Object.keys(selector?.matchLabels ?? {}).length === 0 && (selector?.matchExpressions?.length ?? 0) === 0;
-
-export function selectorMatches(selector: LabelSelector | undefined, labels: Record<string, string> = {}): boolean {
-  for (const key in selector?.matchLabels) if (labels[key] !== selector.matchLabels[key]) return false;
-  return (selector?.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    switch (operator) {
-      case "In":
-        return value !== undefined && values.includes(value);
-      case "NotIn":
-        return value === undefined || !values.includes(value);
-      case "Exists":
-        return value !== undefined;
-      default:
-        return value === undefined;
-    }
-  });
-}
-
 /** `field is immutable` for each of the fields (paths below the object such as `spec.selector`) that differs. */
 export function immutableFields(object: object, previous: object, fields: readonly string[]): StatusCause[] {
   return fields.flatMap((field) => {

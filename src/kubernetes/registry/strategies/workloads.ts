@@ -1,5 +1,6 @@
 /** The apps group and ReplicationControllers: controllers of pods made from a template. */
 import type { StatusCause } from "../../errors.js";
+import { matcherOfMap } from "../../runtime/label-selector.js";
 import type {
   ControllerRevision,
   DaemonSet,
@@ -17,7 +18,6 @@ import { validateTemplate, validateTemplateSelector } from "./pod-validation.js"
 import {
   immutableFields,
   isZero,
-  selectorMatches,
   strategyOf,
   validateIntOrPercent,
   validateLabels,
@@ -238,7 +238,7 @@ export const replicationControllers = strategyOf<ReplicationController>({
     if (!spec?.selector || Object.keys(spec.selector).length === 0) causes.push(required("spec.selector"));
     else {
       causes.push(...validateLabels("spec.selector", spec.selector));
-      if (spec.template && !selectorMatches({ matchLabels: spec.selector }, labels)) {
+      if (spec.template && !matcherOfMap(spec.selector)(labels)) {
         causes.push(
           invalidValue("spec.template.metadata.labels", labels ?? {}, "`selector` does not match template `labels`"),
         );
