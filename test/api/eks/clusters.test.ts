@@ -76,7 +76,10 @@ describe("CreateCluster", () => {
   it("shows endpoint, certificate authority, issuer and security group once it is ACTIVE", async () => {
     await create();
     const { id } = rig.activate("demo");
-    const { state } = await waitUntilClusterActive({ client: rig.client, maxWaitTime: 5, minDelay: 1 }, { name: "demo" });
+    const { state } = await waitUntilClusterActive(
+      { client: rig.client, maxWaitTime: 5, minDelay: 1 },
+      { name: "demo" },
+    );
     expect(state).toBe("SUCCESS");
     expect(await describeDemo()).toMatchObject({
       endpoint: "https://127.0.0.1:7001",
