@@ -128,22 +128,21 @@ abstract class BaseClock {
 class RunningClock extends BaseClock implements Clock {
   readonly kind: "real" | "scaled";
   readonly #factor: number;
-  readonly #wallStartMs = Date.now();
   readonly #monotonicStartMs = performance.now();
   readonly #startMs: number;
   #wake: NodeJS.Timeout | undefined;
   #wakeDueMs = Number.POSITIVE_INFINITY;
 
-  constructor(seed: number, factor: number, startMs: number | undefined) {
+  /** `startMs` absent: the machine's own time, adjustments included. */
+  constructor(seed: number, factor: number, startMs?: number) {
     super(seed);
-    this.kind = factor === 1 ? "real" : "scaled";
+    this.kind = startMs === undefined ? "real" : "scaled";
     this.#factor = factor;
-    this.#startMs = startMs ?? this.#wallStartMs;
+    this.#startMs = startMs ?? 0;
   }
 
   now(): number {
-    // A real clock follows the machine's, adjustments included; a scaled one only needs to run evenly.
-    if (this.#factor === 1) return Date.now() + (this.#startMs - this.#wallStartMs);
+    if (this.kind === "real") return Date.now();
     return this.#startMs + (performance.now() - this.#monotonicStartMs) * this.#factor;
   }
 
@@ -231,6 +230,8 @@ export interface ClockOptions {
   seed?: number;
   /** Simulated time at the start, milliseconds since the epoch; the machine's time when absent. */
   startMs?: number;
+  /** Simulated time starts here at the earliest, so that a later run never lies before an earlier one. */
+  notBeforeMs?: number;
 }
 
 /** The one place where a clock is made. */
@@ -238,8 +239,9 @@ export function createClock(spec: { kind: "stepped" }, options?: ClockOptions): 
 export function createClock(spec: ClockSpec, options?: ClockOptions): Clock | SteppedClock;
 export function createClock(spec: ClockSpec, options: ClockOptions = {}): Clock | SteppedClock {
   const seed = options.seed ?? 1;
-  if (spec.kind === "stepped") return new ManualClock(seed, options.startMs ?? Date.now());
-  return new RunningClock(seed, spec.kind === "scaled" ? spec.factor : 1, options.startMs);
+  if (spec.kind === "real") return new RunningClock(seed, 1);
+  const startMs = Math.max(options.startMs ?? Date.now(), options.notBeforeMs ?? 0);
+  return spec.kind === "stepped" ? new ManualClock(seed, startMs) : new RunningClock(seed, spec.factor, startMs);
 }
 
 export function isStepped(clock: Clock): clock is SteppedClock {

@@ -1,0 +1,164 @@
+/** The composition root: configuration -> state -> backends -> reconcilers -> servers. The only place that knows every part. */
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { registerAdminRoutes } from "./api/admin/admin.js";
+import { buildGateway, eksCoverage } from "./api/gateway.js";
+import type { ClusterBackend } from "./backends/backend.js";
+import { createEmbeddedBackend } from "./backends/embedded/embedded-backend.js";
+import type { Clock } from "./clock/clock.js";
+import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
+import { type Config, UsageError } from "./config.js";
+import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
+import { PROFILES } from "./domain/profile.js";
+import { createFaultControl, type FaultControl } from "./faults/control.js";
+import { createInjector } from "./faults/injector.js";
+import { createClusterAccess } from "./identity/cluster-access.js";
+import type { Log } from "./log.js";
+import { createReconcilers } from "./reconcile/reconcilers.js";
+import { openState } from "./state/sqlite.js";
+import type { State } from "./state/state.js";
+
+/** A running emulator. */
+export interface Emulator {
+  /** `http://127.0.0.1:4566` as clients reach it. */
+  readonly endpoint: string;
+  readonly clock: Clock;
+  readonly state: State;
+  readonly faults: FaultControl;
+  /** Resolves when nothing is left to do at the present time. */
+  idle(): Promise<void>;
+  /** Ends servers, loops and timers in order; everything acknowledged is on disk afterwards. */
+  stop(): Promise<void>;
+}
+
+/** Where simulated time is kept over a restart: it never runs backwards. */
+const SAVED_TIME = "clock.now";
+
+/** How much simulated time passes between two savings of it, in milliseconds; a scaled clock saves about every five real seconds. */
+const saveEveryMs = (spec: ClockSpec): number => (spec.kind === "scaled" ? 5000 * spec.factor : 60_000);
+
+/** Keeps simulated time in the state file, so that a restarted emulator goes on where this one ended. */
+function keepTime(clock: Clock, state: State, spec: ClockSpec): () => void {
+  const save = (): void => state.settings.put(SAVED_TIME, String(Math.ceil(clock.now())));
+  if (spec.kind === "real") return () => {};
+  const tick = (): void => {
+    save();
+    clock.timer(saveEveryMs(spec), tick);
+  };
+  clock.timer(saveEveryMs(spec), tick);
+  return save;
+}
+
+/** A stepped clock goes on exactly where it stood; a scaled one not before. */
+function clockOptions(config: Config, state: State): ClockOptions {
+  const saved = state.settings.get(SAVED_TIME);
+  const startMs = config.clock.kind === "stepped" && saved !== undefined ? Number(saved) : config.clockStartMs;
+  return {
+    seed: config.seed,
+    ...(startMs === undefined ? {} : { startMs }),
+    ...(saved === undefined ? {} : { notBeforeMs: Number(saved) }),
+  };
+}
+
+/** Errors of listen() that are the user's to solve. */
+const LISTEN_REFUSALS: Record<string, (config: Config) => string> = {
+  EADDRINUSE: ({ port }) =>
+    `port ${port} is in use; end what listens there, or choose another with --port (0 picks a free one)`,
+  EACCES: ({ port }) => `port ${port} may not be opened by this user; choose one above 1023 with --port`,
+  EADDRNOTAVAIL: ({ host }) => `${host} is not an address of this machine; choose one with --host`,
+  ENOTFOUND: ({ host }) => `${host} cannot be resolved; give an address with --host`,
+};
+
+/**
+ * Starts everything. Throws errors with `exitCode` 2 where the user can put it right: a port in use, a data directory that is locked, unwritable or of a newer
+ * program.
+ */
+export async function startEmulator(options: { config: Config; log: Log; version: string }): Promise<Emulator> {
+  const { config, log, version } = options;
+  if (config.backend === "kind") {
+    throw new UsageError("--backend kind is not available yet; leave it out to use the embedded Kubernetes");
+  }
+  const state = openState({
+    file: config.dataDir === ":memory:" ? config.dataDir : join(config.dataDir, "state.db"),
+    log,
+  });
+  const clock = createClock(config.clock, clockOptions(config, state));
+  const saveTime = keepTime(clock, state, config.clock);
+
+  const embedded = createEmbeddedBackend({
+    clock,
+    log,
+    host: config.host,
+    persistenceFor: (clusterId) => state.objects(clusterId),
+    secrets: state.secrets,
+    accessFor: (clusterId) =>
+      createClusterAccess({ cluster: () => state.clusters.byId(clusterId), clock, ownHost: config.host }),
+  });
+  const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
+  const reconcilers = createReconcilers({
+    state,
+    clock,
+    backends,
+    profile: PROFILES[config.profile],
+    log,
+    onAttached: (cluster) => injector.reapply(cluster),
+  });
+  const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
+  const faults = createFaultControl({ state, backends, injector });
+
+  const gateway = buildGateway({
+    state,
+    clock,
+    log,
+    nudge: reconcilers.nudge,
+    config: {
+      strict: config.strict,
+      defaultVersion: DEFAULT_VERSION,
+      backend: config.backend,
+      verifySignatures: config.verifySignatures,
+      secretFor: (accessKeyId) => config.credentials.get(accessKeyId),
+      hosts: [config.host],
+    },
+    admin: (app) =>
+      registerAdminRoutes(app, {
+        state,
+        clock,
+        faults,
+        version,
+        backend: config.backend,
+        coverage: eksCoverage,
+        idle: reconcilers.idle,
+      }),
+  });
+
+  const stop = async (): Promise<void> => {
+    await gateway.close();
+    saveTime();
+    await reconcilers.stop();
+    for (const backend of backends.values()) await backend.close();
+    clock.stop();
+    state.close();
+  };
+  try {
+    await gateway.listen({ port: config.port, host: config.host });
+  } catch (error) {
+    await stop();
+    const refusal = LISTEN_REFUSALS[(error as NodeJS.ErrnoException).code ?? ""];
+    throw refusal ? new UsageError(refusal(config), { cause: error }) : error;
+  }
+  reconcilers.start();
+  return {
+    endpoint: endpointOf(config.host, (gateway.server.address() as AddressInfo).port),
+    clock,
+    state,
+    faults,
+    idle: reconcilers.idle,
+    stop,
+  };
+}
+
+/** The URL to type: a wildcard address is reached by the loopback one. */
+function endpointOf(host: string, port: number): string {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}
