@@ -2,7 +2,7 @@
 // server-side apply, patch strategies and merge keys, quantity fields, and the packages that OpenAPI names are made of.
 // Reads `<dir>/k8s.io/{api,apimachinery,apiextensions-apiserver}`: the contents of Debian's golang-k8s-*-dev packages (release 0.36), unpacked by hand into
 // node_modules/.cache/k8s/go. Only struct fields, their tags and their +markers are read.
-// Output: src/kubernetes/schema/generated/{proto,traits,packages}.json.
+// Output: src/kubernetes/schema/generated/{docs,proto,traits,packages}.json.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -84,7 +84,7 @@ function readPackage(folder) {
     if (!file.endsWith(".go") || /^zz_|_test\.go$|\.pb\.go$/.test(file)) continue;
     const text = readFileSync(join(SOURCE, folder, file), "utf8");
     for (const m of text.matchAll(/((?:^\/\/[^\n]*\n)*)^type (\w+) struct \{\n([\s\S]*?)^\}/gm))
-      structs[m[2]] = { fields: readFields(m[3]), markers: markersOf(m[1]) };
+      structs[m[2]] = { fields: readFields(m[3]), markers: markersOf(m[1]), doc: docOf(m[1]) };
     for (const m of text.matchAll(/^type (\w+) ((?:map|\[\])[^\n{]*)$/gm)) named[m[2] && m[1]] = m[2].trim();
   }
   return { structs, named };
@@ -97,6 +97,23 @@ function markersOf(comment) {
     markers[m[1]].push(m[2]);
   }
   return markers;
+}
+
+/**
+ * A Go comment as the OpenAPI generator prints it: markers, TODOs and what follows `---` are left out, lines of a paragraph are joined, and lines that are
+ * indented or list items keep their break.
+ */
+function docOf(comment) {
+  let text = "";
+  for (const line of comment.split("\n").map((raw) => raw.replace(/^\s*\/\/ ?/, "").trimEnd())) {
+    if (line === "---") break;
+    if (/^\+|^TODO/.test(line)) continue;
+    if (line === "") text = `${text.replace(/ $/, "")}\n\n`;
+    else if (/^[ \t]|^-|^\*/.test(line))
+      text = `${text.replace(/ $/, "")}${text && !text.endsWith("\n") ? "\n" : ""}${line}\n`;
+    else text += `${line} `;
+  }
+  return text.trim().replace(/\n{3,}/g, "\n\n");
 }
 
 function readFields(body) {
@@ -121,6 +138,7 @@ function readFields(body) {
         patchStrategy: tag("patchStrategy"),
         patchMergeKey: tag("patchMergeKey"),
         markers: markersOf(comment),
+        doc: docOf(comment),
       });
     }
     if (line.trim() === "" || m) comment = "";
@@ -220,12 +238,13 @@ const lines = (record) =>
     .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
     .join(",\n")}\n}\n`;
 
-/** Returns {relative path: contents}; `schemaTypes` is the `types` member of schema.json. */
-export function generateGoTypes(schemaTypes) {
+/** Returns {relative path: contents}; `schemaTypes` is the `types` member of schema.json, `clientDocs` the descriptions that the client package has. */
+export function generateGoTypes(schemaTypes, clientDocs) {
   const packages = Object.fromEntries(Object.keys(PACKAGES).map((folder) => [folder, readPackage(folder)]));
   const proto = {};
   const traits = {};
   const openApi = {};
+  const docs = {};
   const atomic = new Set();
   const quantities = [];
   const where = (name, openApiName) => {
@@ -236,6 +255,7 @@ export function generateGoTypes(schemaTypes) {
   };
   for (const [name, schemaFields] of Object.entries(schemaTypes)) {
     if (AGGREGATOR.proto[name]) {
+      docs[name] = clientDocs[name];
       proto[name] = AGGREGATOR.proto[name];
       where(name, `${AGGREGATOR.package}.${name.replace("Apiregistration", "")}`);
       continue;
@@ -244,8 +264,11 @@ export function generateGoTypes(schemaTypes) {
     const struct = packages[folder].structs[goName];
     proto[name] = protoOf(packages, folder, struct);
     where(name, `${PACKAGES[folder][0]}.${goName}`);
+    // The client package lacks the descriptions of fields that refer to another type.
+    docs[name] = { ...clientDocs[name], "": struct.doc || clientDocs[name][""] };
     for (const field of flatten(packages, folder, struct)) {
       if (!schemaFields[field.json]) continue;
+      if (field.doc) docs[name][field.json] = field.doc;
       const found = traitsOf(field);
       if (found) traits[`${name}.${field.json}`] = found;
       if (isQuantity(field.type, packages[folder].named)) quantities.push(`${name}.${field.json}`);
@@ -261,6 +284,7 @@ export function generateGoTypes(schemaTypes) {
   }
   Object.assign(traits, AGGREGATOR.traits);
   return {
+    [`${OUTPUT}/docs.json`]: lines(docs),
     [`${OUTPUT}/proto.json`]: lines(proto),
     [`${OUTPUT}/traits.json`]: lines({ ...byKey(traits), quantities }),
     [`${OUTPUT}/packages.json`]: lines(

@@ -1,10 +1,12 @@
 // Generates the Kubernetes schema tables from @kubernetes/client-node's generated models (read as text, never executed as a client).
-// Output: src/kubernetes/schema/generated/{types.ts,schema.json,docs.json,resources.json}. The package is fetched with `npm pack` into a cache,
-// because the release that describes Kubernetes 1.36 asks for a newer Node than eksim does and must not become a dependency.
+// Output: src/kubernetes/schema/generated/{types.ts,schema.json,resources.json} and, through go-types.mjs, the tables that need the Go sources.
+// The package is fetched with `npm pack` into a cache, because the release that describes Kubernetes 1.36 asks for a newer Node than eksim does and must
+// not become a dependency.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { generateGoTypes, goSourceIsCached } from "./go-types.mjs";
 
 export const SOURCE = "@kubernetes/client-node@2.0.1";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -222,11 +224,12 @@ export async function generateKubernetes() {
   const dir = "src/kubernetes/schema/generated";
   return {
     [`${dir}/schema.json`]: `${JSON.stringify({ source: SOURCE, types: sorted }, null, 0).replace(/\},"/g, '},\n"')}\n`,
-    [`${dir}/docs.json`]: `${JSON.stringify(sortedDocs).replace(/\},"/g, '},\n"')}\n`,
     [`${dir}/resources.json`]: `[\n${collectResources(paths)
       .map((entry) => JSON.stringify(entry))
       .join(",\n")}\n]\n`,
     [`${dir}/types.ts`]: renderTypes(sorted),
+    // Without the Go sources at hand these tables are left as they are.
+    ...(goSourceIsCached() ? generateGoTypes(sorted, sortedDocs) : {}),
   };
 }
 

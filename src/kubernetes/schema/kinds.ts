@@ -1,6 +1,7 @@
 /** From `apiVersion` and `kind`, as objects carry them, to the resource that stores such objects. */
 import type { ResourceInfo } from "./resource-info.js";
 import { builtinResources } from "./resources.js";
+import { typeOf } from "./schema.js";
 
 let byKind: ReadonlyMap<string, ResourceInfo> | undefined;
 
@@ -27,6 +28,10 @@ export function resourceOfKind(apiVersion: string, kind: string): ResourceInfo |
   return byKind.get(`${apiVersion}/${kind}`);
 }
 
+/** Name in the schema tables of the list of a built-in resource. */
+export const listTypeOf = ({ type, listKind }: ResourceInfo): string =>
+  typeOf(`${type}List`) ? `${type}List` : listKind;
+
 /** Kinds that are sent and answered but not stored, by `apiVersion/kind`, and their names in the schema tables. */
 const TRANSIENT_KINDS: Readonly<Record<string, string>> = {
   "autoscaling/v1/Scale": "Scale",
@@ -40,7 +45,7 @@ const TRANSIENT_KINDS: Readonly<Record<string, string>> = {
 /** Name in the schema tables of the type with this apiVersion and kind: stored kinds, their lists and those that only travel. Undefined when there is none. */
 export function typeOfKind(apiVersion: string, kind: string): string | undefined {
   const info = resourceOfKind(apiVersion, kind);
-  if (info) return kind === info.kind ? info.type : `${info.type}List`;
+  if (info) return kind === info.kind ? info.type : listTypeOf(info);
   // Every group version has DeleteOptions of its own, all alike.
   if (kind === "DeleteOptions") return "DeleteOptions";
   const key = `${apiVersion}/${kind}`;

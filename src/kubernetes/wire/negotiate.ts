@@ -45,12 +45,16 @@ export function negotiate(accept: string | undefined, offers: readonly Conversio
     const answer = format && offer(format, clause.parameters, offers);
     if (answer) return answer;
   }
-  throw new StatusError(
+  throw notAcceptable();
+}
+
+/** The refusal of a request whose Accept header names no form that can be given. */
+export const notAcceptable = (): StatusError =>
+  new StatusError(
     406,
     "NotAcceptable",
     "only the following media types are accepted: application/json, application/yaml",
   );
-}
 
 function offer(
   format: Negotiated["format"],

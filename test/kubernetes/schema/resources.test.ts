@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { resourceOfKind } from "../../../src/kubernetes/schema/kinds.js";
+import { listTypeOf, resourceOfKind } from "../../../src/kubernetes/schema/kinds.js";
 import {
   builtinResources,
   compareVersions,
@@ -99,6 +99,15 @@ describe("schema", () => {
         if (type.kind === "ref" && !typeOf(type.ref)) missing.push(`${name}.${field.name} -> ${type.ref}`);
       }
     }
+    expect(missing).toEqual([]);
+  });
+});
+
+describe("lists", () => {
+  it("have a type of their own for every resource that can be listed", () => {
+    const missing = builtinResources().filter(
+      (info) => info.verbs.includes("list") && !typeOf(listTypeOf(info))?.fields.has("items"),
+    );
     expect(missing).toEqual([]);
   });
 });

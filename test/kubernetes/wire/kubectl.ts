@@ -1,9 +1,11 @@
-/** The real kubectl against a server that answers discovery and hands every body to the test. Absent on some machines: `kubectlPath()` tells. */
+/** The real kubectl against a server that answers discovery and OpenAPI and hands every body to the test. Absent on some machines: `kubectlPath()` tells. */
 import { execFile, execFileSync } from "node:child_process";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createOpenApi } from "../../../src/kubernetes/schema/openapi/documents.js";
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import { createDiscovery } from "../../../src/kubernetes/wire/discovery.js";
+import { answerOpenApi } from "../../../src/kubernetes/wire/openapi.js";
 
 export function kubectlPath(): string | undefined {
   try {
@@ -28,7 +30,7 @@ export interface Answer {
   body: string;
 }
 
-/** Serves until `stop`; `answer` gets what is neither discovery nor /version. */
+/** Serves until `stop`; `answer` gets what is neither discovery nor OpenAPI. */
 export async function startServer(
   answer: (request: Received) => Answer | undefined,
 ): Promise<{ url: string; stop: () => Promise<void> }> {
@@ -37,12 +39,14 @@ export async function startServer(
     generation: () => 1,
     serverAddress: () => "127.0.0.1",
   });
+  const openApi = createOpenApi({ resources: builtinResources, generation: () => 1, gitVersion: "v1.36.1" });
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const url = new URL(request.url ?? "/", "http://localhost");
     const { method = "", headers } = request;
-    const found = discovery.answer(url.pathname, headers.accept) ??
+    const found: Answer = discovery.answer(url.pathname, headers.accept) ??
+      answerOpenApi(openApi, { path: url.pathname, accept: headers.accept }) ??
       answer({
         method,
         path: url.pathname,
@@ -54,8 +58,9 @@ export async function startServer(
         status: 404,
         body: JSON.stringify({ kind: "Status", apiVersion: "v1", status: "Failure", reason: "NotFound", code: 404 }),
       };
-    const status = "status" in found ? (found.status ?? 200) : 200;
-    response.writeHead(status, { "content-type": found.contentType ?? "application/json" }).end(found.body);
+    response
+      .writeHead(found.status ?? 200, { "content-type": found.contentType ?? "application/json" })
+      .end(found.body);
   };
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
