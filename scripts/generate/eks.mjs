@@ -24,8 +24,12 @@ const sorted = (record) => Object.fromEntries(Object.entries(record).sort(([a], 
 /** Which enum types which member: only the declarations know. `Structure.member` -> enum name. */
 function enumMembers(enums) {
   const found = {};
-  const source = ["models_0.d.ts", "errors.d.ts"].map((file) => readFileSync(join(SDK, "dist-types/models", file), "utf8")).join("\n");
-  for (const [, structure, body] of source.matchAll(/^export (?:interface|declare class) (\w+)[^{]*\{\n([\s\S]*?)^\}/gm)) {
+  const source = ["models_0.d.ts", "errors.d.ts"]
+    .map((file) => readFileSync(join(SDK, "dist-types/models", file), "utf8"))
+    .join("\n");
+  for (const [, structure, body] of source.matchAll(
+    /^export (?:interface|declare class) (\w+)[^{]*\{\n([\s\S]*?)^\}/gm,
+  )) {
     for (const [, member, type] of body.matchAll(/^ {4}(?:readonly )?(\w+)\??: (.+?)(?: \| undefined)?;$/gm)) {
       const name = type.replace(/\[\]$/, "");
       if (enums[name]) found[`${structure}.${member}`] = name;
@@ -40,13 +44,17 @@ function readModel() {
   const shapes = {};
   const errors = {};
   for (const [name, value] of Object.entries(sdk)) {
-    const isEnum = value?.constructor === Object && Object.values(value).length > 0 && Object.values(value).every((v) => typeof v === "string");
+    const isEnum =
+      value?.constructor === Object &&
+      Object.values(value).length > 0 &&
+      Object.values(value).every((v) => typeof v === "string");
     if (isEnum && /^[A-Za-z]/.test(name)) enums[name] = Object.values(value).sort();
   }
   const enumOf = enumMembers(enums);
   const { constraints } = JSON.parse(readFileSync(join(ROOT, "src/api/model/constraints.json"), "utf8"));
   const constraintOf = {};
-  for (const { members, ...facts } of Object.values(constraints)) for (const member of members) constraintOf[member] = facts;
+  for (const { members, ...facts } of Object.values(constraints))
+    for (const member of members) constraintOf[member] = facts;
   const unused = new Set(Object.keys(constraintOf));
 
   const typeOf = (schema, path) => {
@@ -54,7 +62,8 @@ function readModel() {
     const facts = constraintOf[path] ?? {};
     const value = resolve(schema);
     if (typeof value === "number") {
-      if (value & 128) return { type: "map", ...facts, key: typeOf(0, `${path}{key}`), value: typeOf(value & 63, `${path}{value}`) };
+      if (value & 128)
+        return { type: "map", ...facts, key: typeOf(0, `${path}{key}`), value: typeOf(value & 63, `${path}{value}`) };
       if (value & 64) return { type: "list", ...facts, of: typeOf(value & 63, `${path}[]`) };
       const type = SIMPLE[value];
       if (type === undefined) throw new Error(`${path}: unknown simple schema ${value}`);
@@ -64,7 +73,13 @@ function readModel() {
     const [kind, , name] = value;
     if (kind === 0) return typeOf(value[4], path);
     if (kind === KIND.list) return { type: "list", ...facts, of: typeOf(value[4], `${path}[]`) };
-    if (kind === KIND.map) return { type: "map", ...facts, key: typeOf(value[4], `${path}{key}`), value: typeOf(value[5], `${path}{value}`) };
+    if (kind === KIND.map)
+      return {
+        type: "map",
+        ...facts,
+        key: typeOf(value[4], `${path}{key}`),
+        value: typeOf(value[5], `${path}{value}`),
+      };
     if (kind !== KIND.structure) throw new Error(`${path}: unknown schema kind ${kind}`);
     addStructure(value);
     return { type: "structure", shape: name };
@@ -74,9 +89,16 @@ function readModel() {
     Object.fromEntries(
       names.map((member, index) => {
         const schema = schemas[index];
-        const [type, traits] = Array.isArray(schema) && (schema.length === 2 || schema.length === 3) ? schema : [schema, 0];
+        const [type, traits] =
+          Array.isArray(schema) && (schema.length === 2 || schema.length === 3) ? schema : [schema, 0];
         const location =
-          typeof traits === "number" ? (traits & TRAIT_BITS.label ? { in: "path" } : {}) : traits.httpQuery ? { in: "query", as: traits.httpQuery } : {};
+          typeof traits === "number"
+            ? traits & TRAIT_BITS.label
+              ? { in: "path" }
+              : {}
+            : traits.httpQuery
+              ? { in: "query", as: traits.httpQuery }
+              : {};
         const has = (bit, name) => (typeof traits === "number" ? (traits & bit) !== 0 : traits[name] === 1);
         return [
           member,
@@ -112,7 +134,8 @@ function readModel() {
     if (status !== 200) throw new Error(`${name}: success status ${status}`);
     operations[name] = { method, uri, input: resolve(input)[2], output: resolve(output)[2] };
   }
-  if (unused.size > 0) throw new Error(`constraints.json names members that the SDK does not have: ${[...unused].join(", ")}`);
+  if (unused.size > 0)
+    throw new Error(`constraints.json names members that the SDK does not have: ${[...unused].join(", ")}`);
   return { operations: sorted(operations), shapes: sorted(shapes), enums: sorted(enums), errors: sorted(errors) };
 }
 
@@ -136,7 +159,13 @@ function renderJson(model) {
 `;
 }
 
-const TS_SIMPLE = { string: "string", integer: "number", boolean: "boolean", timestamp: "EpochMs", document: "unknown" };
+const TS_SIMPLE = {
+  string: "string",
+  integer: "number",
+  boolean: "boolean",
+  timestamp: "EpochMs",
+  document: "unknown",
+};
 
 function tsType(type) {
   if (type.type === "list") return /^[\w.]+$/.test(tsType(type.of)) ? `${tsType(type.of)}[]` : `(${tsType(type.of)})[]`;
@@ -147,14 +176,20 @@ function tsType(type) {
 
 function renderTypes(model) {
   const used = new Set(
-    Object.values(model.shapes).flatMap((members) => Object.values(members).flatMap((m) => [m.enum, m.of?.enum])).filter(Boolean),
+    Object.values(model.shapes)
+      .flatMap((members) => Object.values(members).flatMap((m) => [m.enum, m.of?.enum]))
+      .filter(Boolean),
   );
   const enums = Object.entries(model.enums).filter(([name]) => used.has(name));
   const clash = enums.find(([name]) => model.shapes[name]);
   if (clash) throw new Error(`enum and structure share the name ${clash[0]}`);
   const interfaces = Object.entries(model.shapes).map(([name, members]) => {
-    const lines = Object.entries(members).map(([member, type]) => `  ${member}${type.required ? "" : "?"}: ${tsType(type)};`);
-    return lines.length === 0 ? `export type ${name} = Record<string, never>;` : `export interface ${name} {\n${lines.join("\n")}\n}`;
+    const lines = Object.entries(members).map(
+      ([member, type]) => `  ${member}${type.required ? "" : "?"}: ${tsType(type)};`,
+    );
+    return lines.length === 0
+      ? `export type ${name} = Record<string, never>;`
+      : `export interface ${name} {\n${lines.join("\n")}\n}`;
   });
   const operations = Object.entries(model.operations).map(
     ([name, { input, output }]) => `  ${name}: (input: ${input}, context: Context) => ${output};`,

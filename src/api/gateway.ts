@@ -3,6 +3,7 @@
  * emulator's own routes (`/_eksim/*`) stand beside it. The only file of the AWS edge that knows the HTTP server.
  */
 import { randomUUID } from "node:crypto";
+import type { OutgoingHttpHeaders } from "node:http";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Clock } from "../clock/clock.js";
 import { region } from "../domain/catalogue/index.js";
@@ -117,7 +118,12 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   }
 
   app.register((scope, _options, done) => {
-    // Clients send all kinds of content types, or none; the protocol knows what a body is.
+    // Clients send all kinds of content types, none, or what is no content type at all; the protocol knows what a body is.
+    scope.addHook("onRequest", (request, _reply, hookDone) => {
+      const type = request.raw.headers["content-type"];
+      if (type !== undefined && type !== "application/json") request.headers = { "content-type": undefined };
+      hookDone();
+    });
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, parsed) => parsed(null, body));
     scope.all("/*", (request, reply) => {
@@ -133,8 +139,9 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   });
 
   function handle(request: FastifyRequest): Answer {
-    const { method, headers } = request;
-    const url = request.raw.url ?? request.url;
+    const { method, raw } = request;
+    const { headers } = raw;
+    const url = raw.url ?? request.url;
     if (url.startsWith("/_eksim")) throw new DomainError("UnknownOperationException", `eksim has no ${method} ${url}`);
     const body = Buffer.isBuffer(request.body) ? request.body : undefined;
     const at = url.indexOf("?");
@@ -191,8 +198,17 @@ function unknownService(service: string, target: string | string[] | undefined):
   );
 }
 
+/** Writes past Fastify's serialisation, which would add a charset that AWS does not send. */
 function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {
-  return reply.code(status).headers(headers).send(body);
+  reply.hijack();
+  reply.raw
+    .writeHead(status, {
+      ...(reply.getHeaders() as OutgoingHttpHeaders),
+      ...headers,
+      "content-length": Buffer.byteLength(body),
+    })
+    .end(body);
+  return reply;
 }
 
 /** What the HTTP server itself refuses, by its code. */
