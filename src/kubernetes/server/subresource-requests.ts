@@ -1,4 +1,4 @@
-import { badRequest, methodNotAllowed, notFound, StatusError } from "../errors.js";
+import { badRequest, internalError, methodNotAllowed, notFound, StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import type { Binding } from "../registry/binding.js";
 import { find, shown, storedEntry } from "../registry/machinery.js";
@@ -139,33 +139,20 @@ const notServed = (subresource: string): StatusError =>
 function podLog({ registry, podLog: read }: ServerDependencies, exchange: ResourceExchange): Answer {
   const { query } = exchange.info;
   const pod = present(registry, exchange);
-  const {
-    containers = [],
-    initContainers = [],
-    ephemeralContainers = [],
-  } = (pod.spec ?? {}) as Record<string, { name: string }[] | undefined>;
-  const names = [...containers, ...initContainers, ...ephemeralContainers].map(({ name }) => name);
-  const container = query.get("container") || (containers.length === 1 ? containers[0]?.name : undefined);
-  if (!container)
-    throw badRequest(
-      `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${names.join(" ")}]`,
-    );
-  if (!names.includes(container)) throw badRequest(`container ${container} is not valid for pod ${pod.metadata.name}`);
   if (!read) throw notServed("log");
+  const { nodeName } = pod.spec as { nodeName?: string };
+  if (!nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
   const options: PodLogOptions = {
-    container,
+    container: query.get("container") || undefined,
     follow: booleanParameter(query, "follow"),
     previous: booleanParameter(query, "previous"),
     timestamps: booleanParameter(query, "timestamps"),
     tailLines: integerParameter(query, "tailLines"),
     sinceSeconds: integerParameter(query, "sinceSeconds"),
     limitBytes: integerParameter(query, "limitBytes"),
-    sinceTime: query.get("sinceTime") ?? undefined,
   };
-  const text = read(`${pod.metadata.namespace}/${pod.metadata.name}`, options);
-  if (text === undefined) {
-    throw badRequest(`container "${container}" in pod "${pod.metadata.name}" is waiting to start: ContainerCreating`);
-  }
+  const text = read(pod.metadata, options);
+  if (text === undefined) throw internalError(`the kubelet of node ${nodeName} does not answer`);
   return { code: 200, body: text, contentType: "text/plain" };
 }
 

@@ -1,0 +1,126 @@
+import { admissionPlugins } from "./admission/index.js";
+import type { UserInfo } from "./api.js";
+import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
+import { startControllers } from "./controllers/index.js";
+import { isStatusError } from "./errors.js";
+import { createKubelets } from "./kubelet/index.js";
+import { createMembers } from "./members.js";
+import type { KubeObject } from "./object.js";
+import { ResourceCatalogue } from "./registry/catalogue.js";
+import { createKubeApi } from "./registry/kube-api.js";
+import { createRegistry } from "./registry/registry.js";
+import { createStrategies } from "./registry/strategies/index.js";
+import { createEventRecorder } from "./runtime/event-recorder.js";
+import { createScheduler } from "./scheduler/index.js";
+import { builtinResources } from "./schema/resources.js";
+import type { ApiServer } from "./server/api-server.js";
+import { createStore } from "./store/store.js";
+
+const SILENT: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
+const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
+const NODE_LEASES = "kube-node-lease";
+
+const component = (name: string): UserInfo => ({ username: `system:${name}`, groups: ["system:authenticated"] });
+/** The API server's own client: for what the cluster is born with. */
+const LOOPBACK: UserInfo = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
+
+interface Lease extends KubeObject {
+  spec: { renewTime?: string };
+}
+
+/**
+ * A whole Kubernetes cluster in this process: store, API server, controllers, scheduler and kubelets around one clock. Nothing runs before `start`, and
+ * nothing of HTTPS is loaded before `listen`.
+ */
+export function createSimulatedCluster(options: ClusterOptions): SimulatedCluster {
+  const { clock, tls, log = SILENT } = options;
+  const store = createStore({ clock, persistence: options.persistence, log });
+  const catalogue = new ResourceCatalogue({
+    infos: builtinResources(),
+    strategyFor: createStrategies({ serviceCidr: options.serviceCidr }),
+  });
+  const registry = createRegistry({ store, catalogue, clock, admission: admissionPlugins() });
+  const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
+  const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
+  const kubelets = createKubelets({ api: api.as(component("kubelet"), "kubelet"), clock, log, caCert: tls.caCert });
+  // Renewals of node leases are never written: a read shows when the last one would have been.
+  registry.onRead("leases.coordination.k8s.io", (lease) => {
+    const renewTime =
+      lease.metadata.namespace === NODE_LEASES ? kubelets.leaseRenewTime(lease.metadata.name) : undefined;
+    return renewTime ? { ...lease, spec: { ...(lease as Lease).spec, renewTime } } : lease;
+  });
+
+  let gitVersion = options.gitVersion;
+  let server: ApiServer | undefined;
+  let stops: (() => void)[] = [];
+
+  async function createMissing(objects: readonly { resource: string; object: KubeObject }[]): Promise<void> {
+    for (const { resource, object } of objects) {
+      if (api.get(resource, object.metadata)) continue;
+      try {
+        await api.create(resource, object);
+      } catch (error) {
+        if (!isStatusError(error, "AlreadyExists")) throw error;
+      }
+    }
+  }
+
+  return {
+    api,
+    async start() {
+      if (stops.length > 0) return;
+      await createMissing(
+        NAMESPACES.map((name) => ({ resource: "namespaces", object: { metadata: { name } } as KubeObject })),
+      );
+      const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
+      kubelets.start();
+      stops = [
+        startControllers({
+          api,
+          clock,
+          log,
+          heartbeats: kubelets.heartbeats,
+          cloud: options.cloud ?? { state: () => "running" },
+          caCert: tls.caCert,
+          resources: () => catalogue.infos(),
+        }),
+        createScheduler({
+          api: schedulerApi,
+          clock,
+          log,
+          events: createEventRecorder({ api: schedulerApi, clock, log, component: "default-scheduler" }),
+        }).start(),
+        () => kubelets.stop(),
+      ];
+    },
+    async listen(address) {
+      const { createApiServer } = await import("./server/api-server.js");
+      server = createApiServer({
+        registry,
+        tls,
+        log,
+        gitVersion: () => gitVersion,
+        tokenAuthenticators: [...(options.tokenAuthenticators ?? [])],
+        authorizers: [...(options.authorizers ?? [])],
+        podLog: (key, logOptions) => kubelets.podLog(key, logOptions),
+      });
+      return server.listen(address);
+    },
+    addNode: (spec) => kubelets.addNode(spec),
+    removeNode: (name, how) => kubelets.removeNode(name, how),
+    setNodePower: (name, power) => kubelets.setPower(name, power),
+    setMember: (id, state) => members.set(id, state),
+    members: () => members.list(),
+    replaceMembers: (next) => members.replace(next),
+    setVersion: (version) => {
+      gitVersion = version;
+    },
+    async close() {
+      for (const stop of stops) stop();
+      stops = [];
+      await server?.close();
+      server = undefined;
+      store.close();
+    },
+  };
+}
