@@ -1,0 +1,235 @@
+import type { Container, Pod } from "../schema/generated/types.js";
+import { imageOf } from "./images.js";
+import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
+import {
+  behaviourIn,
+  type ContainerRuntime,
+  type ContainerState,
+  crashBackoffMs,
+  type Pulling,
+  type Running,
+  runningState,
+  specOf,
+  type Terminated,
+} from "./pod-runtime.js";
+
+/** One container from its image to its end, and again: the states and what leads from one to the next. Event texts are the kubelet's. */
+export interface ContainerContext {
+  pod: Pod;
+  env: LifecycleEnvironment;
+  /** Nothing starts before the sandbox is up. */
+  sandboxMs: number;
+  /** The pod is being ended: nothing starts any more. */
+  stopping: boolean;
+  /** What is wrong with the pod's behaviour annotation. */
+  problem: string | undefined;
+}
+
+export interface ContainerStep {
+  container: ContainerRuntime;
+  events: KubeletEvent[];
+  changed: boolean;
+  wakeMs?: number;
+}
+
+/** kubelet's image back-off: 10 s, doubled, at most 5 min. */
+const PULL_BASE_MS = 10_000;
+const PULL_MAX_MS = 300_000;
+/** ErrImagePull turns into ImagePullBackOff with the kubelet's next look at the pod. */
+const ERR_IMAGE_PULL_MS = 1_500;
+
+type Emit = (type: KubeletEvent["type"], reason: string, message: string) => void;
+
+interface Moment extends ContainerContext {
+  spec: Container;
+  emit: Emit;
+}
+
+/** What follows a state at the present time; undefined: nothing yet. `visible`: the pod's status shows it. */
+type Next = { container: ContainerRuntime; visible: boolean } | undefined;
+
+export function advanceContainer(container: ContainerRuntime, context: ContainerContext): ContainerStep {
+  const events: KubeletEvent[] = [];
+  const spec = specOf(context.pod, container);
+  if (!spec) return { container, events, changed: false };
+  const fieldPath = fieldPathOf(container);
+  const moment: Moment = {
+    ...context,
+    spec,
+    emit: (type, reason, message) => events.push({ fieldPath, type, reason, message }),
+  };
+  let changed = false;
+  let current = container;
+  for (let next = follow(current, moment); next; next = follow(current, moment)) {
+    changed ||= next.visible;
+    current = next.container;
+  }
+  return { container: current, events, changed, wakeMs: wakeMsOf(current, context) };
+}
+
+function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: ContainerContext): number | undefined {
+  if (stopping && state.is !== "running") return undefined;
+  switch (state.is) {
+    case "waiting":
+      return state.problem ? undefined : sandboxMs;
+    case "pulling":
+    case "starting":
+    case "crashBackoff":
+      return state.untilMs;
+    case "pullFailed":
+      return state.backedOff ? state.retryMs : state.failedMs + ERR_IMAGE_PULL_MS;
+    case "running": {
+      let wakeMs = state.exitMs ?? Number.POSITIVE_INFINITY;
+      if (!state.started) wakeMs = Math.min(wakeMs, state.startupMs);
+      if (!state.ready) wakeMs = Math.min(wakeMs, state.readyMs);
+      return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
+    }
+    case "terminated":
+      return undefined;
+  }
+}
+
+const becomes = (container: ContainerRuntime, state: ContainerState, visible: boolean): Next => ({
+  container: { ...container, state },
+  visible,
+});
+
+function follow(container: ContainerRuntime, moment: Moment): Next {
+  const { state } = container;
+  const { nowMs } = moment.env;
+  if (state.is === "running") return followRunning(container, state, moment);
+  if (state.is === "terminated" || moment.stopping) return undefined;
+  const image = moment.spec.image ?? "";
+  if (image !== container.image) return { container: { ...container, image, state: { is: "waiting" } }, visible: true };
+  switch (state.is) {
+    case "waiting":
+      if (state.problem || nowMs < moment.sandboxMs) return undefined;
+      return becomes(container, ...prepare(container, moment, nowMs));
+    case "pulling":
+      return nowMs < state.untilMs ? undefined : becomes(container, ...pulled(container, state, moment));
+    case "starting":
+      return nowMs < state.untilMs ? undefined : becomes(container, started(container, state.untilMs, moment), true);
+    case "pullFailed": {
+      if (nowMs >= state.retryMs) {
+        moment.emit("Normal", "Pulling", `Pulling image "${container.image}"`);
+        const untilMs = state.retryMs + moment.env.draw("recheck");
+        return becomes(
+          container,
+          { is: "pulling", sinceMs: state.retryMs, untilMs, attempts: state.attempts + 1 },
+          false,
+        );
+      }
+      if (state.backedOff || nowMs < state.failedMs + ERR_IMAGE_PULL_MS) return undefined;
+      moment.emit("Normal", "BackOff", `Back-off pulling image "${container.image}"`);
+      moment.emit("Warning", "Failed", "Error: ImagePullBackOff");
+      return becomes(container, { ...state, backedOff: true }, true);
+    }
+    case "crashBackoff": {
+      if (nowMs < state.untilMs) return undefined;
+      const again = { ...container, restarts: container.restarts + 1 };
+      return becomes(again, ...prepare(again, moment, state.untilMs));
+    }
+  }
+}
+
+/** From waiting towards an image: `[next state, visible]`. */
+function prepare({ image }: ContainerRuntime, moment: Moment, atMs: number): [ContainerState, boolean] {
+  const { spec, env, emit, problem } = moment;
+  const refuse = (reason: string, message: string, eventReason: string): [ContainerState, boolean] => {
+    emit("Warning", eventReason, message);
+    return [{ is: "waiting", problem: { reason, message } }, true];
+  };
+  if (problem) return refuse("InvalidImageBehaviour", problem, "InvalidImageBehaviour");
+  if (imageOf(image).problem === "invalid") {
+    const parse = `couldn't parse image name "${image}": invalid reference format`;
+    return refuse("InvalidImageName", `Failed to apply default image tag "${image}": ${parse}`, "InspectFailed");
+  }
+  const readyMs = env.imageReadyMs(image);
+  const isPresent = readyMs !== undefined && readyMs <= atMs;
+  const policy = spec.imagePullPolicy ?? (imageOf(image).fullName.endsWith(":latest") ? "Always" : "IfNotPresent");
+  if (isPresent && policy !== "Always") {
+    emit("Normal", "Pulled", `Container image "${image}" already present on machine`);
+    return [{ is: "starting", untilMs: atMs + env.draw("start") }, false];
+  }
+  if (policy === "Never")
+    return refuse(
+      "ErrImageNeverPull",
+      `Container image "${image}" is not present with pull policy of Never`,
+      "ErrImageNeverPull",
+    );
+  emit("Normal", "Pulling", `Pulling image "${image}"`);
+  // One download serves all pods that wait for the image.
+  const untilMs = isPresent ? atMs + env.draw("recheck") : (readyMs ?? atMs + env.draw("pull"));
+  if (readyMs === undefined && !isMissing(image, moment)) env.imagePulled(image, untilMs);
+  return [{ is: "pulling", sinceMs: atMs, untilMs, attempts: 1 }, false];
+}
+
+const isMissing = (image: string, { pod, spec }: Moment): boolean =>
+  imageOf(image).problem === "missing" || behaviourIn(pod, spec, "app").imageMissing;
+
+function pulled(
+  container: ContainerRuntime,
+  { sinceMs, untilMs, attempts }: Pulling,
+  moment: Moment,
+): [ContainerState, boolean] {
+  const { emit, env } = moment;
+  const { image } = container;
+  const { fullName, sizeBytes } = imageOf(image);
+  if (isMissing(image, moment)) {
+    const cause = `rpc error: code = NotFound desc = failed to pull and unpack image "${fullName}": failed to resolve reference "${fullName}": ${fullName}: not found`;
+    emit("Warning", "Failed", `Failed to pull image "${image}": ${cause}`);
+    emit("Warning", "Failed", "Error: ErrImagePull");
+    const delayMs = Math.min(PULL_MAX_MS, PULL_BASE_MS * 2 ** Math.min(attempts - 1, 10));
+    return [{ is: "pullFailed", failedMs: untilMs, retryMs: untilMs + delayMs, attempts, backedOff: false }, true];
+  }
+  const took = tookText(untilMs - sinceMs);
+  emit(
+    "Normal",
+    "Pulled",
+    `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${sizeBytes} bytes.`,
+  );
+  return [{ is: "starting", untilMs: untilMs + env.draw("start") }, false];
+}
+
+const tookText = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(3)}s`);
+
+function started(container: ContainerRuntime, atMs: number, { pod, spec, emit }: Moment): Running {
+  emit("Normal", "Created", `Created container: ${container.name}`);
+  emit("Normal", "Started", `Started container ${container.name}`);
+  return runningState(atMs, spec, behaviourIn(pod, spec, container.role));
+}
+
+function followRunning(container: ContainerRuntime, state: Running, moment: Moment): Next {
+  const { env, spec, emit, stopping } = moment;
+  const { nowMs } = env;
+  if (!stopping && spec.image !== container.image && (state.exitMs === undefined || state.exitMs > nowMs)) {
+    emit("Normal", "Killing", `Container ${container.name} definition changed, will be restarted`);
+    const replaced = { ...container, image: spec.image ?? "" };
+    return becomes(replaced, { ...state, exitMs: nowMs, exitCode: 0 }, true);
+  }
+  if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
+  const started = state.started || nowMs >= state.startupMs;
+  const ready = state.ready || nowMs >= state.readyMs;
+  if (started === state.started && ready === state.ready) return undefined;
+  return becomes(container, { ...state, started, ready }, true);
+}
+
+/** A container that ran this long starts its back-off from the beginning. */
+const STABLE_MS = 600_000;
+
+function ended(container: ContainerRuntime, state: Running, exitMs: number, moment: Moment): Next {
+  const { pod, emit, stopping } = moment;
+  const { startedMs, exitCode } = state;
+  const reason = state.exitReason ?? (exitCode === 0 ? "Completed" : "Error");
+  const end: Terminated = { is: "terminated", startedMs, finishedMs: exitMs, exitCode, reason };
+  if (stopping || !restarts(pod, container, exitCode)) return becomes(container, end, true);
+  const crashes = exitMs - startedMs >= STABLE_MS ? 0 : container.crashes;
+  const delayMs = crashBackoffMs(crashes);
+  if (delayMs > 0) {
+    const { name, namespace, uid } = pod.metadata;
+    const where = `${container.name} in pod ${name}_${namespace}(${uid})`;
+    emit("Warning", "BackOff", `Back-off restarting failed container ${where}`);
+  }
+  const next = { ...container, last: end, crashes: crashes + 1 };
+  return becomes(next, { is: "crashBackoff", untilMs: exitMs + delayMs, delayMs }, true);
+}

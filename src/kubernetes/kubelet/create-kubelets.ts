@@ -1,0 +1,140 @@
+import { type Clock, formatMicros } from "../../clock/clock.js";
+import type { KubeApi, WatchEvent } from "../api.js";
+import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
+import type { NodeHeartbeats } from "../controller.js";
+import { internalError, type StatusError } from "../errors.js";
+import { keyOf, parseKey } from "../object.js";
+import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
+import { createWorkQueue } from "../runtime/work-queue.js";
+import type { Node, Pod } from "../schema/generated/types.js";
+import { createNodeAgent, type NodeAgent } from "./node-agent.js";
+import { type PodLogOptions, podLog } from "./pod-log.js";
+
+/** All kubelets of a cluster. One queue serves every node, and only pods to which something happens cost anything. */
+export interface Kubelets {
+  readonly heartbeats: NodeHeartbeats;
+  /** Begins to watch pods. */
+  start(): void;
+  /** Ends all work; nothing is written any more. */
+  stop(): void;
+  /** Registers the node, or takes up again one that the store knows. Rejects when the API server refuses it. */
+  addNode(spec: NodeSpec): Promise<void>;
+  /** The machine is gone for good; `graceful`: its pods are ended and the node says that it shuts down, all at the present instant. */
+  removeNode(name: string, options: { graceful: boolean }): Promise<void>;
+  setPower(name: string, power: NodePower): void;
+  /** When the node's lease was renewed last, RFC 3339 with microseconds: for reads of the stored Lease, which is never rewritten. */
+  leaseRenewTime(nodeName: string): string | undefined;
+  /** Output of a container of the pod `namespace/name`; undefined when no node has the pod. Throws StatusError when its kubelet cannot tell. */
+  podLog(podKey: string, options: PodLogOptions): string | undefined;
+}
+
+export interface KubeletsOptions {
+  api: KubeApi;
+  clock: Clock;
+  log: ClusterLog;
+  /** Default: a recorder of its own with component `kubelet`. */
+  events?: EventRecorder;
+  caCert?: string;
+}
+
+export function createKubelets({ api, clock, log, events: given }: KubeletsOptions): Kubelets {
+  const events = given ?? createEventRecorder({ api, clock, log, component: "kubelet" });
+  const agents = new Map<string, NodeAgent>();
+  /** Last renewals of nodes whose machine is gone, until their Node object goes, too. */
+  const departed = new Map<string, number>();
+  const stops: (() => void)[] = [];
+
+  const queue = createWorkQueue({
+    clock,
+    log,
+    name: "kubelet",
+    // A kubelet whose writes fail keeps trying at a steady pace.
+    backoff: { baseMs: 200, maxMs: 10_000 },
+    async reconcile(item) {
+      const space = item.indexOf(" ");
+      const agent = agents.get(item.slice(0, space));
+      if (!agent?.isUp) return;
+      const wakeMs = await agent.pods.sync(item.slice(space + 1));
+      if (wakeMs === undefined) queue.forget(item);
+      else queue.addAfter(item, wakeMs);
+    },
+  });
+
+  const onPod = ({ object }: WatchEvent<Pod>): void => {
+    const nodeName = object.spec?.nodeName;
+    const agent = nodeName === undefined ? undefined : agents.get(nodeName);
+    if (!agent?.isUp) return;
+    const key = keyOf(object);
+    if (!agent.pods.isWriting(key)) queue.add(`${nodeName} ${key}`);
+  };
+
+  const onNode = ({ type, object }: WatchEvent<Node>): void => {
+    if (type === "DELETED") departed.delete(object.metadata.name);
+  };
+
+  const agentOf = (name: string): NodeAgent => {
+    const agent = agents.get(name);
+    if (!agent) throw new Error(`no node named ${name} has been added`);
+    return agent;
+  };
+
+  const lastRenewalMs = (name: string): number | undefined => agents.get(name)?.lastRenewalMs() ?? departed.get(name);
+
+  return {
+    heartbeats: { lastRenewalMs },
+    start() {
+      stops.push(api.watch<Pod>("pods", onPod), api.watch<Node>("nodes", onNode));
+    },
+    stop() {
+      for (const stop of stops.splice(0)) stop();
+      queue.stop();
+      for (const agent of agents.values()) agent.vanish();
+    },
+    async addNode(spec) {
+      agents.get(spec.name)?.vanish();
+      departed.delete(spec.name);
+      const agent = createNodeAgent(spec, {
+        api,
+        clock,
+        log,
+        events,
+        wake: (key) => queue.add(`${spec.name} ${key}`),
+      });
+      agents.set(spec.name, agent);
+      try {
+        await agent.register();
+      } catch (error) {
+        agents.delete(spec.name);
+        throw error;
+      }
+    },
+    async removeNode(name, { graceful }) {
+      const agent = agentOf(name);
+      if (graceful)
+        await agent.shutDown().catch((error: unknown) => log.warn({ node: name, error }, "shutdown not reported"));
+      agent.vanish();
+      agents.delete(name);
+      departed.set(name, agent.lastRenewalMs());
+      if (!api.get("nodes", { name })) departed.delete(name);
+    },
+    setPower: (name, power) => agentOf(name).setPower(power),
+    leaseRenewTime(name) {
+      const ms = lastRenewalMs(name);
+      return ms === undefined ? undefined : formatMicros(ms);
+    },
+    podLog(podKey, options) {
+      const pod = api.get<Pod>("pods", parseKey(podKey));
+      const agent = pod?.spec?.nodeName === undefined ? undefined : agents.get(pod.spec.nodeName);
+      if (!pod || !agent) return undefined;
+      if (!agent.isUp) throw unreachable(pod);
+      return podLog(pod, agent.pods.runtimeOf(pod), options, clock.now());
+    },
+  };
+}
+
+/** What the API server says when it asks a kubelet that does not answer. */
+function unreachable(pod: Pod): StatusError {
+  const address = `${pod.status?.hostIP ?? pod.spec?.nodeName}:10250`;
+  const path = `${pod.metadata.namespace}/${pod.metadata.name}/${pod.spec?.containers[0]?.name}`;
+  return internalError(`Get "https://${address}/containerLogs/${path}": dial tcp ${address}: i/o timeout`);
+}

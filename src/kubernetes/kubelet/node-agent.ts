@@ -1,0 +1,204 @@
+import { type Clock, formatMicros, type Timer } from "../../clock/clock.js";
+import type { KubeApi } from "../api.js";
+import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
+import { isStatusError } from "../errors.js";
+import { conditionOf } from "../runtime/conditions.js";
+import type { EventRecorder } from "../runtime/event-recorder.js";
+import type { Lease, Node, Pod } from "../schema/generated/types.js";
+import { newNode, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
+import { createPodWorkers, type PodWorkers } from "./pod-workers.js";
+import { drawTiming, LEASE_DURATION_SECONDS, LEASE_RENEWAL_MS, type Timing } from "./timings.js";
+
+/** One simulated kubelet: registers its node, keeps it Ready, falls silent and comes back as power and network do. */
+export interface NodeAgent {
+  readonly spec: NodeSpec;
+  readonly pods: PodWorkers;
+  /** Registers the Node, or finds it again; resolves when it is there. */
+  register(): Promise<void>;
+  setPower(power: NodePower): void;
+  /** Ends all pods and says goodbye, at once; silent for ever after. */
+  shutDown(): Promise<void>;
+  /** Silent for ever, without a word. */
+  vanish(): void;
+  /** True while it talks to the API server. */
+  readonly isUp: boolean;
+  lastRenewalMs(): number;
+}
+
+export interface NodeAgentOptions {
+  api: KubeApi;
+  clock: Clock;
+  log: ClusterLog;
+  events: EventRecorder;
+  /** Asks for a look at one of the node's pods. */
+  wake: (key: string) => void;
+}
+
+const LEASES = "leases.coordination.k8s.io";
+const LEASE_NAMESPACE = "kube-node-lease";
+
+export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): NodeAgent {
+  const { clock, log, events, wake } = options;
+  const { name } = spec;
+  const api = options.api.as(
+    { username: `system:node:${name}`, groups: ["system:nodes", "system:authenticated"] },
+    "kubelet",
+  );
+  const random = clock.random(`kubelet/${name}`);
+  const draw = (timing: Timing): number => drawTiming(random, timing);
+  let networkReadyMs = 0;
+  let power: NodePower = "running";
+  let isUp = false;
+  /** When the power went; undefined: it did not. */
+  let diedMs: number | undefined;
+  /** Renewals lie on a grid of 10 s from here... */
+  let beatingSinceMs = clock.now();
+  /** ...until here. */
+  let silentSinceMs: number | undefined;
+  let bootID: string | undefined;
+  let timer: Timer | undefined;
+
+  const pods = createPodWorkers({
+    api,
+    clock,
+    events,
+    random,
+    nodeName: name,
+    hostIP: spec.addresses.find(({ type }) => type === "InternalIP")?.address ?? "",
+    podCidr: spec.podCidr,
+    networkReadyMs: () => networkReadyMs,
+  });
+
+  const nodeEvent = (reason: string, message: string): void =>
+    events.event({ apiVersion: "v1", kind: "Node", name, uid: name }, "Normal", reason, message);
+  const statusEvent = (reason: string): void => nodeEvent(reason, `Node ${name} status is now: ${reason}`);
+
+  /** Reports the node's status; tries again with the next heartbeat when the API server does not answer. */
+  const report = async (readiness: Readiness): Promise<void> => {
+    const node = api.get<Node>("nodes", { name });
+    // A kubelet does not register a second time by itself: who deletes the Node of a living one gets it back with its restart.
+    if (!node) return;
+    const wasReady = conditionOf(node.status?.conditions, "Ready")?.status === "True";
+    const status = nodeStatus(spec, readiness, clock.now(), node.status);
+    if (bootID && status.nodeInfo) status.nodeInfo.bootID = bootID;
+    await api.updateStatus<Node>("nodes", { ...node, status });
+    if (readiness === "ready" && !wasReady) statusEvent("NodeReady");
+  };
+
+  const after = (delayMs: number, work: () => Promise<void>): void => {
+    timer?.cancel();
+    timer = clock.timer(delayMs, () => {
+      timer = undefined;
+      const done = work().catch((error: unknown) => {
+        log.debug({ node: name, error }, "kubelet could not report");
+        if (isUp) after(LEASE_RENEWAL_MS, work);
+      });
+      void clock.track(done);
+    });
+  };
+
+  const fallSilent = (): void => {
+    timer?.cancel();
+    timer = undefined;
+    if (!isUp) return;
+    isUp = false;
+    silentSinceMs = clock.now();
+  };
+
+  const beat = (): void => {
+    isUp = true;
+    beatingSinceMs = clock.now();
+    silentSinceMs = undefined;
+  };
+
+  const lookAtAll = (): void => {
+    const keys = new Set(pods.keys());
+    for (const pod of api.byIndex<Pod>("pods", "node", name))
+      keys.add(`${pod.metadata.namespace}/${pod.metadata.name}`);
+    for (const key of keys) wake(key);
+  };
+
+  const putLease = async (node: Node): Promise<void> => {
+    if (api.get(LEASES, { namespace: LEASE_NAMESPACE, name })) return;
+    const owner = { apiVersion: "v1", kind: "Node", name, uid: node.metadata.uid };
+    await api
+      .create<Lease>(LEASES, {
+        metadata: { name, namespace: LEASE_NAMESPACE, ownerReferences: [owner] },
+        spec: {
+          holderIdentity: name,
+          leaseDurationSeconds: LEASE_DURATION_SECONDS,
+          renewTime: formatMicros(clock.now()),
+        },
+      })
+      .catch((error: unknown) => {
+        if (!isStatusError(error, "AlreadyExists")) log.warn({ node: name, error }, "node lease not created");
+      });
+  };
+
+  const ensureNode = async (): Promise<{ node: Node; isNew: boolean }> => {
+    const present = api.get<Node>("nodes", { name });
+    if (present) return { node: present, isNew: false };
+    const draft = newNode(spec, clock.now());
+    let node = await api.create<Node>("nodes", draft);
+    if (!node.status?.conditions) node = await api.updateStatus<Node>("nodes", { ...node, status: draft.status });
+    return { node, isNew: true };
+  };
+
+  const start = async (): Promise<void> => {
+    const { node, isNew } = await ensureNode();
+    beat();
+    await putLease(node);
+    const isReady = conditionOf(node.status?.conditions, "Ready")?.status === "True" && diedMs === undefined;
+    networkReadyMs = isReady ? clock.now() : clock.now() + draw("nodeReady");
+    if (isNew) {
+      nodeEvent("Starting", "Starting kubelet.");
+      for (const reason of SUFFICIENCY_EVENTS) statusEvent(reason);
+    }
+    if (diedMs !== undefined) {
+      bootID = random.uuid();
+      nodeEvent("Rebooted", `Node ${name} has been rebooted, boot id: ${bootID}`);
+      pods.reboot(diedMs);
+      diedMs = undefined;
+      await report("noNetwork");
+    }
+    after(networkReadyMs - clock.now(), () => report("ready"));
+    lookAtAll();
+  };
+
+  const reconnect = async (): Promise<void> => {
+    beat();
+    await report("ready");
+    lookAtAll();
+  };
+
+  return {
+    spec,
+    pods,
+    register: start,
+    setPower(next) {
+      if (next === power) return;
+      power = next;
+      fallSilent();
+      if (next === "stopped") diedMs ??= clock.now();
+      if (next !== "running") return;
+      if (diedMs === undefined) after(draw("reconnect"), reconnect);
+      else after(draw("boot"), start);
+    },
+    async shutDown() {
+      if (isUp) {
+        await pods.endAll();
+        await report("shuttingDown");
+        statusEvent("NodeNotReady");
+      }
+      fallSilent();
+    },
+    vanish: fallSilent,
+    get isUp() {
+      return isUp;
+    },
+    lastRenewalMs() {
+      const untilMs = silentSinceMs ?? clock.now();
+      return beatingSinceMs + Math.floor((untilMs - beatingSinceMs) / LEASE_RENEWAL_MS) * LEASE_RENEWAL_MS;
+    },
+  };
+}

@@ -1,0 +1,96 @@
+import { formatSeconds } from "../../clock/clock.js";
+import type { NodeSpec } from "../cluster.js";
+import type { Draft } from "../object.js";
+import { TAINT } from "../runtime/taints.js";
+import type { Node, NodeCondition, NodeStatus, NodeSystemInfo, Taint } from "../schema/generated/types.js";
+
+/** The Node object as a kubelet registers and reports it. */
+
+/** Why a node is not ready, or that it is, in the kubelet's words. */
+export const READINESS = {
+  ready: { status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" },
+  noNetwork: {
+    status: "False",
+    reason: "KubeletNotReady",
+    message:
+      "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized",
+  },
+  shuttingDown: { status: "False", reason: "KubeletNotReady", message: "node is shutting down" },
+} as const;
+
+export type Readiness = keyof typeof READINESS;
+
+/** The pressures, none of which a simulated node feels. */
+const PRESSURES: readonly (readonly [type: string, reason: string, message: string])[] = [
+  ["MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
+  ["DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"],
+  ["PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
+];
+
+/** Events that a kubelet sends when it registers, after `Starting`. */
+export const SUFFICIENCY_EVENTS = ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID"] as const;
+
+/** All conditions a kubelet owns, at `nowMs`; those of others (NodeProblemDetector, ...) stay. */
+export function nodeConditions(
+  previous: readonly NodeCondition[] | undefined,
+  readiness: Readiness,
+  nowMs: number,
+): NodeCondition[] {
+  const now = formatSeconds(nowMs);
+  const owned: NodeCondition[] = [
+    ...PRESSURES.map(([type, reason, message]) => ({ type, status: "False", reason, message })),
+    { type: "Ready", ...READINESS[readiness] },
+  ].map((condition) => {
+    const before = previous?.find(({ type }) => type === condition.type);
+    const kept = before?.status === condition.status ? before.lastTransitionTime : undefined;
+    return { ...condition, lastHeartbeatTime: now, lastTransitionTime: kept ?? now };
+  });
+  const types = new Set(owned.map(({ type }) => type));
+  return [...owned, ...(previous ?? []).filter(({ type }) => !types.has(type))];
+}
+
+/** Taints of a node that has just joined: the cloud controller and the first readiness take them away (`--cloud-provider=external`). */
+const JOINING: readonly Taint[] = [
+  { key: TAINT.uninitialized, value: "true", effect: "NoSchedule" },
+  { key: TAINT.notReady, effect: "NoSchedule" },
+];
+
+export function nodeStatus(spec: NodeSpec, readiness: Readiness, nowMs: number, previous?: NodeStatus): NodeStatus {
+  return {
+    ...previous,
+    capacity: { ...spec.capacity },
+    allocatable: { ...spec.allocatable },
+    conditions: nodeConditions(previous?.conditions, readiness, nowMs),
+    addresses: spec.addresses.map((address) => ({ ...address })),
+    daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
+    nodeInfo: systemInfo(spec, previous?.nodeInfo?.bootID),
+  };
+}
+
+function systemInfo({ nodeInfo }: NodeSpec, bootID: string | undefined): NodeSystemInfo {
+  const info = {
+    architecture: "amd64",
+    bootID: "",
+    containerRuntimeVersion: "",
+    kernelVersion: "",
+    kubeletVersion: "",
+    machineID: "",
+    operatingSystem: "linux",
+    osImage: "",
+    systemUUID: "",
+    ...nodeInfo,
+  };
+  // kubeProxyVersion is deprecated and empty since 1.33.
+  return { kubeProxyVersion: "", ...info, ...(bootID ? { bootID } : {}) };
+}
+
+export function newNode(spec: NodeSpec, nowMs: number): Draft<Node> {
+  const taints: Taint[] = [...(spec.taints ?? []).map((taint) => ({ ...taint })), ...JOINING];
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: spec.name, labels: { ...spec.labels }, annotations: { ...spec.annotations } },
+    spec: { providerID: spec.providerId, taints },
+    status: nodeStatus(spec, "noNetwork", nowMs),
+  };
+}

@@ -1,0 +1,192 @@
+import type { Pod } from "../schema/generated/types.js";
+import { behaviourProblem } from "./behaviour.js";
+import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
+import {
+  behaviourIn,
+  type ContainerRuntime,
+  type PodRuntime,
+  specOf,
+  type Terminated,
+  withNewContainers,
+} from "./pod-runtime.js";
+import type { Timing } from "./timings.js";
+
+/**
+ * The life of a pod on its node: a function of the pod, what its containers were doing, and the time. It returns what they do now, what there is to
+ * tell, and when to look again. It may be called late (a kubelet that was cut off): everything then happens with the times it would have had.
+ */
+export interface LifecycleEnvironment {
+  nowMs: number;
+  /** When the image is (or will be) on this node; undefined when nobody pulled it yet. */
+  imageReadyMs(image: string): number | undefined;
+  imagePulled(image: string, readyMs: number): void;
+  /** A random duration, ms. */
+  draw(timing: Timing): number;
+}
+
+export interface KubeletEvent {
+  /** `spec.containers{web}`; absent: about the pod as a whole. */
+  fieldPath?: string;
+  type: "Normal" | "Warning";
+  reason: string;
+  message: string;
+}
+
+export interface PodStep {
+  runtime: PodRuntime;
+  events: readonly KubeletEvent[];
+  /** True when the pod's status has to be written. */
+  changed: boolean;
+  /** When something will happen next. */
+  wakeMs?: number;
+}
+
+const DEADLINE = {
+  reason: "DeadlineExceeded",
+  message: "Pod was active on the node longer than the specified deadline",
+} as const;
+
+export const isRunning = ({ state }: ContainerRuntime): boolean => state.is === "running";
+
+/** Would never run again under the pod's restart policy. */
+export function isFinal(pod: Pod, container: ContainerRuntime): container is ContainerRuntime & { state: Terminated } {
+  return container.state.is === "terminated" && !restarts(pod, container, container.state.exitCode);
+}
+
+export function restarts(pod: Pod, container: ContainerRuntime, exitCode: number): boolean {
+  if (container.role === "ephemeral") return false;
+  if (container.role === "sidecar") return true;
+  const policy = specOf(pod, container)?.restartPolicy ?? pod.spec?.restartPolicy ?? "Always";
+  // An init container that succeeded is done, whatever the pod's policy.
+  if (policy === "Always") return container.role === "app" || exitCode !== 0;
+  return policy === "OnFailure" && exitCode !== 0;
+}
+
+/** Begins to end the pod: running containers get SIGTERM, and SIGKILL when the grace period is over. */
+export function stopPod(pod: Pod, runtime: PodRuntime, env: LifecycleEnvironment, graceMs: number): PodStep {
+  const events: KubeletEvent[] = [];
+  const containers = runtime.containers.map((container) => {
+    if (container.state.is !== "running") return container;
+    events.push({
+      fieldPath: fieldPathOf(container),
+      type: "Normal",
+      reason: "Killing",
+      message: `Stopping container ${container.name}`,
+    });
+    return stopContainer(pod, container, env, graceMs);
+  });
+  return { runtime: { ...runtime, containers, stopping: { sinceMs: env.nowMs } }, events, changed: false };
+}
+
+function stopContainer(
+  pod: Pod,
+  container: ContainerRuntime,
+  env: LifecycleEnvironment,
+  graceMs: number,
+): ContainerRuntime {
+  const spec = specOf(pod, container);
+  if (container.state.is !== "running" || !spec) return container;
+  const preStopMs = (spec.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000;
+  const stopMs = behaviourIn(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
+  const needMs = preStopMs + stopMs;
+  const exitMs = Math.min(env.nowMs + Math.min(needMs, graceMs), container.state.exitMs ?? Number.POSITIVE_INFINITY);
+  const killed = needMs > graceMs && graceMs > 0;
+  const exit = exitMs === container.state.exitMs ? {} : { exitCode: killed ? 137 : 0, exitReason: undefined };
+  return { ...container, state: { ...container.state, exitMs, ...exit } };
+}
+
+export function fieldPathOf({ name, role }: Pick<ContainerRuntime, "name" | "role">): string {
+  const list = role === "app" ? "containers" : role === "ephemeral" ? "ephemeralContainers" : "initContainers";
+  return `spec.${list}{${name}}`;
+}
+
+export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironment): PodStep {
+  if (before.ended) return { runtime: before, events: [], changed: false };
+  const events: KubeletEvent[] = [];
+  let changed = false;
+  let runtime = withNewContainers(pod, before);
+  let wakeMs = Number.POSITIVE_INFINITY;
+
+  const stop = (graceSeconds: number | undefined, failure?: PodRuntime["failure"]): void => {
+    const step = stopPod(pod, runtime, env, (graceSeconds ?? 30) * 1000);
+    runtime = failure ? { ...step.runtime, failure } : step.runtime;
+    events.push(...step.events);
+  };
+  const deadlineSeconds = pod.spec?.activeDeadlineSeconds;
+  if (!runtime.stopping) {
+    const deadlineMs = deadlineSeconds === undefined ? undefined : runtime.startedMs + deadlineSeconds * 1000;
+    if (pod.metadata.deletionTimestamp) stop(pod.metadata.deletionGracePeriodSeconds);
+    else if (deadlineMs !== undefined && env.nowMs >= deadlineMs) {
+      events.push({ type: "Normal", ...DEADLINE });
+      stop(pod.spec?.terminationGracePeriodSeconds, DEADLINE);
+      changed = true;
+    } else if (deadlineMs !== undefined) wakeMs = deadlineMs;
+  }
+
+  const context = {
+    pod,
+    env,
+    sandboxMs: runtime.sandboxMs,
+    stopping: runtime.stopping !== undefined,
+    problem: behaviourProblem(pod),
+  };
+  const containers = [...runtime.containers];
+  for (let i = 0; i < containers.length; i++) {
+    const container = containers[i] as ContainerRuntime;
+    const step: ContainerStep = advanceContainer(container, context);
+    if (step.container !== container) containers[i] = step.container;
+    events.push(...step.events);
+    changed ||= step.changed;
+    wakeMs = Math.min(wakeMs, step.wakeMs ?? Number.POSITIVE_INFINITY);
+    // Containers after an init container wait for its success, those after a sidecar for its start.
+    if (!context.stopping && isInTheWay(step.container)) break;
+  }
+  runtime = { ...runtime, containers };
+
+  const apps = containers.filter(({ role }) => role === "app");
+  const failedInit = containers.some(
+    (container) => container.role === "init" && isFinal(pod, container) && container.state.exitCode !== 0,
+  );
+  const over = failedInit || apps.every((container) => isFinal(pod, container));
+  if (over && !runtime.stopping && containers.some(isRunning)) {
+    // Sidecars end once everything they served has ended.
+    stop(pod.spec?.terminationGracePeriodSeconds);
+    const last = advancePod(pod, runtime, env);
+    return { ...last, events: [...events, ...last.events], changed: changed || last.changed };
+  }
+  if ((over || runtime.stopping) && !runtime.containers.some(isRunning)) {
+    runtime = { ...runtime, ended: true };
+    changed = true;
+    wakeMs = Number.POSITIVE_INFINITY;
+  }
+  return { runtime, events, changed, ...(wakeMs === Number.POSITIVE_INFINITY ? {} : { wakeMs }) };
+}
+
+function isInTheWay({ role, state }: ContainerRuntime): boolean {
+  if (role === "init") return state.is !== "terminated" || state.exitCode !== 0;
+  return role === "sidecar" && !(state.is === "running" && state.started);
+}
+
+/** After a power cut: what was running is dead, and the sandbox with it. */
+export function rebooted(pod: Pod, runtime: PodRuntime, diedMs: number, sandboxMs: number): PodRuntime {
+  if (runtime.ended) return runtime;
+  const containers = runtime.containers.map((container): ContainerRuntime => {
+    const { state } = container;
+    if (state.is === "running") {
+      // What the runtime can no longer tell about is reported like this.
+      const dead: Terminated = {
+        is: "terminated",
+        startedMs: state.startedMs,
+        finishedMs: diedMs,
+        exitCode: 255,
+        reason: "Unknown",
+      };
+      if (!restarts(pod, container, dead.exitCode)) return { ...container, state: dead };
+      return { ...container, state: { is: "waiting" }, restarts: container.restarts + 1, last: dead };
+    }
+    // A new sandbox begins with the init containers again.
+    if (state.is === "terminated" && (container.role === "app" || container.role === "ephemeral")) return container;
+    return { ...container, state: { is: "waiting" } };
+  });
+  return { ...runtime, containers, sandboxMs };
+}

@@ -1,0 +1,234 @@
+import { type Clock, formatSeconds } from "../../clock/clock.js";
+import type { Random } from "../../clock/random.js";
+import type { KubeApi } from "../api.js";
+import { isStatusError } from "../errors.js";
+import { keyOf, parseKey } from "../object.js";
+import { withCondition } from "../runtime/conditions.js";
+import type { EventRecorder } from "../runtime/event-recorder.js";
+import { isEqual } from "../runtime/hash.js";
+import { isPodTerminal } from "../runtime/pods.js";
+import { NodeInfo } from "../scheduler/node-info.js";
+import { type PodInfo, podInfoOf } from "../scheduler/pod-info.js";
+import type { PodSet } from "../scheduler/pod-sets.js";
+import type { Node, ObjectReference, Pod, PodStatus } from "../schema/generated/types.js";
+import { createPodAddresses } from "./pod-addresses.js";
+import { rejectionOf } from "./pod-admission.js";
+import { advancePod, type KubeletEvent, type LifecycleEnvironment, rebooted } from "./pod-lifecycle.js";
+import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
+import { statusOf } from "./pod-status.js";
+import { drawTiming, type Timing } from "./timings.js";
+
+/** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
+export interface PodWorkers {
+  /** Brings one pod up to the present time and writes what changed. Returns when to look again, ms from now. */
+  sync(key: string): Promise<number | undefined>;
+  /** True while this node writes the pod's status itself: the event that follows tells nothing new. */
+  isWriting(key: string): boolean;
+  /** The machine came up again after a power cut at `diedMs`. */
+  reboot(diedMs: number): void;
+  /** Ends every pod at once, as a node does that shuts down in order. */
+  endAll(): Promise<void>;
+  /** Keys of the pods that are here. */
+  keys(): Iterable<string>;
+  runtimeOf(pod: Pod): PodRuntime | undefined;
+}
+
+export interface PodWorkersOptions {
+  /** Acts as this node's kubelet. */
+  api: KubeApi;
+  clock: Clock;
+  events: EventRecorder;
+  random: Random;
+  nodeName: string;
+  hostIP: string;
+  podCidr: string;
+  /** When pods get their network, epoch ms: the CNI plugin starts after the kubelet. */
+  networkReadyMs: () => number;
+}
+
+interface Worker {
+  uid: string;
+  info: PodInfo;
+  runtime: PodRuntime;
+  podIP: string | undefined;
+}
+
+const SHUTDOWN = {
+  reason: "Terminated",
+  message: "Pod was terminated in response to imminent node shutdown.",
+} as const;
+
+/** Admission looks at the pod and the node alone, never at other pods' labels. */
+const noSets = (): PodSet => ({ id: "", living: false, matches: () => false, shelves: [] });
+
+const referenceTo = (pod: Pod, fieldPath: string | undefined): ObjectReference => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  namespace: pod.metadata.namespace,
+  name: pod.metadata.name,
+  uid: pod.metadata.uid,
+  resourceVersion: pod.metadata.resourceVersion,
+  ...(fieldPath ? { fieldPath } : {}),
+});
+
+export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
+  const { api, clock, events, random, nodeName, hostIP } = options;
+  const workers = new Map<string, Worker>();
+  const addresses = createPodAddresses(options.podCidr);
+  const node = new NodeInfo(nodeName);
+  /** When an image is complete on this node, epoch ms. */
+  const images = new Map<string, number>();
+  let writing: string | undefined;
+
+  const draw = (timing: Timing): number => drawTiming(random, timing);
+  const environment = (): LifecycleEnvironment => ({
+    nowMs: clock.now(),
+    imageReadyMs: (image) => images.get(image),
+    imagePulled: (image, readyMs) => images.set(image, readyMs),
+    draw,
+  });
+  const tell = (pod: Pod, told: readonly KubeletEvent[]): void => {
+    for (const { fieldPath, type, reason, message } of told)
+      events.event(referenceTo(pod, fieldPath), type, reason, message);
+  };
+
+  const drop = (key: string, worker: Worker): void => {
+    workers.delete(key);
+    node.removePod(worker.info);
+    if (worker.podIP !== undefined && worker.podIP !== hostIP) addresses.release(worker.podIP);
+  };
+
+  const addressFor = (pod: Pod): string | undefined => {
+    if (pod.spec?.hostNetwork) return hostIP;
+    const present = pod.status?.podIP;
+    return present && addresses.claim(present) ? present : addresses.take();
+  };
+
+  /** A pod seen for the first time: new, or one that ran here before this process was restarted. */
+  const takeOn = (pod: Pod): Worker => {
+    const info = podInfoOf(pod, noSets);
+    const nowMs = clock.now();
+    const isKnown = pod.status?.startTime !== undefined;
+    const present = api.get<Node>("nodes", { name: nodeName });
+    if (present !== node.node) node.setNode(present);
+    const failure = isKnown || !present ? undefined : rejectionOf(info, node);
+    if (failure) {
+      events.event(pod, "Warning", failure.reason, failure.message.replace(/^Pod was rejected: /, ""));
+      const runtime: PodRuntime = { startedMs: nowMs, sandboxMs: nowMs, containers: [], failure, ended: true };
+      return { uid: pod.metadata.uid, info, podIP: undefined, runtime };
+    }
+    node.addPod(info);
+    if (isKnown)
+      for (const { image, imageID } of pod.status?.containerStatuses ?? []) if (imageID) images.set(image, 0);
+    const networkMs = pod.spec?.hostNetwork ? nowMs : Math.max(nowMs, options.networkReadyMs());
+    const runtime = isKnown ? restoredRuntime(pod, nowMs) : newRuntime(pod, nowMs, networkMs + draw("sandbox"));
+    const worker = { uid: pod.metadata.uid, info, podIP: addressFor(pod), runtime };
+    workers.set(keyOf(pod), worker);
+    return worker;
+  };
+
+  const swallowGone = (error: unknown): void => {
+    if (!isStatusError(error, "NotFound")) throw error;
+  };
+
+  const write = async (pod: Pod, status: PodStatus): Promise<void> => {
+    if (isEqual(status, pod.status)) return;
+    writing = keyOf(pod);
+    try {
+      const work = api.updateStatus<Pod>("pods", { ...pod, status });
+      writing = undefined;
+      await work;
+    } catch (error) {
+      swallowGone(error);
+    } finally {
+      writing = undefined;
+    }
+  };
+
+  /** The kubelet's last word on a deleted pod whose containers have ended: now it may go. */
+  const letGo = async (pod: Pod): Promise<void> => {
+    if (!pod.metadata.deletionTimestamp || pod.metadata.deletionGracePeriodSeconds === 0) return;
+    const { namespace, name, uid } = pod.metadata;
+    await api.delete("pods", { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(swallowGone);
+  };
+
+  const report = async (pod: Pod, key: string, worker: Worker): Promise<void> => {
+    const { runtime, podIP } = worker;
+    let status = statusOf(pod, runtime, { hostIP, podIP }, clock.now());
+    if (runtime.failure?.reason === SHUTDOWN.reason)
+      status = {
+        ...status,
+        conditions: withCondition(status.conditions, {
+          type: "DisruptionTarget",
+          status: "True",
+          lastTransitionTime: formatSeconds(clock.now()),
+          reason: "TerminationByKubelet",
+          message: SHUTDOWN.message,
+        }),
+      };
+    // The status tells everything about a pod that has ended: nothing needs to be remembered.
+    if (runtime.ended) drop(key, worker);
+    await write(pod, status);
+    if (runtime.ended) await letGo(pod);
+  };
+
+  return {
+    async sync(key) {
+      const pod = api.get<Pod>("pods", parseKey(key));
+      const known = workers.get(key);
+      if (known && pod?.metadata.uid !== known.uid) drop(key, known);
+      if (!pod || pod.spec?.nodeName !== nodeName) return undefined;
+      if (isPodTerminal(pod)) {
+        const left = workers.get(key);
+        if (left) drop(key, left);
+        await letGo(pod);
+        return undefined;
+      }
+      const worker = workers.get(key) ?? takeOn(pod);
+      const step = advancePod(pod, worker.runtime, environment());
+      worker.runtime = step.runtime;
+      tell(pod, step.events);
+      await report(pod, key, worker);
+      return step.wakeMs === undefined ? undefined : Math.max(0, step.wakeMs - clock.now());
+    },
+    isWriting: (key) => writing === key,
+    reboot(diedMs) {
+      for (const [key, worker] of workers) {
+        const pod = api.get<Pod>("pods", parseKey(key));
+        if (!pod || pod.metadata.uid !== worker.uid) continue;
+        const networkMs = Math.max(clock.now(), options.networkReadyMs());
+        worker.runtime = rebooted(pod, worker.runtime, diedMs, networkMs + draw("sandbox"));
+        events.event(pod, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+      }
+    },
+    async endAll() {
+      const nowMs = clock.now();
+      for (const [key, worker] of [...workers]) {
+        const pod = api.get<Pod>("pods", parseKey(key));
+        if (!pod || pod.metadata.uid !== worker.uid) continue;
+        const containers = worker.runtime.containers.map((container) =>
+          container.state.is === "running"
+            ? {
+                ...container,
+                state: {
+                  is: "terminated" as const,
+                  startedMs: container.state.startedMs,
+                  finishedMs: nowMs,
+                  exitCode: 0,
+                  reason: "Completed",
+                },
+              }
+            : container,
+        );
+        worker.runtime = { ...worker.runtime, containers, failure: SHUTDOWN, ended: true };
+        await report(pod, key, worker);
+      }
+    },
+    keys: () => workers.keys(),
+    runtimeOf(pod) {
+      const worker = workers.get(keyOf(pod));
+      if (worker?.uid === pod.metadata.uid) return worker.runtime;
+      return pod.status?.startTime === undefined ? undefined : restoredRuntime(pod, clock.now());
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { Random } from "../../clock/random.js";
+
+/** How long things take on a simulated node, ms: ranges to draw from. Of the order seen on small EC2 instances, rather short than long. */
+export const TIMINGS = {
+  /** Pod sandbox: network namespace and address. */
+  sandbox: [40, 160],
+  /** First pull of an image on a node. */
+  pull: [300, 1200],
+  /** Asking the registry about an image that is there already (imagePullPolicy Always). */
+  recheck: [80, 250],
+  /** From the image to a running container. */
+  start: [100, 400],
+  /** From SIGTERM to the end of a well-behaved process. */
+  stop: [100, 600],
+  /** From registration until the CNI plugin is up and the node Ready. */
+  nodeReady: [500, 1500],
+  /** From power on until the kubelet runs again. */
+  boot: [2000, 4000],
+  /** Until a kubelet that was cut off reports again: well within one heartbeat. */
+  reconnect: [100, 1000],
+} as const satisfies Record<string, readonly [number, number]>;
+
+export type Timing = keyof typeof TIMINGS;
+
+export function drawTiming(random: Random, timing: Timing): number {
+  const [min, max] = TIMINGS[timing];
+  return random.integer(min, max);
+}
+
+/** kubelet's node lease: renewed every 10 s, valid for 40 s (nodeLeaseDurationSeconds). */
+export const LEASE_RENEWAL_MS = 10_000;
+export const LEASE_DURATION_SECONDS = 40;
