@@ -58,7 +58,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     scheduled = true;
     clock.defer(() => {
       scheduled = false;
-      drain(SLICE);
+      // Keys that come up meanwhile wait for the next turn, so that controllers that wake each other alternate instead of one running ahead.
+      drain(Math.min(SLICE, waiting.size));
     });
   };
 

@@ -211,7 +211,7 @@ export const deploymentController = (): Controller =>
         return { all, newSet: findNew(deployment, all) };
       };
 
-      const writeProgress = async (): Promise<void> => {
+      const writeProgress = async (): Promise<DeploymentStatus> => {
         const present = fresh();
         const { all, newSet } = refreshed();
         const nowMs = clock.now();
@@ -225,6 +225,7 @@ export const deploymentController = (): Controller =>
         const stuckMs = stuckAtMs(deployment, status);
         // A second later, as upstream, so that the deadline has really passed.
         if (stuckMs !== undefined) queue.addAfter(keyOf(deployment), Math.max(0, stuckMs - nowMs) + 1000);
+        return status;
       };
 
       const cleanUp = async (): Promise<void> => {
@@ -239,23 +240,21 @@ export const deploymentController = (): Controller =>
       };
 
       const finish = async (): Promise<void> => {
-        const { status } = fresh();
-        if (status && isComplete(deployment, status)) await cleanUp();
-        await writeProgress();
+        if (isComplete(deployment, await writeProgress())) await cleanUp();
       };
 
       return {
         async roll(): Promise<void> {
           const newSet = (await currentSet()) ?? (await createSet());
-          if (await apply(planRollingStep(deployment, newSet, old))) return writeProgress();
-          await finish();
+          if (await apply(planRollingStep(deployment, newSet, old))) await writeProgress();
+          else await finish();
         },
         async recreate(): Promise<void> {
           let newSet = await currentSet();
           const running = old.filter((set) => replicasOf(set) > 0);
-          if (await apply(running.map((set) => ({ set, replicas: 0 })))) return writeProgress();
+          if (await apply(running.map((set) => ({ set, replicas: 0 })))) return void (await writeProgress());
           const leftovers = old.some((set) => controlledBy<Pod>(api, "pods", set).some((pod) => !isPodTerminal(pod)));
-          if (leftovers) return writeProgress();
+          if (leftovers) return void (await writeProgress());
           newSet ??= await createSet();
           await apply(planNew(deployment, newSet, [...old, newSet]));
           await finish();
