@@ -66,19 +66,21 @@ export interface Removable {
   instanceId: string;
   zone: string;
   launchedAtMs: number;
+  lifecycle?: string;
 }
 
 /**
  * Which `count` instances scale-in takes, by the default termination policy: always from the zone that has the most, there the oldest first; ties go to
- * the zone and id that come first, so that the choice is the same each time.
+ * the zone and id that come first, so that the choice is the same each time. Those that do
+ * not serve yet go before any that does.
  */
 export function chooseScaleIn<T extends Removable>(instances: readonly T[], count: number): T[] {
   const byZone = new Map<string, T[]>();
   for (const instance of instances) byZone.set(instance.zone, [...(byZone.get(instance.zone) ?? []), instance]);
-  const oldestFirst = (a: T, b: T): number => a.launchedAtMs - b.launchedAtMs || (a.instanceId < b.instanceId ? -1 : 1);
-  const zones = [...byZone.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, ofZone]) => ofZone.sort(oldestFirst));
+  const serves = (instance: T): number => (instance.lifecycle === "Pending" ? 0 : 1);
+  const order = (a: T, b: T): number =>
+    serves(a) - serves(b) || a.launchedAtMs - b.launchedAtMs || (a.instanceId < b.instanceId ? -1 : 1);
+  const zones = [...byZone.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, ofZone]) => ofZone.sort(order));
   const chosen: T[] = [];
   while (chosen.length < count) {
     const richest = zones.reduce<T[] | undefined>(

@@ -101,7 +101,6 @@ async function terminate(context: ReconcileContext, cluster: ClusterRecord, inst
       lifecycle: "Terminated",
       state: "terminated",
       terminatedAtMs: clock.now(),
-      nodeReady: false,
     });
     emit(context, cluster, {
       source: "instance",

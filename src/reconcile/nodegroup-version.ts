@@ -10,7 +10,7 @@ import { LIMITS } from "../domain/profile.js";
 import { drainSlots, surgeOf } from "../domain/rolling-update.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
-import { type LaunchTarget, terminateInstance } from "./launch.js";
+import { type LaunchTarget, subnetZones, terminateInstance } from "./launch.js";
 
 /** How often drains that are under way are looked at, in milliseconds. */
 const POLL_MS = 2_000;
@@ -83,7 +83,7 @@ function begin(
 ): Progress {
   const old = instances.filter(isAlive);
   const surges = group.updateConfig.updateStrategy !== "MINIMAL" && old.length > 0;
-  const zones = new Set(old.map(({ zone }) => zone)).size;
+  const zones = new Set(subnetZones(context, cluster, group).values()).size;
   emit(context, cluster, {
     source: "update",
     type: "UpdateStarted",
@@ -156,8 +156,12 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
   const alive = present.filter(isAlive);
   const desired = group.scalingConfig.desiredSize;
   if (present.length === 0) {
-    const whole = instances.filter(({ lifecycle }) => lifecycle === "InService").length;
-    if (whole < Math.min(desired + rolling.progress.surge, desired)) return rolling.progress;
+    // What replaces the last old nodes has to serve first; a newcomer that never joins is not waited for longer than others.
+    const joining = instances.some(
+      ({ lifecycle, launchedAtMs }) => lifecycle === "Pending" && clock.now() < launchedAtMs + LIMITS.joinMs,
+    );
+    const serving = instances.filter(({ lifecycle }) => lifecycle === "InService").length;
+    if (joining || serving < desired) return rolling.progress;
     again(rolling);
     return save(rolling, { ...rolling.progress, phase: "scale-down" });
   }
