@@ -10,7 +10,8 @@ import { typeOf } from "../schema/schema.js";
 import { duplicateFields, MAX_DEPTH, measure } from "./json-text.js";
 import { parseMediaType } from "./negotiate.js";
 import { decodeProtobuf } from "./protobuf.js";
-import { DecodeError, pruneAndCheck } from "./prune.js";
+import { pruneAndCheck } from "./prune.js";
+import { DecodeError } from "./scalars.js";
 import { parseYaml, YamlError } from "./yaml.js";
 
 export type FieldValidation = "Ignore" | "Warn" | "Strict";

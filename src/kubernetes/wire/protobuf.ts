@@ -6,7 +6,8 @@ import { formatMicros, formatSeconds } from "../../clock/clock.js";
 import { typeOfKind } from "../schema/kinds.js";
 import { type ProtoField, type ProtoMessage, protoMessage, type SpecialForm } from "../schema/proto.js";
 import type { FieldType, ScalarType } from "../schema/schema.js";
-import { DecodeError } from "./prune.js";
+import { LENGTH, Reader } from "./protobuf-reader.js";
+import { DecodeError } from "./scalars.js";
 
 const MAGIC = Buffer.from("k8s\0", "latin1");
 /** Messages within messages. The deepest built-in type, without JSON schemas, has about 15 levels. */
@@ -45,91 +46,6 @@ export function decodeProtobuf(bytes: Buffer): Record<string, unknown> & { apiVe
 }
 
 const EMPTY: Buffer = Buffer.alloc(0);
-
-/** Wire types of protobuf. The group types of the first version are not used by Kubernetes. */
-const VARINT = 0;
-const FIXED64 = 1;
-const LENGTH = 2;
-const FIXED32 = 5;
-
-class Reader {
-  wireType = VARINT;
-
-  constructor(
-    private readonly buffer: Buffer,
-    private at: number,
-    private readonly end: number,
-  ) {}
-
-  get done(): boolean {
-    return this.at >= this.end;
-  }
-
-  /** Field number of the next field; its wire type is then in `wireType`. */
-  tag(): number {
-    const key = this.varint();
-    this.wireType = key & 7;
-    const number = key >>> 3;
-    if (number === 0) throw new DecodeError("proto: illegal tag 0");
-    return number;
-  }
-
-  /** A 64-bit number as a double: exact up to 2^53, negative numbers in two's complement. */
-  varint(): number {
-    let low = 0;
-    let high = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      if (this.at >= this.end) throw unexpectedEnd();
-      const byte = this.buffer[this.at++] as number;
-      const bits = byte & 0x7f;
-      if (shift < 28) low |= bits << shift;
-      else if (shift === 28) {
-        low |= bits << 28;
-        high = bits >>> 4;
-      } else high |= shift < 64 ? bits << (shift - 32) : 0;
-      if (byte < 0x80) return high === 0 ? low >>> 0 : (high | 0) * 2 ** 32 + (low >>> 0);
-    }
-    throw new DecodeError("proto: integer overflow");
-  }
-
-  double(): number {
-    if (this.at + 8 > this.end) throw unexpectedEnd();
-    const value = this.buffer.readDoubleLE(this.at);
-    this.at += 8;
-    return value;
-  }
-
-  bytes(): Buffer {
-    const { buffer, at, end } = this.nested();
-    return buffer.subarray(at, end);
-  }
-
-  text(): string {
-    const { buffer, at, end } = this.nested();
-    return buffer.toString("utf8", at, end);
-  }
-
-  /** A reader over the length-delimited field that comes next. */
-  nested(): Reader {
-    if (this.wireType !== LENGTH) throw new DecodeError(`proto: wrong wireType = ${this.wireType}`);
-    const length = this.varint();
-    const start = this.at;
-    if (length < 0 || start + length > this.end) throw unexpectedEnd();
-    this.at = start + length;
-    return new Reader(this.buffer, start, this.at);
-  }
-
-  skip(): void {
-    if (this.wireType === VARINT) this.varint();
-    else if (this.wireType === LENGTH) this.nested();
-    else if (this.wireType === FIXED64) this.at += 8;
-    else if (this.wireType === FIXED32) this.at += 4;
-    else throw new DecodeError(`proto: illegal wireType ${this.wireType}`);
-    if (this.at > this.end) throw unexpectedEnd();
-  }
-}
-
-const unexpectedEnd = (): DecodeError => new DecodeError("unexpected EOF");
 
 /** Calls `read` for every field; fields that it does not know (it says false) are skipped, as Go's decoder does with fields of newer releases. */
 function readFields(reader: Reader, read: (number: number, reader: Reader) => boolean): void {
@@ -230,18 +146,18 @@ function readType(reader: Reader, typeName: string, depth: number): Record<strin
 const SCALAR_READERS: Readonly<Record<ScalarType, (reader: Reader) => unknown>> = {
   string: (reader) => reader.text(),
   bytes: (reader) => reader.bytes().toString("base64"),
-  int32: (reader) => reader.varint() | 0,
-  int64: (reader) => reader.varint(),
+  int32: (reader) => reader.integer() | 0,
+  int64: (reader) => reader.integer(),
   double: (reader) => reader.double(),
   number: (reader) => reader.double(),
-  boolean: (reader) => reader.varint() !== 0,
+  boolean: (reader) => reader.integer() !== 0,
   time: (reader) => readTime(reader, formatSeconds),
   microtime: (reader) => readTime(reader, formatMicros),
   "int-or-string": (reader) => {
     const value = { isString: false, int: 0, string: "" };
     readFields(reader.nested(), (number, inner) => {
-      if (number === 1) value.isString = inner.varint() !== 0;
-      else if (number === 2) value.int = inner.varint() | 0;
+      if (number === 1) value.isString = inner.integer() !== 0;
+      else if (number === 2) value.int = inner.integer() | 0;
       else if (number === 3) value.string = inner.text();
       else return false;
       return true;
@@ -275,8 +191,8 @@ function readTime(reader: Reader, format: (epochMs: number) => string): string |
   let seconds: number | undefined;
   let nanos = 0;
   readFields(reader.nested(), (number, inner) => {
-    if (number === 1) seconds = inner.varint();
-    else if (number === 2) nanos = inner.varint() | 0;
+    if (number === 1) seconds = inner.integer();
+    else if (number === 2) nanos = inner.integer() | 0;
     else return false;
     return true;
   });
@@ -312,7 +228,7 @@ const SPECIAL_READERS: Readonly<Record<SpecialForm, (reader: Reader, depth: numb
     let allows = false;
     let schema: unknown;
     readFields(reader, (number) => {
-      if (number === 1) allows = reader.varint() !== 0;
+      if (number === 1) allows = reader.integer() !== 0;
       else if (number === 2) schema = readSchema(reader, depth);
       else return false;
       return true;

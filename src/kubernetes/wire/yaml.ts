@@ -1,6 +1,7 @@
 /** YAML bodies, read as Kubernetes reads them: YAML 1.1 scalars (`yes`, `0o14`) but neither dates nor sexagesimal numbers, always JSON values. */
 import { createRequire } from "node:module";
 import type { CollectionTag, ScalarTag } from "yaml";
+import { MAX_DEPTH, measure } from "./json-text.js";
 
 export interface ParsedYaml {
   value: unknown;
@@ -18,8 +19,20 @@ const keep = (tag: ScalarTag | CollectionTag | string): boolean =>
     : !["tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"].includes(tag.tag) &&
       (tag as ScalarTag).format !== "TIME";
 
-/** Throws YamlError with the reader's words for text that is no YAML or that expands beyond reason. */
+/** Throws YamlError with the reader's words for text that is no YAML, that nests too deep or that expands beyond reason. */
 export function parseYaml(text: string): ParsedYaml {
+  try {
+    return read(text);
+  } catch (error) {
+    if (error instanceof YamlError) throw error;
+    // The reader recurses, and aliases can refer to themselves or multiply: it ends in errors of many kinds, all of them the text's fault.
+    throw new YamlError(`yaml: ${error instanceof RangeError ? "exceeded max depth" : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function read(text: string): ParsedYaml {
   const yaml = load("yaml") as typeof import("yaml");
   const document = yaml.parseDocument(text, {
     version: "1.1",
@@ -32,21 +45,20 @@ export function parseYaml(text: string): ParsedYaml {
     const line = error.linePos?.[0].line ?? 0;
     // Only the first document of several is read.
     if (error.code === "MULTIPLE_DOCS") continue;
+    if (/call stack/.test(error.message)) throw new YamlError("yaml: exceeded max depth");
     if (error.code !== "DUPLICATE_KEY") throw new YamlError(`yaml: line ${line}: ${error.message.split("\n")[0]}`);
     const key = /^[^:\s]*/.exec(text.slice(error.pos[0]))?.[0] ?? "";
     duplicates.push(`line ${line}: key ${JSON.stringify(key)} already set in map`);
   }
-  try {
-    // Anything that JSON cannot express (infinities, keys that are not strings) becomes what JSON makes of it.
-    return { value: JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: 100 })) ?? "null"), duplicates };
-  } catch (error) {
-    throw new YamlError(`yaml: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  // Anything that JSON cannot express (infinities, keys that are not strings) becomes what JSON makes of it.
+  const json = JSON.stringify(document.toJS({ maxAliasCount: 100 })) ?? "null";
+  if (measure(json).depth > MAX_DEPTH) throw new YamlError("yaml: exceeded max depth");
+  return { value: JSON.parse(json), duplicates };
 }
 
 export class YamlError extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = "YamlError";
   }
 }

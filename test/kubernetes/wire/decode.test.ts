@@ -226,7 +226,8 @@ describe("bodies that are no object of the expected kind", () => {
       "the API version in the data (v2) does not match the expected API version (v1)",
     ],
     ["[".repeat(5000) + "]".repeat(5000), "exceeded max depth"],
-  ])("refuses %s", (body, message) => {
+    ["[".repeat(1_000_000), "unexpected end of JSON input"],
+  ])("refuses %.20s", (body, message) => {
     expect(refusal(() => decode(body))).toContain(message);
   });
 
@@ -332,6 +333,10 @@ describe("YAML bodies", () => {
           .join(",")}]\n`,
     )}`;
     expect(refusal(() => yaml(bomb))).toContain("alias");
+    expect(refusal(() => yaml("a: &a [*a]"))).toContain("yaml:");
+    for (const depth of [1_500, 20_000]) {
+      expect(refusal(() => yaml(`a: ${"[".repeat(depth)}${"]".repeat(depth)}`))).toContain("exceeded max depth");
+    }
   });
 });
 
