@@ -2,6 +2,7 @@ import { formatSeconds } from "../../../clock/clock.js";
 import type { Controller } from "../../controller.js";
 import { isStatusError } from "../../errors.js";
 import { conditionOf, withCondition } from "../../runtime/conditions.js";
+import { isEqual } from "../../runtime/hash.js";
 import type { Node, Pod, Taint } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
 import { createEvictionQueue, type EvictionQueue } from "./eviction-queue.js";
@@ -97,7 +98,10 @@ export const nodeLifecycleController = (): Controller =>
         return queue.forget(name);
       }
       const nowMs = clock.now();
-      const watch = watches.get(name);
+      const known = watches.get(name);
+      // A sign of life since the last round counts already.
+      const watch = known && observe(known, node, heartbeats.lastRenewalMs(name), nowMs);
+      if (watch) watches.set(name, watch);
       if (watch && isSilent(watch, node, nowMs) && readyCondition(node)?.status !== "Unknown") {
         const wasReady = readyCondition(node)?.status === "True";
         node = await api.updateStatus<Node>("nodes", {
@@ -131,13 +135,15 @@ export const nodeLifecycleController = (): Controller =>
       } else if (!isEvicted(node) && !due.has(name) && !allDisrupted) {
         zone.add(name);
       }
-      const wanted = wantedTaints(node, due.has(name), clock.now());
+      // Its turn may come while the write below is under way: only what was seen here is settled by it.
+      const isDue = due.has(name);
+      const wanted = wantedTaints(node, isDue, clock.now());
       await writeTaints(node, allDisrupted ? withoutEviction(wanted) : wanted);
-      due.delete(name);
+      if (isDue) due.delete(name);
     };
 
     const writeTaints = async (node: Node, taints: readonly Taint[]): Promise<void> => {
-      if (taints === (node.spec?.taints ?? taints)) return;
+      if (isEqual(taints, node.spec?.taints ?? [])) return;
       const { taints: _, ...spec } = node.spec ?? {};
       await api.update<Node>("nodes", { ...node, spec: taints.length ? { ...spec, taints: [...taints] } : spec });
     };

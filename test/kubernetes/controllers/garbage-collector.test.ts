@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import type { ConfigMap, Deployment, ReplicaSet } from "../../../src/kubernetes/schema/generated/types.js";
+import { deployment, startWorld, type World } from "./world.js";
+
+const configMap = (name: string, owners: ConfigMap[] = [], extra: object = {}) => ({
+  metadata: {
+    name,
+    namespace: "default",
+    ...(owners.length
+      ? {
+          ownerReferences: owners.map(({ metadata }) => ({
+            apiVersion: "v1",
+            kind: "ConfigMap",
+            name: metadata.name,
+            uid: metadata.uid,
+            blockOwnerDeletion: true,
+          })),
+        }
+      : {}),
+    ...extra,
+  },
+});
+const get = (world: World, name: string) => world.get<ConfigMap>("configmaps", name, "default");
+const key = (name: string) => ({ namespace: "default", name });
+
+describe("garbage collection", () => {
+  it("Background: dependents go after their owner, down the whole tree", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    await world.api.create("deployments.apps", deployment("web", 3));
+    await world.seconds(3);
+    await world.api.delete("deployments.apps", key("web"));
+    await world.seconds(2);
+    expect(world.api.list("replicasets.apps")).toEqual([]);
+    expect(world.pods()).toEqual([]);
+    expect(world.warnings).toEqual([]);
+  });
+
+  it("Foreground: the owner stays until the last blocking dependent is gone", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    await world.api.create("deployments.apps", deployment("web", 3));
+    await world.seconds(3);
+    const order: string[] = [];
+    for (const resource of ["deployments.apps", "replicasets.apps", "pods"]) {
+      world.api.watch(resource, ({ type }) => void (type === "DELETED" && order.push(resource)));
+    }
+    await world.api.delete("deployments.apps", key("web"), { propagationPolicy: "Foreground" });
+    expect(world.get<Deployment>("deployments.apps", "web", "default")?.metadata.finalizers).toEqual([
+      "foregroundDeletion",
+    ]);
+    await world.seconds(2);
+    expect(order).toEqual(["pods", "pods", "pods", "replicasets.apps", "deployments.apps"]);
+  });
+
+  it("Orphan: dependents stay without the reference", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    await world.api.create("deployments.apps", deployment("web", 2));
+    await world.seconds(3);
+    await world.api.delete("deployments.apps", key("web"), { propagationPolicy: "Orphan" });
+    await world.seconds(2);
+    expect(world.get("deployments.apps", "web", "default")).toBeUndefined();
+    const sets = world.api.list<ReplicaSet>("replicasets.apps");
+    expect(sets).toHaveLength(1);
+    expect(sets[0]?.metadata.ownerReferences ?? []).toEqual([]);
+    expect(world.pods()).toHaveLength(2);
+  });
+
+  it("keeps an object while one of its owners lives, and drops the reference to the other", async () => {
+    const world = await startWorld();
+    const [a, b] = [
+      await world.api.create<ConfigMap>("configmaps", configMap("a")),
+      await world.api.create<ConfigMap>("configmaps", configMap("b")),
+    ];
+    await world.api.create<ConfigMap>("configmaps", configMap("child", [a, b]));
+    await world.api.delete("configmaps", key("a"));
+    await world.seconds(1);
+    expect(get(world, "child")?.metadata.ownerReferences?.map(({ name }) => name)).toEqual(["b"]);
+    await world.api.delete("configmaps", key("b"));
+    await world.seconds(1);
+    expect(get(world, "child")).toBeUndefined();
+  });
+
+  it("collects what is created for an owner that does not exist, or that is another of the same name", async () => {
+    const world = await startWorld();
+    const a = await world.api.create<ConfigMap>("configmaps", configMap("a"));
+    await world.api.create<ConfigMap>(
+      "configmaps",
+      configMap("wrong", [{ ...a, metadata: { ...a.metadata, uid: "00000000-0000-4000-8000-000000000000" } }]),
+    );
+    await world.api.create<ConfigMap>("configmaps", configMap("right", [a]));
+    await world.seconds(1);
+    expect(get(world, "wrong")).toBeUndefined();
+    expect(get(world, "right")).toBeDefined();
+  });
+});
