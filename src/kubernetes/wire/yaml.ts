@@ -1,4 +1,4 @@
-/** YAML bodies, read as Kubernetes reads them: YAML 1.1 scalars (`yes`, `0o14`) but neither dates nor sexagesimal numbers, always JSON values. */
+/** YAML bodies, read (and answers, written) as Kubernetes reads them: YAML 1.1 scalars (`yes`, `0o14`) but neither dates nor sexagesimal numbers, always JSON values. */
 import { createRequire } from "node:module";
 import type { CollectionTag, ScalarTag } from "yaml";
 import { MAX_DEPTH, measure } from "./json-text.js";
@@ -54,6 +54,12 @@ function read(text: string): ParsedYaml {
   const json = JSON.stringify(document.toJS({ maxAliasCount: 100 })) ?? "null";
   if (measure(json).depth > MAX_DEPTH) throw new YamlError("yaml: exceeded max depth");
   return { value: JSON.parse(json), duplicates };
+}
+
+/** YAML text of a JSON value, keys in alphabetical order, as the API server prints objects for clients that accept only YAML. */
+export function formatYaml(value: unknown): string {
+  const yaml = load("yaml") as typeof import("yaml");
+  return yaml.stringify(value, { version: "1.1", sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 export class YamlError extends Error {

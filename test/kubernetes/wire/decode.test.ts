@@ -8,6 +8,7 @@ import {
   type Expected,
   type FieldValidation,
 } from "../../../src/kubernetes/wire/decode.js";
+import { formatYaml, parseYaml } from "../../../src/kubernetes/wire/yaml.js";
 
 const POD: Expected = { apiVersion: "v1", kind: "Pod", type: "Pod" };
 const DEPLOYMENT: Expected = { apiVersion: "apps/v1", kind: "Deployment", type: "Deployment" };
@@ -321,6 +322,17 @@ describe("YAML bodies", () => {
     expect(refusal(() => yaml("data:\n  a: b\n  a: c\n", "Strict"))).toContain(
       "strict decoding error: yaml: unmarshal errors",
     );
+  });
+
+  it("writes what it reads back the same", () => {
+    const object = {
+      kind: "ConfigMap",
+      apiVersion: "v1",
+      data: { a: "yes", b: "22:22", c: "line\nline\n", d: "014", e: "", f: "null" },
+    };
+    const text = formatYaml(object);
+    expect(text.startsWith("apiVersion: v1\ndata:\n  a: ")).toBe(true);
+    expect(parseYaml(text)).toEqual({ value: object, duplicates: [] });
   });
 
   it("refuses what is no YAML, and what expands beyond reason", () => {

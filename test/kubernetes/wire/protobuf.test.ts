@@ -63,6 +63,21 @@ describe("bodies of kubectl", () => {
   });
 
   it("reads kinds that only travel", () => {
+    const options = {
+      apiVersion: "apps/v1",
+      kind: "DeleteOptions",
+      gracePeriodSeconds: 0,
+      preconditions: { uid: "u" },
+      propagationPolicy: "Foreground",
+    };
+    expect(decodeProtobuf(encodeObject("DeleteOptions", options))).toEqual(options);
+    const eviction = {
+      apiVersion: "policy/v1",
+      kind: "Eviction",
+      metadata: { name: "a" },
+      deleteOptions: { dryRun: ["All"] },
+    };
+    expect(decodeProtobuf(encodeObject("Eviction", eviction))).toEqual(eviction);
     expect(decode(TOKEN_REQUEST)).toMatchObject({ kind: "TokenRequest", spec: { expirationSeconds: 600 } });
   });
 });
