@@ -1,4 +1,5 @@
 /** Gives every pod a service account and a projected token (upstream: plugin/pkg/admission/serviceaccount). */
+import { hash32 } from "../../clock/random.js";
 import { badRequest, forbidden } from "../errors.js";
 import type { Pod, PodSpec, ServiceAccount, Volume, VolumeMount } from "../schema/generated/types.js";
 import type { AdmissionPlugin } from "./plugin.js";
@@ -33,9 +34,7 @@ const SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
 /** Five letters that follow from the pod's identity, in the alphabet of generated names: the same run gives the same names. */
 function suffixOf(identity: string): string {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < identity.length; index++)
-    value = Math.imul(value ^ identity.charCodeAt(index), 0x01000193) >>> 0;
+  let value = hash32(identity);
   let suffix = "";
   for (let count = 0; count < 5; count++) {
     suffix += SUFFIX_ALPHABET.charAt(value % SUFFIX_ALPHABET.length);

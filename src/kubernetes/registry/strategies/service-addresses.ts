@@ -3,6 +3,8 @@
  * a point that follows from the Service's name. So allocation is deterministic, needs no undo, and looks as scattered as upstream's random choice.
  */
 
+import { hash32 } from "../../../clock/random.js";
+
 export interface AddressRange {
   cidr: string;
   family: "IPv4" | "IPv6";
@@ -74,13 +76,6 @@ export function addressRange(cidr: string): AddressRange {
   };
 }
 
-/** FNV-1a, 32 bit: spreads names over a range. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  return value;
-}
-
 /** The first free number of [least, most], searched upwards and around from a point given by `seed`; the part below `dynamicFrom` comes last. */
 function firstFree(
   seed: string,
@@ -94,7 +89,7 @@ function firstFree(
     [least, dynamicFrom - 1],
   ] as const) {
     const count = to - from + 1;
-    const start = hash(seed) % Math.max(count, 1);
+    const start = hash32(seed) % Math.max(count, 1);
     for (let step = 0; step < count; step++) {
       const candidate = from + ((start + step) % count);
       if (!taken(candidate)) return candidate;
