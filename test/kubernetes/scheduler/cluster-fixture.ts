@@ -68,18 +68,14 @@ export async function startCluster({ persistence, startMs = START_MS, admission 
         spec: { containers: [{ name: "app", image: "nginx:1.29" }], ...spec },
       }),
     /** A bare, ready Node without a kubelet. */
-    createNode: (
-      name: string,
-      node: { zone?: string; cpu?: string; spec?: Node["spec"]; labels?: Record<string, string> } = {},
-    ) =>
-      api.create<Node>("nodes", {
+    createNode: async (name: string, node: TestNode = {}): Promise<Node> => {
+      const capacity = { cpu: node.cpu ?? "2", memory: "4Gi", pods: "20", "ephemeral-storage": "20Gi" };
+      const created = await api.create<Node>("nodes", {
         metadata: { name, labels: nodeLabels(name, node.zone ?? "a", node.labels) },
         spec: node.spec ?? {},
-        status: {
-          allocatable: { cpu: node.cpu ?? "2", memory: "4Gi", pods: "20", "ephemeral-storage": "20Gi" },
-          capacity: { cpu: node.cpu ?? "2", memory: "4Gi", pods: "20", "ephemeral-storage": "20Gi" },
-        },
-      }),
+      });
+      return api.updateStatus<Node>("nodes", { ...created, status: { allocatable: capacity, capacity } });
+    },
     eventsAbout: (name: string) => api.list<CoreEvent>("events").filter((event) => event.involvedObject.name === name),
     reasons: (name: string) =>
       api
@@ -88,6 +84,13 @@ export async function startCluster({ persistence, startMs = START_MS, admission 
         .sort((a, b) => Date.parse(a.firstTimestamp ?? "") - Date.parse(b.firstTimestamp ?? ""))
         .map((event) => event.reason),
   };
+}
+
+interface TestNode {
+  zone?: string;
+  cpu?: string;
+  spec?: Node["spec"];
+  labels?: Record<string, string>;
 }
 
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
