@@ -64,7 +64,6 @@ const AGGREGATOR = {
     ApiregistrationServiceReference: { 1: "namespace", 2: "name", 3: "port?" },
   },
   traits: {
-    "APIServiceSpec.caBundle": { listType: "atomic" },
     "APIServiceStatus.conditions": {
       listType: "map",
       mapKeys: ["type"],
@@ -85,7 +84,7 @@ function readPackage(folder) {
     const text = readFileSync(join(SOURCE, folder, file), "utf8");
     for (const m of text.matchAll(/((?:^\/\/[^\n]*\n)*)^type (\w+) struct \{\n([\s\S]*?)^\}/gm))
       structs[m[2]] = { fields: readFields(m[3]), markers: markersOf(m[1]), doc: docOf(m[1]) };
-    for (const m of text.matchAll(/^type (\w+) ((?:map|\[\])[^\n{]*)$/gm)) named[m[2] && m[1]] = m[2].trim();
+    for (const m of text.matchAll(/^type (\w+) ((?:map|\[\])[^\n{]*)$/gm)) named[m[1]] = m[2].trim();
   }
   return { structs, named };
 }

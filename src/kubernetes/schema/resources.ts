@@ -33,7 +33,6 @@ interface GeneratedResource {
 /** Names that kubectl accepts besides the plural, by plural name; the same for every group that has a resource of this name. */
 const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {
   certificatesigningrequests: ["csr"],
-  componentstatuses: ["cs"],
   configmaps: ["cm"],
   cronjobs: ["cj"],
   customresourcedefinitions: ["crd", "crds"],
@@ -126,10 +125,16 @@ export const GROUP_ORDER: readonly string[] = [
   "resource.k8s.io",
 ];
 
+/**
+ * Left out although the schema has it: ComponentStatus, deprecated since 1.19, is no stored object but probes the control plane when it is read. An empty
+ * list of it would say that there are no components.
+ */
+const NOT_SERVED = "componentstatuses";
+
 let resources: readonly ResourceInfo[] | undefined;
 let byPath: ReadonlyMap<string, ResourceInfo> | undefined;
 
-/** Every built-in resource of every stable version, groups in discovery order, preferred versions first. */
+/** Every built-in resource of every stable version (but ComponentStatus), groups in discovery order, preferred versions first. */
 export function builtinResources(): readonly ResourceInfo[] {
   resources ??= load();
   return resources;
@@ -167,6 +172,7 @@ function load(): readonly ResourceInfo[] {
   const order = new Map(GROUP_ORDER.map((group, index) => [group, index]));
   const rank = (group: string): number => order.get(group) ?? GROUP_ORDER.length;
   return (JSON.parse(text) as GeneratedResource[])
+    .filter(({ resource }) => resource !== NOT_SERVED)
     .map(toInfo)
     .sort(
       (a, b) =>

@@ -45,7 +45,6 @@ describe("built-in resources", () => {
   it("gives namespaces no deletecollection, and reviews only create", () => {
     expect(findResource("", "v1", "namespaces")?.verbs).not.toContain("deletecollection");
     expect(findResource("authorization.k8s.io", "v1", "selfsubjectaccessreviews")?.verbs).toEqual(["create"]);
-    expect(findResource("", "v1", "componentstatuses")?.verbs).toEqual(["get", "list"]);
   });
 
   it("prefers autoscaling v2 over v1", () => {

@@ -162,12 +162,19 @@ describe("every built-in type", () => {
   });
 
   it.each(builtinResources().map((info) => [`${info.group}/${info.version}`.replace(/^\//, ""), info.kind, info.type]))(
-    "%s %s comes back from protobuf as it was",
+    "%s %s comes back from protobuf and from JSON as it was",
     (apiVersion, kind, type) => {
       fc.assert(
         fc.property(arbitraryStruct(type, 0), (fields) => {
           const object = { apiVersion, kind, ...fields };
           expect(dropEmpty(decodeProtobuf(encodeObject(type, object)))).toEqual(dropEmpty(object));
+          const bytes = Buffer.from(JSON.stringify(object));
+          const fromJson = decodeBody({
+            bytes,
+            expected: { apiVersion, kind, type },
+            fieldValidation: "Strict",
+          }).object;
+          expect(fromJson).toEqual({ metadata: {}, ...object });
         }),
         { numRuns: 3, seed: 7 },
       );
