@@ -3,7 +3,7 @@ import type { KubeApi, WatchEvent } from "../api.js";
 import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
 import type { NodeHeartbeats } from "../controller.js";
 import { internalError, type StatusError } from "../errors.js";
-import { keyOf, parseKey } from "../object.js";
+import { keyOf, type ObjectKey } from "../object.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
 import type { Node, Pod } from "../schema/generated/types.js";
@@ -24,8 +24,8 @@ export interface Kubelets {
   setPower(name: string, power: NodePower): void;
   /** When the node's lease was renewed last, RFC 3339 with microseconds: for reads of the stored Lease, which is never rewritten. */
   leaseRenewTime(nodeName: string): string | undefined;
-  /** Output of a container of the pod `namespace/name`; undefined when no node has the pod. Throws StatusError when its kubelet cannot tell. */
-  podLog(podKey: string, options: PodLogOptions): string | undefined;
+  /** Output of a container of the pod; undefined when no node has the pod. Throws StatusError when its kubelet cannot tell. */
+  podLog(key: ObjectKey, options: PodLogOptions): string | undefined;
 }
 
 export interface KubeletsOptions {
@@ -122,8 +122,8 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
       const ms = lastRenewalMs(name);
       return ms === undefined ? undefined : formatMicros(ms);
     },
-    podLog(podKey, options) {
-      const pod = api.get<Pod>("pods", parseKey(podKey));
+    podLog(key, options) {
+      const pod = api.get<Pod>("pods", key);
       const agent = pod?.spec?.nodeName === undefined ? undefined : agents.get(pod.spec.nodeName);
       if (!pod || !agent) return undefined;
       if (!agent.isUp) throw unreachable(pod);

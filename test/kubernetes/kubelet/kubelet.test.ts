@@ -261,11 +261,15 @@ describe("a pod", () => {
     await run("talk", {
       containers: [{ name: "app", image: "busybox:1", command: ["sh", "-c", "echo one; echo two; sleep 1h"] }],
     });
-    expect(() => kubelets.podLog("default/talk", {})).toThrow("is waiting to start: ContainerCreating");
+    expect(() => kubelets.podLog({ namespace: "default", name: "talk" }, {})).toThrow(
+      "is waiting to start: ContainerCreating",
+    );
     await clock.advance(3_000);
-    expect(kubelets.podLog("default/talk", {})).toBe("one\ntwo\n");
-    expect(kubelets.podLog("default/talk", { tailLines: 1 })).toBe("two\n");
-    expect(() => kubelets.podLog("default/talk", { previous: true })).toThrow('previous terminated container "app"');
+    expect(kubelets.podLog({ namespace: "default", name: "talk" }, {})).toBe("one\ntwo\n");
+    expect(kubelets.podLog({ namespace: "default", name: "talk" }, { tailLines: 1 })).toBe("two\n");
+    expect(() => kubelets.podLog({ namespace: "default", name: "talk" }, { previous: true })).toThrow(
+      'previous terminated container "app"',
+    );
   });
 });
 
@@ -278,7 +282,7 @@ describe("power", () => {
     kubelets.setPower("node-1", "stopped");
     await clock.advance(60_000);
     expect(kubelets.heartbeats.lastRenewalMs("node-1")).toBe(lastMs);
-    expect(() => kubelets.podLog("default/web", {})).toThrow("i/o timeout");
+    expect(() => kubelets.podLog({ namespace: "default", name: "web" }, {})).toThrow("i/o timeout");
     kubelets.setPower("node-1", "running");
     await clock.advance(10_000);
     expect(getPod("web").status?.containerStatuses?.[0]).toMatchObject({
