@@ -1,7 +1,8 @@
 import { admissionPlugins } from "./admission/index.js";
 import type { UserInfo } from "./api.js";
 import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
-import { startControllers } from "./controllers/index.js";
+import { createClusterSecurity } from "./cluster-security.js";
+import { controllers, startControllers } from "./controllers/index.js";
 import { isStatusError } from "./errors.js";
 import { createKubelets } from "./kubelet/index.js";
 import { createMembers } from "./members.js";
@@ -39,8 +40,11 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     infos: builtinResources(),
     strategyFor: createStrategies({ serviceCidr: options.serviceCidr }),
   });
-  const registry = createRegistry({ store, catalogue, clock, admission: admissionPlugins() });
+  const admission = [...admissionPlugins()];
+  const registry = createRegistry({ store, catalogue, clock, admission });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
+  const security = createClusterSecurity({ api, clock, options });
+  admission.push(...security.admission);
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
   const kubelets = createKubelets({ api: api.as(component("kubelet"), "kubelet"), clock, log, caCert: tls.caCert });
   // Renewals of node leases are never written: a read shows when the last one would have been.
@@ -75,15 +79,18 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
       kubelets.start();
       stops = [
-        startControllers({
-          api,
-          clock,
-          log,
-          heartbeats: kubelets.heartbeats,
-          cloud: options.cloud ?? { state: () => "running" },
-          caCert: tls.caCert,
-          resources: () => catalogue.infos(),
-        }),
+        startControllers(
+          {
+            api,
+            clock,
+            log,
+            heartbeats: kubelets.heartbeats,
+            cloud: options.cloud ?? { state: () => "running" },
+            caCert: tls.caCert,
+            resources: () => catalogue.infos(),
+          },
+          [...controllers(), ...security.controllers],
+        ),
         createScheduler({
           api: schedulerApi,
           clock,
@@ -100,8 +107,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         tls,
         log,
         gitVersion: () => gitVersion,
-        tokenAuthenticators: [...(options.tokenAuthenticators ?? [])],
-        authorizers: [...(options.authorizers ?? [])],
+        ...security.server,
         podLog: (key, logOptions) => kubelets.podLog(key, logOptions),
       });
       return server.listen(address);
@@ -118,6 +124,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     async close() {
       for (const stop of stops) stop();
       stops = [];
+      security.stop();
       await server?.close();
       server = undefined;
       store.close();

@@ -35,25 +35,17 @@ interface View {
 }
 
 function viewOf(entry: ResourceEntry, subresource: string | undefined): View {
-  const { conversion = { fromStorage: (object: KubeObject) => object, toStorage: (object: KubeObject) => object } } =
-    entry;
-  const type = entry.info.type;
-  if (subresource === undefined) {
-    return {
-      type,
-      show: conversion.fromStorage,
-      takeBack: (_current, document) => cloneJson(conversion.toStorage(document)),
-    };
-  }
+  const { conversion } = entry;
+  const { type } = entry.info;
+  // Converted objects have members that are undefined, which plain JSON has not.
+  const show = (current: KubeObject): KubeObject => (conversion ? cloneJson(conversion.fromStorage(current)) : current);
+  const store = (document: KubeObject): KubeObject => (conversion ? conversion.toStorage(document) : document);
+  if (subresource === undefined) return { type, show, takeBack: (_current, document) => cloneJson(store(document)) };
   if (subresource === "scale")
     return { type: "Scale", show: scaleOf, takeBack: (current, document) => withScale(current, document as Scale) };
   const takeOver = TAKEN_OVER[subresource];
   if (!takeOver) throw methodNotAllowed();
-  return {
-    type,
-    show: conversion.fromStorage,
-    takeBack: (current, document) => takeOver(current, conversion.toStorage(document)),
-  };
+  return { type, show, takeBack: (current, document) => takeOver(current, store(document)) };
 }
 
 /** Patches an object or one of its subresources; for `apply`, `patch` is the applied configuration. */

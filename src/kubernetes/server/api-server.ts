@@ -4,7 +4,9 @@ import type { AddressInfo } from "node:net";
 import type { UserInfo } from "../api.js";
 import type { ClusterTls } from "../cluster.js";
 import { methodNotAllowed, StatusError } from "../errors.js";
+import type { OpenApi } from "../schema/openapi/documents.js";
 import { createDiscovery } from "../wire/discovery.js";
+import { negotiate } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
 import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
 import type { Exchange, ServerDependencies } from "./context.js";
@@ -19,6 +21,13 @@ import { createWatches } from "./watching.js";
 /** Longer than the 90 seconds for which Go clients keep idle connections, so that it is never the server that closes first. */
 const KEEP_ALIVE_MS = 120_000;
 const READING_METHODS = new Set(["GET", "HEAD"]);
+
+/** The answer with its entity tag, or 304 for a client that has it already. */
+function ifChanged(request: IncomingMessage, etag: string | undefined, answer: Answer): Answer {
+  if (!etag) return answer;
+  const headers = { etag, vary: "Accept" };
+  return request.headers["if-none-match"] === etag ? { code: 304, headers } : { ...answer, headers };
+}
 
 export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
@@ -40,6 +49,33 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     generation: () => registry.catalogue.generation,
     serverAddress: () => `127.0.0.1:${port}`,
   });
+
+  let openApi: { version: string; documents: OpenApi } | undefined;
+
+  /** Loaded when somebody first asks: most clusters are never asked, and their documents are large. */
+  async function openApiDocuments(): Promise<OpenApi> {
+    const version = dependencies.gitVersion();
+    if (openApi?.version !== version) {
+      const { createOpenApi } = await import("../schema/openapi/documents.js");
+      const documents = createOpenApi({
+        resources: () => registry.catalogue.infos(),
+        generation: () => registry.catalogue.generation,
+        gitVersion: version,
+      });
+      openApi = { version, documents };
+    }
+    return openApi.documents;
+  }
+
+  async function answerOpenApi(path: string, request: IncomingMessage): Promise<Answer> {
+    const { contentType } = negotiate(request.headers.accept);
+    const documents = await openApiDocuments();
+    const rest = path.slice("/openapi/v3".length).replace(/^\/|\/$/g, "");
+    const document =
+      path === "/openapi/v2" ? documents.v2() : rest === "" ? documents.index() : documents.groupVersion(rest);
+    if (!document) throw unknownPath();
+    return ifChanged(request, document.etag, { code: 200, body: document.body, contentType });
+  }
 
   async function identify(request: IncomingMessage): Promise<UserInfo> {
     const user = await authenticate(request, dependencies);
@@ -105,9 +141,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     if (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/")) {
       const found = discovery.answer(path, request.headers.accept);
       if (!found) throw unknownPath();
-      const headers: Record<string, string> = found.etag ? { etag: found.etag, vary: "Accept" } : {};
-      if (found.etag && request.headers["if-none-match"] === found.etag) return { code: 304, headers };
-      return { code: 200, body: found.body, contentType: found.contentType, headers };
+      return ifChanged(request, found.etag, { code: 200, body: found.body, contentType: found.contentType });
+    }
+    if (path === "/openapi/v2" || path === "/openapi/v3" || path.startsWith("/openapi/v3/")) {
+      return answerOpenApi(path, request);
     }
     throw unknownPath();
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { UserInfo } from "../api.js";
 import type { ClusterLog } from "../cluster.js";
-import type { KubeObject, ObjectKey } from "../object.js";
+import type { KubeObject } from "../object.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import type { Registry } from "../registry/registry.js";
 import type { Authorizer, TokenAuthenticator } from "../security.js";
@@ -19,8 +19,8 @@ export interface ServerDependencies {
   review?(kind: string, object: KubeObject, user: UserInfo): object | Promise<object>;
   /** Issues a token for a service account. */
   createToken?(serviceAccount: KubeObject, request: KubeObject, user: UserInfo): Promise<KubeObject>;
-  /** A container's output; undefined when its kubelet cannot be reached. Throws StatusError for a question that has no answer. */
-  podLog?(pod: ObjectKey, options: PodLogOptions): string | undefined;
+  /** A container's output; undefined when no node has the pod. Throws StatusError for a question that has no answer. */
+  podLog?(podKey: string, options: PodLogOptions): string | undefined;
   /** The documents at /.well-known/openid-configuration and /openid/v1/jwks. */
   openidConfiguration?(): Promise<object> | object;
   jwks?(): Promise<object> | object;

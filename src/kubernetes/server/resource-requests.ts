@@ -1,6 +1,7 @@
 import type { PatchType } from "../api.js";
 import { badRequest, methodNotAllowed, notFound } from "../errors.js";
 import type { KubeObject } from "../object.js";
+import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import { createObject } from "../registry/create.js";
 import { deleteObject } from "../registry/deletion.js";
@@ -17,7 +18,6 @@ import { listJson, objectJson, partialMetadata, partialMetadataList } from "./en
 import { listPage, type Page, selectionOf } from "./listing.js";
 import { type DeleteOptionsBody, deleteOptions, managerOf, writeOptions } from "./options.js";
 import type { Answer } from "./respond.js";
-import { toTable } from "./tables.js";
 
 /** The verbs on a resource itself. Every one gives the whole answer; watches, which never end by themselves, are in watching.ts. */
 

@@ -1,5 +1,5 @@
 import { badRequest, internalError, methodNotAllowed, notFound, StatusError } from "../errors.js";
-import type { KubeObject } from "../object.js";
+import { type KubeObject, keyOf } from "../object.js";
 import type { Binding } from "../registry/binding.js";
 import { find, shown, storedEntry } from "../registry/machinery.js";
 import { patchObject } from "../registry/patching.js";
@@ -151,7 +151,7 @@ function podLog({ registry, podLog: read }: ServerDependencies, exchange: Resour
     sinceSeconds: integerParameter(query, "sinceSeconds"),
     limitBytes: integerParameter(query, "limitBytes"),
   };
-  const text = read(pod.metadata, options);
+  const text = read(keyOf(pod), options);
   if (text === undefined) throw internalError(`the kubelet of node ${nodeName} does not answer`);
   return { code: 200, body: text, contentType: "text/plain" };
 }

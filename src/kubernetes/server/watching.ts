@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Clock } from "../../clock/clock.js";
 import { expired, invalid } from "../errors.js";
 import type { KubeObject } from "../object.js";
+import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import { type Selection, select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
@@ -12,7 +13,6 @@ import type { ResourceExchange } from "./context.js";
 import { objectJson, partialMetadata } from "./encode.js";
 import { parseRevision, selectionOf } from "./listing.js";
 import { booleanParameter, integerParameter } from "./options.js";
-import { toTable } from "./tables.js";
 
 /** Simulated seconds between bookmarks. */
 const BOOKMARK_SECONDS = 60;

@@ -1,0 +1,379 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServer } from "./server-fixture.js";
+
+type Server = Awaited<ReturnType<typeof startServer>>;
+
+let server: Server;
+let call: Server["call"];
+
+beforeAll(async () => {
+  server = await startServer({ real: true });
+  call = server.call;
+});
+
+afterAll(async () => {
+  await server.server.close();
+  expect(server.errors).toEqual([]);
+});
+
+const CONFIG_MAPS = "/api/v1/namespaces/default/configmaps";
+const configMap = (name: string, data: Record<string, string> = { a: "1" }) => ({
+  apiVersion: "v1",
+  kind: "ConfigMap",
+  metadata: { name },
+  data,
+});
+const DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments";
+const deployment = (name: string) => ({
+  apiVersion: "apps/v1",
+  kind: "Deployment",
+  metadata: { name },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: "c", image: "nginx" }] } },
+  },
+});
+
+describe("refusals", () => {
+  it("answers Status objects with the API server's codes and texts", async () => {
+    const cases: [path: string, request: Parameters<typeof call>[1], code: number, message: string | RegExp][] = [
+      [CONFIG_MAPS, { token: "bad" }, 401, "Unauthorized"],
+      [CONFIG_MAPS, { token: "stranger" }, 401, "Unauthorized"],
+      ["/api", { token: "" }, 403, 'forbidden: User "system:anonymous" cannot get path "/api"'],
+      [
+        CONFIG_MAPS,
+        { token: "eve" },
+        403,
+        'configmaps is forbidden: User "eve" cannot list resource "configmaps" in API group "" in the namespace "default"',
+      ],
+      [
+        `${DEPLOYMENTS}/web/scale`,
+        { token: "eve", method: "PATCH" },
+        403,
+        'deployments.apps "web" is forbidden: User "eve" cannot patch resource "deployments/scale" in API group "apps" in the namespace "default"',
+      ],
+      [
+        "/api/v1/nodes/n1",
+        { token: "eve", method: "DELETE" },
+        403,
+        'nodes "n1" is forbidden: User "eve" cannot delete resource "nodes" in API group "" at the cluster scope',
+      ],
+      [`${CONFIG_MAPS}/none`, {}, 404, 'configmaps "none" not found'],
+      ["/api/v1/namespaces/default/nonsense", {}, 404, "the server could not find the requested resource"],
+      ["/apis/nonsense/v1/things", {}, 404, "the server could not find the requested resource"],
+      ["/nonsense", {}, 404, "the server could not find the requested resource"],
+      ["/api/v1/namespaces/default/nodes", {}, 404, "the server could not find the requested resource"],
+      [`${CONFIG_MAPS}/a/status`, {}, 404, "the server could not find the requested resource"],
+      [
+        "/api/v1/configmaps",
+        { method: "POST", body: configMap("a") },
+        405,
+        "the server does not allow this method on the requested resource",
+      ],
+      [
+        CONFIG_MAPS,
+        { method: "PUT", body: configMap("a") },
+        405,
+        "the server does not allow this method on the requested resource",
+      ],
+      [CONFIG_MAPS, { method: "OPTIONS" }, 405, "the server does not allow this method on the requested resource"],
+      [`${CONFIG_MAPS}/%zz`, {}, 400, /percent-encoded/],
+      [
+        CONFIG_MAPS,
+        { method: "POST", body: "{" },
+        400,
+        /^the object provided is unrecognized \(must be of type ConfigMap\)/,
+      ],
+      [
+        CONFIG_MAPS,
+        { method: "POST", body: { ...configMap("a"), apiVersion: "v2" } },
+        400,
+        /does not match the expected API version/,
+      ],
+      [
+        CONFIG_MAPS,
+        { method: "POST", body: configMap("a"), headers: { "content-type": "text/plain" } },
+        415,
+        /unknown format/,
+      ],
+      [
+        `${CONFIG_MAPS}?labelSelector=a%20in`,
+        {},
+        400,
+        /^Unable to find "\/v1, Resource=configmaps" that match label selector "a in", field selector "": unable to parse/,
+      ],
+      [
+        `${CONFIG_MAPS}?fieldSelector=data.a%3D1`,
+        {},
+        400,
+        /"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"$/,
+      ],
+      ["/api/v1/pods?fieldSelector=spec.priority%3D1", {}, 400, /field label not supported: spec.priority$/],
+      [`${CONFIG_MAPS}?continue=x`, {}, 400, /^continue key is not valid/],
+      [`${CONFIG_MAPS}?resourceVersion=abc`, {}, 422, /resourceVersion: Invalid value/],
+      [`${CONFIG_MAPS}?resourceVersion=99999`, {}, 504, /^Too large resource version: 99999, current: \d+$/],
+      [`${CONFIG_MAPS}?dryRun=x`, { method: "POST", body: configMap("a") }, 422, /dryRun: Unsupported value: "x"/],
+      ["/api/v1/namespaces/default/pods/p/exec", { method: "POST" }, 501, /exec subresource is not implemented/],
+    ];
+    for (const [path, request, code, message] of cases) {
+      const reply = await call(path, request);
+      expect([path, reply.code, reply.body?.kind, reply.body?.code]).toEqual([path, code, "Status", code]);
+      if (typeof message === "string") expect(reply.body.message).toBe(message);
+      else expect(reply.body.message).toMatch(message);
+    }
+  });
+
+  it("takes bodies of up to 3 MiB", async () => {
+    const reply = await call(CONFIG_MAPS, { method: "POST", body: Buffer.alloc(3 * 1024 * 1024 + 1, 32) });
+    expect(reply).toMatchObject({ code: 413, body: { reason: "RequestEntityTooLarge" } });
+  });
+});
+
+describe("identity", () => {
+  it("takes a client certificate of the cluster's CA: CN is the user, O the groups", async () => {
+    const certificate = server.certificates.clientCertificate("alice", "system:masters");
+    expect((await call(CONFIG_MAPS, { token: "", certificate })).code).toBe(200);
+    const other = server.certificates.clientCertificate("bob", "nobody");
+    expect((await call(CONFIG_MAPS, { token: "", certificate: other })).body.message).toContain(
+      'User "bob" cannot list',
+    );
+  });
+
+  it("impersonates for those who may, and says who may not", async () => {
+    const as = (token: string) => call(CONFIG_MAPS, { token, headers: { "impersonate-user": "zoe" } });
+    expect((await as("admin")).body.message).toContain('User "zoe" cannot list resource "configmaps"');
+    expect((await as("eve")).body.message).toBe(
+      'users "zoe" is forbidden: User "eve" cannot impersonate resource "users" in API group "" at the cluster scope',
+    );
+  });
+});
+
+describe("objects over HTTP", () => {
+  it("creates, reads, replaces, patches and deletes", async () => {
+    const created = await call(CONFIG_MAPS, { method: "POST", body: configMap("crud") });
+    expect(created).toMatchObject({
+      code: 201,
+      body: { kind: "ConfigMap", metadata: { name: "crud", namespace: "default" } },
+    });
+    const replaced = await call(`${CONFIG_MAPS}/crud`, { method: "PUT", body: { ...created.body, data: { a: "2" } } });
+    expect(replaced).toMatchObject({ code: 200, body: { data: { a: "2" } } });
+    const stale = await call(`${CONFIG_MAPS}/crud`, { method: "PUT", body: { ...created.body, data: { a: "3" } } });
+    expect(stale).toMatchObject({ code: 409, body: { reason: "Conflict" } });
+    const merged = await call(`${CONFIG_MAPS}/crud`, {
+      method: "PATCH",
+      body: { data: { b: "3", a: null } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    expect(merged.body.data).toEqual({ b: "3" });
+    const jsonPatched = await call(`${CONFIG_MAPS}/crud`, {
+      method: "PATCH",
+      body: [{ op: "add", path: "/data/c", value: "4" }],
+      headers: { "content-type": "application/json-patch+json" },
+    });
+    expect(jsonPatched.body.data).toEqual({ b: "3", c: "4" });
+    const deleted = await call(`${CONFIG_MAPS}/crud`, { method: "DELETE" });
+    expect(deleted).toMatchObject({
+      code: 200,
+      body: {
+        kind: "Status",
+        status: "Success",
+        details: { name: "crud", kind: "configmaps", uid: created.body.metadata.uid },
+      },
+    });
+    expect((await call(`${CONFIG_MAPS}/crud`)).code).toBe(404);
+  });
+
+  it("records who owns which field, under the manager of the query or the User-Agent", async () => {
+    const created = await call(CONFIG_MAPS, {
+      method: "POST",
+      body: configMap("owned"),
+      headers: { "user-agent": "robot/1.0 (linux)" },
+    });
+    expect(created.body.metadata.managedFields).toMatchObject([
+      { manager: "robot", operation: "Update", fieldsV1: { "f:data": { "f:a": {} } } },
+    ]);
+    const path = `${CONFIG_MAPS}/owned?fieldManager=kubectl-edit`;
+    const patched = await call(path, {
+      method: "PATCH",
+      body: { data: { a: "2" } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    expect(patched.body.metadata.managedFields.map(({ manager }: { manager: string }) => manager)).toEqual(
+      ["kubectl-edit", "robot"].sort(),
+    );
+  });
+
+  it("applies server-side: 201 for a new object, 200 afterwards, 409 with a cause for every conflict", async () => {
+    const apply = (manager: string, replicas: number, force = false) =>
+      call(`${DEPLOYMENTS}/applied?fieldManager=${manager}&force=${force}`, {
+        method: "PATCH",
+        body: { ...deployment("applied"), spec: { ...deployment("applied").spec, replicas } },
+        headers: { "content-type": "application/apply-patch+yaml" },
+      });
+    expect((await apply("one", 1)).code).toBe(201);
+    const again = await apply("one", 1);
+    expect(again.code).toBe(200);
+    const conflicting = await apply("two", 5);
+    expect(conflicting).toMatchObject({
+      code: 409,
+      body: { reason: "Conflict", details: { causes: [{ reason: "FieldManagerConflict", field: ".spec.replicas" }] } },
+    });
+    expect((await apply("two", 5, true)).body.spec.replicas).toBe(5);
+    expect((await apply("one", 1)).code).toBe(409);
+  });
+
+  it("warns of unknown fields, or refuses them when asked to be strict", async () => {
+    const body = { ...configMap("fields"), nonsense: 1 };
+    const strict = await call(`${CONFIG_MAPS}?fieldValidation=Strict`, { method: "POST", body });
+    expect(strict).toMatchObject({
+      code: 400,
+      body: { message: expect.stringContaining('strict decoding error: unknown field "nonsense"') },
+    });
+    const warned = await call(CONFIG_MAPS, { method: "POST", body });
+    expect(warned.code).toBe(201);
+    expect(warned.headers.warning).toBe('299 - "unknown field \\"nonsense\\""');
+    expect(warned.body.nonsense).toBeUndefined();
+  });
+
+  it("scales through the scale subresource", async () => {
+    await call(DEPLOYMENTS, { method: "POST", body: deployment("scaled") });
+    const scale = await call(`${DEPLOYMENTS}/scaled/scale`);
+    expect(scale.body).toMatchObject({
+      kind: "Scale",
+      apiVersion: "autoscaling/v1",
+      spec: { replicas: 2 },
+      status: { selector: "app=scaled" },
+    });
+    const patched = await call(`${DEPLOYMENTS}/scaled/scale`, {
+      method: "PATCH",
+      body: { spec: { replicas: 4 } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    expect(patched).toMatchObject({ code: 200, body: { kind: "Scale", spec: { replicas: 4 } } });
+    expect((await call(`${DEPLOYMENTS}/scaled`)).body).toMatchObject({
+      spec: { replicas: 4 },
+      metadata: { generation: 2 },
+    });
+  });
+
+  it("serves one object in two versions", async () => {
+    const v1 = {
+      apiVersion: "autoscaling/v1",
+      kind: "HorizontalPodAutoscaler",
+      metadata: { name: "h" },
+      spec: {
+        scaleTargetRef: { kind: "Deployment", name: "web", apiVersion: "apps/v1" },
+        maxReplicas: 3,
+        targetCPUUtilizationPercentage: 50,
+      },
+    };
+    const path = (version: string) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`;
+    expect((await call(path("v1"), { method: "POST", body: v1 })).body).toMatchObject({
+      apiVersion: "autoscaling/v1",
+      spec: { targetCPUUtilizationPercentage: 50 },
+    });
+    expect((await call(`${path("v2")}/h`)).body).toMatchObject({
+      apiVersion: "autoscaling/v2",
+      spec: { metrics: [{ resource: { name: "cpu" } }] },
+    });
+    const patched = await call(`${path("v1")}/h`, {
+      method: "PATCH",
+      body: { spec: { maxReplicas: 9 } },
+      headers: { "content-type": "application/merge-patch+json" },
+    });
+    expect(patched.body.message).toBeUndefined();
+    expect(patched.body).toMatchObject({ apiVersion: "autoscaling/v1", spec: { maxReplicas: 9 } });
+    expect((await call(path("v2"))).body).toMatchObject({
+      kind: "HorizontalPodAutoscalerList",
+      items: [{ apiVersion: "autoscaling/v2", spec: { maxReplicas: 9 } }],
+    });
+  });
+
+  it("answers tables and partial metadata when asked", async () => {
+    await call(CONFIG_MAPS, { method: "POST", body: configMap("forms") });
+    const table = await call(`${CONFIG_MAPS}/forms`, {
+      headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json" },
+    });
+    expect(table.body).toMatchObject({
+      kind: "Table",
+      rows: [{ object: { kind: "PartialObjectMetadata", metadata: { name: "forms" } } }],
+    });
+    expect(table.body.rows[0].cells[0]).toBe("forms");
+    const partial = await call(CONFIG_MAPS, {
+      headers: { accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" },
+    });
+    expect(partial.body).toMatchObject({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1" });
+    expect(partial.body.items[0].data).toBeUndefined();
+  });
+
+  it("deletes a selection at once", async () => {
+    const path = "/api/v1/namespaces/many/configmaps";
+    for (const name of ["a", "b", "c"])
+      await call(path, {
+        method: "POST",
+        body: { ...configMap(name), metadata: { name, labels: { keep: String(name === "c") } } },
+      });
+    const reply = await call(`${path}?labelSelector=keep%21%3Dtrue`, { method: "DELETE" });
+    expect(reply.body.items.map((item: { metadata: { name: string } }) => item.metadata.name)).toEqual(["a", "b"]);
+    expect((await call(path)).body.items).toHaveLength(1);
+  });
+});
+
+describe("lists", () => {
+  const path = "/api/v1/namespaces/pages/configmaps";
+  const names = (reply: { body: { items: { metadata: { name: string } }[] } }) =>
+    reply.body.items.map(({ metadata }) => metadata.name);
+
+  it("come in pages that all show the revision of the first", async () => {
+    for (let i = 0; i < 5; i++) await call(path, { method: "POST", body: configMap(`c${i}`) });
+    const first = await call(`${path}?limit=2`);
+    expect(names(first)).toEqual(["c0", "c1"]);
+    expect(first.body.metadata.remainingItemCount).toBe(3);
+    await call(`${path}/c2`, { method: "DELETE" });
+    await call(path, { method: "POST", body: configMap("c9") });
+    const second = await call(`${path}?limit=2&continue=${first.body.metadata.continue}`);
+    expect(names(second)).toEqual(["c2", "c3"]);
+    expect(second.body.metadata.resourceVersion).toBe(first.body.metadata.resourceVersion);
+    const third = await call(`${path}?limit=2&continue=${second.body.metadata.continue}`);
+    expect(names(third)).toEqual(["c4"]);
+    expect(third.body.metadata.continue).toBeUndefined();
+    expect(names(await call(path))).toEqual(["c0", "c1", "c3", "c4", "c9"]);
+  });
+
+  it("can be asked for an exact past revision", async () => {
+    const now = (await call(path)).body.metadata.resourceVersion;
+    await call(`${path}/c0`, { method: "DELETE" });
+    const past = await call(`${path}?resourceVersion=${now}&resourceVersionMatch=Exact`);
+    expect(names(past)).toContain("c0");
+  });
+
+  it("are compressed when they are big and the client takes it", async () => {
+    const body = configMap("big", { text: "x".repeat(200_000) });
+    await call("/api/v1/namespaces/big/configmaps", { method: "POST", body });
+    const reply = await call("/api/v1/namespaces/big/configmaps", { headers: { "accept-encoding": "gzip" } });
+    expect(reply.headers["content-encoding"]).toBe("gzip");
+    expect(reply.text.length).toBeLessThan(5_000);
+  });
+});
+
+describe("paths beside resources", () => {
+  it("say who the server is and how it is", async () => {
+    expect((await call("/version")).body).toMatchObject({ major: "1", minor: "36", gitVersion: "v1.36.1-eks-0247562" });
+    expect((await call("/healthz", { token: "" })).text).toBe("ok");
+    expect((await call("/readyz?verbose")).text).toMatch(/\[\+\]etcd ok[\s\S]*readyz check passed/);
+    expect((await call("/api")).body).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
+    expect((await call("/apis/apps/v1")).body).toMatchObject({ kind: "APIResourceList", groupVersion: "apps/v1" });
+    expect((await call("/metrics")).text).toContain("apiserver_request_total{");
+  });
+
+  it("fails everything but the health checks' own story without a quorum", async () => {
+    server.registry.setAvailable(false);
+    expect(await call(CONFIG_MAPS)).toMatchObject({ code: 500, body: { message: "etcdserver: request timed out" } });
+    const ready = await call("/readyz");
+    expect(ready.code).toBe(500);
+    expect(ready.text).toContain("[-]etcd failed");
+    server.registry.setAvailable(true);
+    expect((await call(CONFIG_MAPS)).code).toBe(200);
+  });
+});
