@@ -1,6 +1,7 @@
 /**
- * Content negotiation: which of the forms that an endpoint can answer in does the Accept header ask for? eksim answers JSON (or YAML), whole objects or
- * one of the conversions that Kubernetes offers (`as=Table;v=v1;g=meta.k8s.io`); clauses that ask for anything else, such as protobuf, are passed over.
+ * Content negotiation: which of the forms that an endpoint can answer in does the Accept header ask for? Always JSON, unless an endpoint says that
+ * it can write YAML too; whole objects or one of the conversions that Kubernetes offers (`as=Table;v=v1;g=meta.k8s.io`). Clauses that ask for anything
+ * else, such as protobuf, are passed over.
  */
 import { StatusError } from "../errors.js";
 
@@ -35,26 +36,23 @@ const FORMATS: Readonly<Record<string, Negotiated["format"]>> = {
 const PLAIN: Negotiated = { format: "json", contentType: "application/json" };
 
 /**
- * The first acceptable form, by falling quality and then by position. `offers` lists the conversions of this endpoint.
+ * The first acceptable form, by falling quality and then by position. `offers` lists the conversions of this endpoint, `formats` what it can write.
  * No Accept header means JSON; throws StatusError 406 (NotAcceptable) when nothing fits.
  */
-export function negotiate(accept: string | undefined, offers: readonly Conversion[] = []): Negotiated {
+export function negotiate(
+  accept: string | undefined,
+  offers: readonly Conversion[] = [],
+  formats: readonly Negotiated["format"][] = ["json"],
+): Negotiated {
   if (!accept || accept === "application/json" || accept === "*/*" || accept === "application/json, */*") return PLAIN;
   for (const clause of parseAccept(accept)) {
     const format = Object.hasOwn(FORMATS, clause.type) ? FORMATS[clause.type] : undefined;
-    const answer = format && offer(format, clause.parameters, offers);
+    const answer = format && formats.includes(format) ? offer(format, clause.parameters, offers) : undefined;
     if (answer) return answer;
   }
-  throw notAcceptable();
+  const accepted = formats.map((format) => `application/${format}`).join(", ");
+  throw new StatusError(406, "NotAcceptable", `only the following media types are accepted: ${accepted}`);
 }
-
-/** The refusal of a request whose Accept header names no form that can be given. */
-export const notAcceptable = (): StatusError =>
-  new StatusError(
-    406,
-    "NotAcceptable",
-    "only the following media types are accepted: application/json, application/yaml",
-  );
 
 function offer(
   format: Negotiated["format"],

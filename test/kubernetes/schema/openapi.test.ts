@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { createOpenApi, type OpenApi } from "../../../src/kubernetes/schema/openapi/documents.js";
 import type { ResourceInfo } from "../../../src/kubernetes/schema/resource-info.js";
 import { builtinResources, STANDARD_VERBS } from "../../../src/kubernetes/schema/resources.js";
-import { answerOpenApi } from "../../../src/kubernetes/wire/openapi.js";
 
 interface Document {
   paths: Record<string, Record<string, Operation> & { serverRelativeURL?: string }>;
@@ -177,16 +176,5 @@ describe("OpenAPI v2", () => {
     expect(document.paths["/api/v1/namespaces/{namespace}/pods/{name}"]?.patch?.consumes).toContain(
       "application/strategic-merge-patch+json",
     );
-  });
-
-  it("is refused to clients that take only protobuf", () => {
-    expect(() =>
-      answerOpenApi(openApi, {
-        path: "/openapi/v2",
-        accept: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-      }),
-    ).toThrow("only the following media types are accepted");
-    expect(answerOpenApi(openApi, { path: "/openapi/v3/api/v1", hash: "A" })?.cacheControl).toBe("public, immutable");
-    expect(answerOpenApi(openApi, { path: "/openapi/v4" })).toBeUndefined();
   });
 });

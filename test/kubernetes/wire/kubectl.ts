@@ -5,7 +5,6 @@ import type { AddressInfo } from "node:net";
 import { createOpenApi } from "../../../src/kubernetes/schema/openapi/documents.js";
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import { createDiscovery } from "../../../src/kubernetes/wire/discovery.js";
-import { answerOpenApi } from "../../../src/kubernetes/wire/openapi.js";
 
 export function kubectlPath(): string | undefined {
   try {
@@ -46,7 +45,9 @@ export async function startServer(
     const url = new URL(request.url ?? "/", "http://localhost");
     const { method = "", headers } = request;
     const found: Answer = discovery.answer(url.pathname, headers.accept) ??
-      answerOpenApi(openApi, { path: url.pathname, accept: headers.accept }) ??
+      (url.pathname === "/openapi/v3"
+        ? openApi.index()
+        : openApi.groupVersion(url.pathname.replace(/^\/openapi\/v3\//, ""))) ??
       answer({
         method,
         path: url.pathname,

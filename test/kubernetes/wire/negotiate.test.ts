@@ -41,12 +41,14 @@ describe("content negotiation", () => {
   });
 
   it("follows quality before position", () => {
-    expect(negotiate("application/json;q=0.5, application/yaml").format).toBe("yaml");
-    expect(negotiate("application/yaml;q=0, application/json").format).toBe("json");
+    const either = (accept: string) => negotiate(accept, [], ["json", "yaml"]).format;
+    expect(either("application/json;q=0.5, application/yaml")).toBe("yaml");
+    expect(either("application/yaml;q=0, application/json")).toBe("json");
   });
 
   it.each([
     "application/vnd.kubernetes.protobuf",
+    "application/yaml",
     "text/html",
     "application/json;as=Table;v=v2;g=meta.k8s.io",
     "application/json;as=Nonsense",

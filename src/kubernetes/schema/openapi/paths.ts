@@ -69,7 +69,7 @@ const ITEM_VERBS = ["delete", "get", "patch", "update"] as const;
 /** Subresources that open a connection: any of their verbs is the action `connect`. */
 const CONNECTIONS = new Set(["attach", "exec", "portforward", "proxy"]);
 
-const PRODUCES = ["application/json", "application/yaml"];
+const PRODUCES = ["application/json"];
 const PATCHES = ["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"];
 const STRATEGIC = "application/strategic-merge-patch+json";
 
