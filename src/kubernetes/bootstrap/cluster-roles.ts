@@ -147,7 +147,7 @@ const SIGNERS = ["kube-apiserver-client", "kube-apiserver-client-kubelet", "kube
 export const clusterRoles = (): BootstrapObject[] => [
   clusterRole("cluster-admin", [rule("*", "*", "*"), paths("*", "*")]),
   // The three user-facing roles hold the sum of what aggregates to them, as the aggregation controller would write it.
-  aggregatedRole("admin", `${AGGREGATE}admin`, [...ADMIN, ...EDIT, ...VIEW]),
+  aggregatedRole("admin", `${AGGREGATE}admin`, [...EDIT, ...VIEW, ...ADMIN]),
   aggregatedRole("edit", `${AGGREGATE}edit`, [...EDIT, ...VIEW], to("admin")),
   aggregatedRole("view", `${AGGREGATE}view`, VIEW, to("edit")),
   clusterRole("system:aggregate-to-admin", ADMIN, to("admin")),

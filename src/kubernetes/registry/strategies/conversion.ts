@@ -10,6 +10,7 @@ import type {
   V2HorizontalPodAutoscaler,
   V2MetricSpec,
 } from "../../schema/generated/types.js";
+import { defined } from "./defaulting.js";
 
 interface Conversion {
   /** apiVersion of the stored form. */
@@ -52,21 +53,23 @@ function autoscalerToV1(object: KubeObject): KubeObject {
       Object.keys(annotations).length > 0
         ? { ...metadata, annotations: { ...metadata.annotations, ...annotations } }
         : metadata,
-    spec: {
+    spec: defined({
       scaleTargetRef: spec.scaleTargetRef,
       minReplicas: spec.minReplicas,
       maxReplicas: spec.maxReplicas,
       targetCPUUtilizationPercentage: cpu?.resource?.target.averageUtilization,
-    },
-    status: status && {
-      observedGeneration: status.observedGeneration,
-      lastScaleTime: status.lastScaleTime,
-      currentReplicas: status.currentReplicas ?? 0,
-      desiredReplicas: status.desiredReplicas,
-      currentCPUUtilizationPercentage: current?.resource?.current.averageUtilization,
-    },
+    }),
+    status:
+      status &&
+      defined({
+        observedGeneration: status.observedGeneration,
+        lastScaleTime: status.lastScaleTime,
+        currentReplicas: status.currentReplicas ?? 0,
+        desiredReplicas: status.desiredReplicas,
+        currentCPUUtilizationPercentage: current?.resource?.current.averageUtilization,
+      }),
   };
-  return result;
+  return defined(result);
 }
 
 function autoscalerFromV1(object: KubeObject): KubeObject {
@@ -91,26 +94,30 @@ function autoscalerFromV1(object: KubeObject): KubeObject {
       ? []
       : [{ type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization: cpu } } }];
   const all = [...(parsed<V2MetricSpec[]>(metrics) ?? []), ...own];
-  return {
+  return defined({
     apiVersion: "autoscaling/v2",
     kind: object.kind,
     metadata: metadata.annotations ? { ...metadata, annotations } : metadata,
-    spec: spec && {
-      scaleTargetRef: spec.scaleTargetRef,
-      minReplicas: spec.minReplicas,
-      maxReplicas: spec.maxReplicas,
-      ...(all.length > 0 ? { metrics: all } : {}),
-      behavior: parsed(behavior),
-    },
-    status: status && {
-      observedGeneration: status.observedGeneration,
-      lastScaleTime: status.lastScaleTime,
-      currentReplicas: status.currentReplicas,
-      desiredReplicas: status.desiredReplicas,
-      conditions: parsed(conditions),
-      currentMetrics: parsed(current),
-    },
-  };
+    spec:
+      spec &&
+      defined({
+        scaleTargetRef: spec.scaleTargetRef,
+        minReplicas: spec.minReplicas,
+        maxReplicas: spec.maxReplicas,
+        ...(all.length > 0 ? { metrics: all } : {}),
+        behavior: parsed(behavior),
+      }),
+    status:
+      status &&
+      defined({
+        observedGeneration: status.observedGeneration,
+        lastScaleTime: status.lastScaleTime,
+        currentReplicas: status.currentReplicas,
+        desiredReplicas: status.desiredReplicas,
+        conditions: parsed(conditions),
+        currentMetrics: parsed(current),
+      }),
+  });
 }
 
 function eventToEvents(object: KubeObject): KubeObject {
@@ -135,7 +142,7 @@ function eventToEvents(object: KubeObject): KubeObject {
     deprecatedLastTimestamp: event.lastTimestamp,
     deprecatedSource: event.source,
   };
-  return result;
+  return defined(result);
 }
 
 function eventFromEvents(object: KubeObject): KubeObject {
@@ -159,7 +166,7 @@ function eventFromEvents(object: KubeObject): KubeObject {
     lastTimestamp: event.deprecatedLastTimestamp,
     source: event.deprecatedSource,
   };
-  return result;
+  return defined(result);
 }
 
 /** By the name of the stored resource. */

@@ -7,11 +7,16 @@
 export function withDefaults<T extends object>(object: T, defaults: Partial<T>): T {
   let result = object;
   for (const field in defaults) {
-    if (object[field] !== undefined && object[field] !== null) continue;
+    if ((object[field] !== undefined && object[field] !== null) || defaults[field] === undefined) continue;
     if (result === object) result = { ...object };
     result[field] = defaults[field] as T[typeof field];
   }
   return result;
+}
+
+/** `object` without its undefined fields: stored objects have none, because JSON knows none. */
+export function defined<T extends object>(object: T): T {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** `object` with one field replaced; the same object when the value is the same. `undefined` leaves an absent field absent. */

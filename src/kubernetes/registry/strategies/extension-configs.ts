@@ -16,7 +16,7 @@ import type {
   ValidatingWebhookConfiguration,
 } from "../../schema/generated/types.js";
 import type { Strategy } from "../strategy.js";
-import { mapItems, withDefaults, withField } from "./defaulting.js";
+import { defined, mapItems, withDefaults, withField } from "./defaulting.js";
 import { duplicate, inRange, invalidValue, named, oneOf, required, requiredOneOf } from "./field.js";
 import { dnsSubdomain } from "./names.js";
 import { immutableFields, strategyOf } from "./rules.js";
@@ -208,7 +208,13 @@ export const certificateSigningRequests = strategyOf<CertificateSigningRequest>(
     // Whoever asks is written down by the server, not by the asker.
     const extra =
       user.extra && Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]));
-    request.spec = { ...request.spec, username: user.username, groups: [...user.groups], uid: user.uid, extra };
+    request.spec = defined({
+      ...request.spec,
+      username: user.username,
+      groups: [...user.groups],
+      uid: user.uid,
+      extra,
+    });
   },
   prepareForUpdate(request, previous) {
     request.spec = previous.spec;
