@@ -54,7 +54,8 @@ export function defineController(options: ControllerOptions, build: (environment
       const loop = build({ ...context, events, queue });
       const stops = loop.watches.map(({ resource, keys }) =>
         api.watch(resource, (event) => {
-          const found = keys(event);
+          // Only a change has something before it: "no previous" means that everything about the object counts.
+          const found = keys(event.type === "MODIFIED" ? event : { type: event.type, object: event.object });
           if (found === undefined) return;
           if (typeof found === "string") queue.add(found);
           else for (const key of found) queue.add(key);

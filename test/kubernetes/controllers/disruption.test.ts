@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { stillDisrupted } from "../../../src/kubernetes/controllers/disruption.js";
+import type { Pod, PodDisruptionBudget } from "../../../src/kubernetes/schema/generated/types.js";
+import { deployment, START_MS, startWorld, template, type World } from "./world.js";
+
+const get = (world: World): PodDisruptionBudget["status"] =>
+  world.get<PodDisruptionBudget>("poddisruptionbudgets.policy", "web", "default")?.status;
+
+async function worldOf(replicas: number, spec: PodDisruptionBudget["spec"]): Promise<World> {
+  const world = await startWorld();
+  await world.addNode("n1");
+  await world.addNode("n2");
+  await world.api.create("deployments.apps", deployment("web", replicas));
+  await world.api.create<PodDisruptionBudget>("poddisruptionbudgets.policy", {
+    metadata: { name: "web", namespace: "default" },
+    spec: { selector: { matchLabels: { app: "web" } }, ...spec },
+  });
+  await world.seconds(5);
+  return world;
+}
+
+describe("disruption budgets", () => {
+  it.each([
+    [{ minAvailable: 3 }, 5, 3, 2],
+    [{ minAvailable: "50%" }, 5, 3, 2],
+    [{ maxUnavailable: 1 }, 5, 4, 1],
+    [{ maxUnavailable: "30%" }, 5, 3, 2],
+    [{ minAvailable: 5 }, 5, 5, 0],
+  ])("%j of five pods", async (spec, expectedPods, desiredHealthy, disruptionsAllowed) => {
+    const world = await worldOf(5, spec);
+    expect(get(world)).toMatchObject({
+      currentHealthy: 5,
+      expectedPods,
+      desiredHealthy,
+      disruptionsAllowed,
+      observedGeneration: 1,
+    });
+    expect(get(world)?.conditions).toEqual([
+      expect.objectContaining({
+        type: "DisruptionAllowed",
+        status: disruptionsAllowed > 0 ? "True" : "False",
+        reason: disruptionsAllowed > 0 ? "SufficientPods" : "InsufficientPods",
+      }),
+    ]);
+    expect(world.warnings).toEqual([]);
+  });
+
+  it("are spent by evictions and filled again by the replacements", async () => {
+    const world = await worldOf(3, { maxUnavailable: 1 });
+    const evict = (pod: Pod | undefined) =>
+      world.api.create("pods", { metadata: { name: pod?.metadata.name, namespace: "default" } } as never, {
+        subresource: "eviction",
+      });
+    const [first, second] = world.pods();
+    await evict(first);
+    await expect(evict(second)).rejects.toMatchObject({ code: 429 });
+    await world.seconds(5);
+    expect(get(world)).toMatchObject({ currentHealthy: 3, disruptionsAllowed: 1 });
+    await evict(second);
+    await world.seconds(5);
+    expect(world.pods()).toHaveLength(3);
+  });
+
+  it("count down when a node falls silent", async () => {
+    const world = await worldOf(4, { maxUnavailable: "50%" });
+    world.silence("n1");
+    await world.seconds(50);
+    expect(get(world)).toMatchObject({ currentHealthy: 2, desiredHealthy: 2, disruptionsAllowed: 0 });
+  });
+
+  it("allow nothing while the size of what is behind a pod cannot be known", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    await world.api.create<Pod>("pods", {
+      metadata: { name: "lone", namespace: "default", labels: { app: "web" } },
+      spec: template().spec,
+    });
+    await world.api.create<PodDisruptionBudget>("poddisruptionbudgets.policy", {
+      metadata: { name: "web", namespace: "default" },
+      spec: { selector: { matchLabels: { app: "web" } }, maxUnavailable: 1 },
+    });
+    await world.seconds(3);
+    expect(get(world)).toMatchObject({ disruptionsAllowed: 0, conditions: [{ reason: "SyncFailed" }] });
+    expect(world.events("CalculateExpectedPodCountFailed")).not.toEqual([]);
+  });
+
+  it("forget an eviction whose pod has not begun to go after two minutes", () => {
+    const pod = { metadata: { name: "p" } } as Pod;
+    const granted = { p: new Date(START_MS).toISOString(), gone: new Date(START_MS).toISOString() };
+    expect(stillDisrupted(granted, [pod], START_MS + 60_000)).toEqual({ pods: { p: granted.p }, nextExpiryMs: 60_000 });
+    expect(stillDisrupted(granted, [pod], START_MS + 120_000).pods).toEqual({});
+  });
+});
