@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.js";
 import type { AdmissionPlugin } from "./admission/plugin.js";
 import type { KubeApi } from "./api.js";
+import { aggregateClusterRoles } from "./auth/aggregate-cluster-roles.js";
 import { rbacEscalation } from "./auth/escalation.js";
 import { createRbacAuthorizer } from "./auth/rbac.js";
 import { handleReview } from "./auth/reviews.js";
@@ -69,7 +70,7 @@ export function createClusterSecurity({
       openidConfiguration: () => tokens.openidConfiguration(),
     },
     admission: [rbacEscalation({ rbac, isAllowed: (attributes) => isAllowed(authorizers, attributes).allowed })],
-    controllers: [tokenSecretsController({ tokens })],
+    controllers: [aggregateClusterRoles, tokenSecretsController({ tokens })],
     stop: () => rbac.stop(),
   };
 }

@@ -1,12 +1,12 @@
 import { admissionPlugins } from "./admission/index.js";
 import type { UserInfo } from "./api.js";
+import { type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
 import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
 import { controllers, startControllers } from "./controllers/index.js";
-import { isStatusError } from "./errors.js";
 import { createKubelets } from "./kubelet/index.js";
 import { createMembers } from "./members.js";
-import type { KubeObject } from "./object.js";
+import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
 import { createKubeApi } from "./registry/kube-api.js";
 import { createRegistry } from "./registry/registry.js";
@@ -18,7 +18,6 @@ import type { ApiServer } from "./server/api-server.js";
 import { createStore } from "./store/store.js";
 
 const SILENT: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
-const NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const NODE_LEASES = "kube-node-lease";
 
 const component = (name: string): UserInfo => ({ username: `system:${name}`, groups: ["system:authenticated"] });
@@ -58,14 +57,10 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   let server: ApiServer | undefined;
   let stops: (() => void)[] = [];
 
-  async function createMissing(objects: readonly { resource: string; object: KubeObject }[]): Promise<void> {
+  /** What a cluster is born with; after a restart, and after somebody deleted some of it, what is missing. */
+  async function createMissing(objects: readonly BootstrapObject[]): Promise<void> {
     for (const { resource, object } of objects) {
-      if (api.get(resource, object.metadata)) continue;
-      try {
-        await api.create(resource, object);
-      } catch (error) {
-        if (!isStatusError(error, "AlreadyExists")) throw error;
-      }
+      if (!api.get(resource, object.metadata as ObjectKey)) await api.create(resource, object);
     }
   }
 
@@ -73,9 +68,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     api,
     async start() {
       if (stops.length > 0) return;
-      await createMissing(
-        NAMESPACES.map((name) => ({ resource: "namespaces", object: { metadata: { name } } as KubeObject })),
-      );
+      await createMissing(bootstrapObjects({ serviceCidr: options.serviceCidr, caCert: tls.caCert }));
       const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
       kubelets.start();
       stops = [
@@ -108,7 +101,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         log,
         gitVersion: () => gitVersion,
         ...security.server,
-        podLog: (key, logOptions) => kubelets.podLog(key, logOptions),
+        podLog: (key, logOptions) => kubelets.podLog(parseKey(key), logOptions),
       });
       return server.listen(address);
     },
