@@ -8,6 +8,7 @@ export {
   clusterVersions,
   DEFAULT_VERSION,
   dayMs,
+  defaultVersion,
   isOffered,
   kubeletVersion,
   latestReleaseVersion,

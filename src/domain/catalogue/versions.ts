@@ -48,6 +48,9 @@ const NODE_RELEASE_ROWS = `
 
 export const DEFAULT_VERSION = "1.36";
 
+/** The version of clusters created without one. */
+export const defaultVersion = (): string => DEFAULT_VERSION;
+
 const DAY_MS = 86_400_000;
 /** Creating a cluster of a version stays possible for a while after its last day: seen 64 days after the end of 1.30, not 186 days after that of 1.29. */
 const CREATION_GRACE_MS = 90 * DAY_MS;

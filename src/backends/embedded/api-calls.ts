@@ -1,0 +1,29 @@
+/** Calls of the simulated API server, with its refusals in the terms of the backend contract. */
+import type { KubeApi } from "../../kubernetes/api.js";
+import { isStatusError } from "../../kubernetes/errors.js";
+import { BackendError } from "../backend.js";
+import type { Manifest } from "./eks-objects/manifest.js";
+
+/** What the API server refuses is an expected failure of this backend; anything else stays the bug it is. */
+export async function asBackendError<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof BackendError || !isStatusError(error)) throw error;
+    // 5xx: no quorum, so nothing is wrong with the request; 409: somebody else was faster, and the next try will do.
+    const code =
+      error.reason === "NotFound" ? "missing" : error.code >= 500 || error.code === 409 ? "unavailable" : "failed";
+    throw new BackendError(code, error.message, { cause: error });
+  }
+}
+
+/** Creates what is not there yet, in order. */
+export async function createMissing(api: KubeApi, manifests: readonly Manifest[]): Promise<void> {
+  for (const { resource, object } of manifests) {
+    try {
+      await api.create(resource, object);
+    } catch (error) {
+      if (!isStatusError(error, "AlreadyExists")) throw error;
+    }
+  }
+}

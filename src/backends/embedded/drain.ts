@@ -1,0 +1,85 @@
+/** Cordon and eviction as EKS does them before it terminates a node. */
+import type { KubeApi } from "../../kubernetes/api.js";
+import { isStatusError } from "../../kubernetes/errors.js";
+import { type KubeObject, keyOf } from "../../kubernetes/object.js";
+import type { NodePatch } from "../backend.js";
+import { BackendError } from "../backend.js";
+
+interface Taint {
+  key: string;
+  value?: string;
+  effect: string;
+}
+
+interface Node extends KubeObject {
+  spec?: { unschedulable?: boolean; taints?: Taint[] };
+}
+
+interface Pod extends KubeObject {
+  status?: { phase?: string };
+}
+
+/** Annotation of pods that a kubelet runs from its own files: no API call ends them. */
+const MIRROR = "kubernetes.io/config.mirror";
+const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
+
+function nodeNamed(api: KubeApi, name: string): Node {
+  const node = api.get<Node>("nodes", { name });
+  if (!node) throw new BackendError("missing", `there is no node ${name}`);
+  return node;
+}
+
+/** Pods that go with their node: those of DaemonSets and static ones; and those that have ended already. */
+function isLeftAlone(pod: Pod): boolean {
+  const { ownerReferences = [], annotations = {} } = pod.metadata;
+  return (
+    MIRROR in annotations ||
+    ENDED.includes(pod.status?.phase) ||
+    ownerReferences.some(({ kind, controller }) => controller === true && kind === "DaemonSet")
+  );
+}
+
+/** Cordons the node and evicts what runs on it. Keys of pods that are still there; none when it is empty. */
+export async function drainNode(api: KubeApi, name: string): Promise<string[]> {
+  if (nodeNamed(api, name).spec?.unschedulable !== true) {
+    await api.patch("nodes", { name }, "merge", { spec: { unschedulable: true } });
+  }
+  const evicted = (): readonly Pod[] => api.byIndex<Pod>("pods", "node", name).filter((pod) => !isLeftAlone(pod));
+  for (const pod of evicted()) {
+    if (pod.metadata.deletionTimestamp === undefined) await evict(api, pod);
+  }
+  return evicted().map(keyOf);
+}
+
+async function evict(api: KubeApi, pod: Pod): Promise<void> {
+  const { name, namespace } = pod.metadata;
+  const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
+  try {
+    await api.create("pods", eviction, { subresource: "eviction" });
+  } catch (error) {
+    // A budget that forbids it now may allow it at the next try; a pod that is gone needs no eviction.
+    if (!isStatusError(error, "TooManyRequests") && !isStatusError(error, "NotFound")) throw error;
+  }
+}
+
+/** Labels, taints and schedulability of a node that lives. */
+export async function patchNode(api: KubeApi, name: string, patch: NodePatch): Promise<void> {
+  const node = nodeNamed(api, name);
+  const same = (a: { key: string; effect: string }, b: Taint): boolean => a.key === b.key && a.effect === b.effect;
+  const { addTaints = [], removeTaints = [] } = patch;
+  const kept = (node.spec?.taints ?? []).filter(
+    (taint) => ![...addTaints, ...removeTaints].some((changed) => same(changed, taint)),
+  );
+  const spec = {
+    ...(patch.unschedulable === undefined ? {} : { unschedulable: patch.unschedulable || null }),
+    ...(addTaints.length + removeTaints.length > 0 ? { taints: [...kept, ...addTaints] } : {}),
+  };
+  await api.patch("nodes", { name }, "merge", {
+    // A change of taints is made against what was read: whoever else changes them meanwhile must not be undone.
+    metadata: {
+      ...(patch.labels ? { labels: patch.labels } : {}),
+      ...("taints" in spec ? { resourceVersion: node.metadata.resourceVersion } : {}),
+    },
+    spec,
+  });
+}

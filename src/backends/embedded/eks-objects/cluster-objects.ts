@@ -1,0 +1,110 @@
+/** What every new cluster has whether or not it wants the self-managed add-ons: storage class, EKS's own rights, its custom resource definitions. */
+import { clusterRole, clusterRoleBinding, type Manifest, rule, systemRole } from "./manifest.js";
+
+/** EBS through the in-tree name that the CSI driver takes over. Not the default class since 1.30. */
+const STORAGE: Manifest = {
+  resource: "storageclasses.storage.k8s.io",
+  object: {
+    apiVersion: "storage.k8s.io/v1",
+    kind: "StorageClass",
+    metadata: { name: "gp2" },
+    provisioner: "kubernetes.io/aws-ebs",
+    parameters: { fsType: "ext4", type: "gp2" },
+    reclaimPolicy: "Delete",
+    volumeBindingMode: "WaitForFirstConsumer",
+  },
+};
+
+const METRICS_USER = { kind: "User", name: "eks:k8s-metrics" } as const;
+const NODE_MANAGER = { kind: "User", name: "eks:node-manager" } as const;
+
+const RIGHTS: readonly Manifest[] = [
+  clusterRole("eks:k8s-metrics", [
+    { nonResourceURLs: ["/metrics"], verbs: ["get"] },
+    rule("", "endpoints,nodes,pods", "list"),
+    rule("apps", "deployments", "list"),
+  ]),
+  clusterRoleBinding("eks:k8s-metrics", "eks:k8s-metrics", METRICS_USER),
+  ...systemRole(
+    "eks:k8s-metrics",
+    [
+      { ...rule("apps", "daemonsets", "get"), resourceNames: ["aws-node"] },
+      { ...rule("apps", "deployments", "get"), resourceNames: ["vpc-resource-controller"] },
+    ],
+    METRICS_USER,
+  ),
+  // Managed node groups need it to label, cordon and drain; EKS puts it back when it is missing.
+  clusterRole("eks:node-manager", [
+    rule("", "pods", "get,list,watch,delete"),
+    rule("", "nodes", "get,list,watch,patch"),
+    rule("", "pods/eviction", "create"),
+  ]),
+  clusterRoleBinding("eks:node-manager", "eks:node-manager", NODE_MANAGER),
+];
+
+interface Definition {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  scope: "Cluster" | "Namespaced";
+  shortNames?: string[];
+}
+
+/** Custom resources that the VPC components define in every cluster. */
+const DEFINITIONS: readonly Definition[] = [
+  { group: "crd.k8s.amazonaws.com", version: "v1alpha1", kind: "ENIConfig", plural: "eniconfigs", scope: "Cluster" },
+  {
+    group: "networking.k8s.aws",
+    version: "v1alpha1",
+    kind: "PolicyEndpoint",
+    plural: "policyendpoints",
+    scope: "Namespaced",
+  },
+  {
+    group: "vpcresources.k8s.aws",
+    version: "v1alpha1",
+    kind: "CNINode",
+    plural: "cninodes",
+    scope: "Cluster",
+    shortNames: ["cnd"],
+  },
+  {
+    group: "vpcresources.k8s.aws",
+    version: "v1beta1",
+    kind: "SecurityGroupPolicy",
+    plural: "securitygrouppolicies",
+    scope: "Namespaced",
+    shortNames: ["sgp"],
+  },
+];
+
+const definition = ({ group, version, kind, plural, scope, shortNames }: Definition): Manifest => ({
+  resource: "customresourcedefinitions.apiextensions.k8s.io",
+  object: {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      names: {
+        kind,
+        listKind: `${kind}List`,
+        plural,
+        singular: kind.toLowerCase(),
+        ...(shortNames ? { shortNames } : {}),
+      },
+      scope,
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+        },
+      ],
+    },
+  },
+});
+
+export const clusterObjects = (): Manifest[] => [STORAGE, ...RIGHTS, ...DEFINITIONS.map(definition)];

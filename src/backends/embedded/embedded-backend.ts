@@ -1,0 +1,247 @@
+/**
+ * The backend without Docker: each EKS cluster is a simulated Kubernetes in this process. What outlives the process (objects, keys, ports) is kept by the
+ * caller; this adapter holds the running clusters and knows which machines exist.
+ */
+import type { Clock } from "../../clock/clock.js";
+import { serverGitVersion } from "../../domain/catalogue/index.js";
+import { providerId } from "../../domain/node.js";
+import type { KubeApi } from "../../kubernetes/api.js";
+import type { SimulatedCluster } from "../../kubernetes/cluster.js";
+import type { Persistence } from "../../kubernetes/persistence.js";
+import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
+import {
+  BackendError,
+  type ClusterBackend,
+  type ClusterEndpoint,
+  type ClusterSpec,
+  type NodeSpec,
+  type Observation,
+} from "../backend.js";
+import { asBackendError, createMissing } from "./api-calls.js";
+import { drainNode, patchNode } from "./drain.js";
+import { kubeletNodeSpec } from "./node-spec.js";
+import { observeNodes, summarise } from "./observe.js";
+import { clusterTls, firstServiceAddress, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
+
+/** IAM's side of a cluster's API server. */
+export interface ClusterAccess {
+  /** `undefined`: not an EKS token. */
+  authenticate(token: string): AuthenticationResult | undefined;
+  authorize(user: AccessAttributes["user"]): { decision: "allow" | "deny" | "no-opinion"; reason: string };
+}
+
+export interface EmbeddedBackendOptions {
+  clock: Clock;
+  log: {
+    debug(fields: Record<string, unknown>, message: string): void;
+    warn(fields: Record<string, unknown>, message: string): void;
+    error(fields: Record<string, unknown>, message: string): void;
+  };
+  /** Address that API servers listen on. */
+  host: string;
+  persistenceFor(clusterId: string): Persistence;
+  secrets: SecretStore;
+  accessFor(clusterId: string): ClusterAccess;
+}
+
+/** A running cluster. */
+interface Held {
+  spec: ClusterSpec;
+  cluster: SimulatedCluster;
+  /** As EKS's own components, for what they do to nodes and pods. */
+  eks: KubeApi;
+  endpoint: ClusterEndpoint;
+  /** Machines that exist, by provider id. */
+  machines: Map<string, "running" | "stopped">;
+  nodes: Map<string, NodeSpec>;
+  listeners: Set<(observation: Observation) => void>;
+}
+
+/** Secret that says that a cluster has been given its first objects: later they are the user's to change or delete. */
+const FURNISHED = "eks-objects";
+
+export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterBackend {
+  const { clock, log, host, secrets } = options;
+  const clusters = new Map<string, Held>();
+
+  const find = (clusterId: string): Held => {
+    const held = clusters.get(clusterId);
+    if (held) return held;
+    throw new BackendError("missing", `the embedded backend holds no cluster ${clusterId}`);
+  };
+
+  /** Starts the cluster's processes; those of its nodes follow with addNode. */
+  const open = async (spec: ClusterSpec, nodes: readonly NodeSpec[]): Promise<Held> => {
+    const present = clusters.get(spec.clusterId);
+    if (present) return present;
+    // Loaded with the first cluster: an emulator without any never pays for it.
+    const { createSimulatedCluster } = await import("../../kubernetes/create-cluster.js");
+    const machines = new Map<string, "running" | "stopped">();
+    for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
+    const access = options.accessFor(spec.clusterId);
+    const tls = clusterTls(secrets, clock, spec, host);
+    const cluster = createSimulatedCluster({
+      name: spec.name,
+      clock,
+      gitVersion: serverGitVersion(spec.version),
+      serviceCidr: spec.serviceCidr,
+      tls,
+      serviceAccountKey: serviceAccountKey(secrets, spec.clusterId),
+      serviceAccountIssuer: spec.oidcIssuer,
+      members: spec.members,
+      tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token) }],
+      authorizers: [{ name: "eks-access-policies", authorize: ({ user }) => access.authorize(user) }],
+      persistence: options.persistenceFor(spec.clusterId),
+      cloud: { state: (id) => machines.get(id) ?? "missing" },
+      log,
+    });
+    try {
+      await cluster.start();
+      for (const node of nodes) await cluster.addNode(kubeletNodeSpec(node));
+      const port = await listen(cluster, spec);
+      const held: Held = {
+        spec,
+        cluster,
+        eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, "eks"),
+        endpoint: { endpoint: urlOf(host, port), port, certificateAuthority: tls.caCert },
+        machines,
+        nodes: new Map(nodes.map((node) => [node.name, node])),
+        listeners: new Set(),
+      };
+      await furnish(held);
+      clusters.set(spec.clusterId, held);
+      return held;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  };
+
+  /** The port of before if it is still free: kubeconfigs carry it. */
+  const listen = async (cluster: SimulatedCluster, spec: ClusterSpec): Promise<number> => {
+    try {
+      return await cluster.listen({ host, port: spec.port });
+    } catch (error) {
+      if (spec.port === 0 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      log.warn(
+        { cluster: spec.name, port: spec.port },
+        "another program has taken the cluster's port; it gets a new one, and kubeconfigs have to be written again",
+      );
+      return cluster.listen({ host, port: 0 });
+    }
+  };
+
+  const furnish = async ({ spec, cluster, endpoint }: Held): Promise<void> => {
+    if (secrets.get(spec.clusterId, FURNISHED) !== undefined) return;
+    const { eksObjects } = await import("./eks-objects/index.js");
+    const dnsAddress = firstServiceAddress(spec.serviceCidr)?.replace(/\d+$/, (last) => String(Number(last) + 9));
+    const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, "eks");
+    await createMissing(api, eksObjects(spec, { server: endpoint.endpoint, dnsAddress }));
+    secrets.put(spec.clusterId, FURNISHED, "created");
+  };
+
+  const tell = (held: Held, observation: Observation): void => {
+    for (const listener of held.listeners) listener(observation);
+  };
+
+  const setMember = (held: Held, memberId: string, state: "up" | "down"): void => {
+    const member = held.cluster.members().find(({ id }) => id === memberId);
+    if (!member) throw new BackendError("missing", `cluster ${held.spec.name} has no master ${memberId}`);
+    held.cluster.setMember(memberId, state);
+    tell(held, { kind: "member", memberId, state });
+  };
+
+  return {
+    name: "embedded",
+
+    createCluster: async (spec) => (await open(spec, [])).endpoint,
+
+    // Objects are kept by the caller: whatever it knows of the cluster is there again.
+    adoptCluster: async (spec, nodes) => ({ ...(await open(spec, nodes)).endpoint, missingNodes: [] }),
+
+    deleteCluster: async (clusterId) => {
+      const held = clusters.get(clusterId);
+      clusters.delete(clusterId);
+      await held?.cluster.close();
+    },
+
+    addNode: async (clusterId, node) => {
+      const held = find(clusterId);
+      if (held.nodes.has(node.name)) return;
+      held.machines.set(providerId(node.zone, node.instanceId), "running");
+      await asBackendError(() => held.cluster.addNode(kubeletNodeSpec(node)));
+      held.nodes.set(node.name, node);
+    },
+
+    removeNode: async (clusterId, nodeName, how) => {
+      const held = find(clusterId);
+      const node = held.nodes.get(nodeName);
+      if (!node) return;
+      held.machines.delete(providerId(node.zone, node.instanceId));
+      held.nodes.delete(nodeName);
+      await asBackendError(() => held.cluster.removeNode(nodeName, how));
+    },
+
+    drainNode: async (clusterId, nodeName) => {
+      const { eks } = find(clusterId);
+      return { remainingPods: await asBackendError(() => drainNode(eks, nodeName)) };
+    },
+
+    patchNode: async (clusterId, nodeName, patch) => {
+      const { eks } = find(clusterId);
+      await asBackendError(() => patchNode(eks, nodeName, patch));
+    },
+
+    setNodePower: async (clusterId, nodeName, power) => {
+      const held = find(clusterId);
+      const node = held.nodes.get(nodeName);
+      if (!node) throw new BackendError("missing", `there is no node ${nodeName}`);
+      // The cloud tells machines that are off from those that run, not silent ones from those that speak.
+      held.machines.set(providerId(node.zone, node.instanceId), power === "stopped" ? "stopped" : "running");
+      held.cluster.setNodePower(nodeName, power);
+    },
+
+    setMember: async (clusterId, memberId, state) => setMember(find(clusterId), memberId, state),
+
+    replaceMember: async (clusterId, lostId, member) => {
+      const held = find(clusterId);
+      const kept = held.cluster.members().filter(({ id }) => id !== lostId && id !== member.id);
+      held.cluster.replaceMembers([...kept, member]);
+      tell(held, { kind: "member", memberId: member.id, state: "up" });
+    },
+
+    upgradeControlPlane: async (clusterId, version) => {
+      find(clusterId).cluster.setVersion(serverGitVersion(version));
+    },
+
+    observe: (clusterId, listener) => {
+      const held = find(clusterId);
+      held.listeners.add(listener);
+      for (const { id, state } of held.cluster.members()) listener({ kind: "member", memberId: id, state });
+      const stop = observeNodes(held.cluster.api, listener);
+      return () => {
+        held.listeners.delete(listener);
+        stop();
+      };
+    },
+
+    summary: async (clusterId) => {
+      const { cluster } = find(clusterId);
+      return summarise(cluster.api, cluster.members());
+    },
+
+    inventory: async () => [...clusters.keys()],
+
+    close: async () => {
+      const held = [...clusters.values()];
+      clusters.clear();
+      await Promise.all(held.map(({ cluster }) => cluster.close()));
+    },
+  };
+}
+
+/** A wildcard address is reached by the loopback one. */
+function urlOf(host: string, port: number): string {
+  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  return `https://${name}:${port}`;
+}

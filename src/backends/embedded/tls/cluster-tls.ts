@@ -1,0 +1,94 @@
+/** TLS material and the service account key of a cluster, made once and kept with its secrets, so that kubeconfigs outlive a restart. */
+import { generateKeyPair } from "node:crypto";
+import { promisify } from "node:util";
+import type { Clock } from "../../../clock/clock.js";
+import type { ClusterSpec } from "../../backend.js";
+import { issueAuthority, issueServerCertificate } from "./certificates.js";
+
+/** Where a cluster's secrets are kept. */
+export interface SecretStore {
+  get(clusterId: string, name: string): string | undefined;
+  put(clusterId: string, name: string, value: string): void;
+}
+
+export interface TlsMaterial {
+  caCert: string;
+  caKey: string;
+  serverCert: string;
+  serverKey: string;
+}
+
+/** The CA of every EKS cluster has this name. */
+const AUTHORITY = "kubernetes";
+
+/** First address of a service range: the `kubernetes` Service. Undefined for IPv6 ranges. */
+export function firstServiceAddress(cidr: string): string | undefined {
+  const octets = (cidr.split("/")[0] ?? "").split(".").map(Number);
+  if (octets.length !== 4) return undefined;
+  return [...octets.slice(0, 3), (octets[3] ?? 0) + 1].join(".");
+}
+
+/** Host name that EKS gives to a cluster's endpoint. */
+export const endpointHostName = (spec: Pick<ClusterSpec, "clusterId" | "region">): string =>
+  `${spec.clusterId}.gr7.${spec.region}.eks.amazonaws.com`.toLowerCase();
+
+function serverNames(spec: ClusterSpec, host: string): string[] {
+  const address = firstServiceAddress(spec.serviceCidr);
+  const wildcard = host === "0.0.0.0" || host === "::";
+  return [
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "host.docker.internal",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    endpointHostName(spec),
+    ...(address ? [address] : []),
+    ...(wildcard ? [] : [host]),
+  ];
+}
+
+/** The cluster's certificates: those it has, or new ones. The server's is made anew when it has to serve under another host. */
+export function clusterTls(secrets: SecretStore, clock: Clock, spec: ClusterSpec, host: string): TlsMaterial {
+  const get = (name: string): string | undefined => secrets.get(spec.clusterId, name);
+  const put = (name: string, value: string): void => secrets.put(spec.clusterId, name, value);
+  const nowMs = clock.wallNow();
+  let [caCert, caKey] = [get("ca.crt"), get("ca.key")];
+  if (caCert === undefined || caKey === undefined) {
+    ({ certificate: caCert, key: caKey } = issueAuthority(AUTHORITY, nowMs));
+    put("ca.crt", caCert);
+    put("ca.key", caKey);
+  }
+  let [serverCert, serverKey] = [get("server.crt"), get("server.key")];
+  if (serverCert === undefined || serverKey === undefined || get("server.host") !== host) {
+    ({ certificate: serverCert, key: serverKey } = issueServerCertificate({
+      authority: { certificate: caCert, key: caKey },
+      authorityName: AUTHORITY,
+      commonName: "kube-apiserver",
+      names: serverNames(spec, host),
+      nowMs,
+    }));
+    put("server.crt", serverCert);
+    put("server.key", serverKey);
+    put("server.host", host);
+  }
+  return { caCert, caKey, serverCert, serverKey };
+}
+
+/** The key that signs service account tokens, as PEM: made when first asked for, away from the event loop, since RSA keys take their time. */
+export function serviceAccountKey(secrets: SecretStore, clusterId: string): () => Promise<string> {
+  let made: Promise<string> | undefined;
+  return () => {
+    made ??= (async () => {
+      const kept = secrets.get(clusterId, "sa.key");
+      if (kept !== undefined) return kept;
+      const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+      const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+      secrets.put(clusterId, "sa.key", pem);
+      return pem;
+    })();
+    return made;
+  };
+}
