@@ -1,7 +1,7 @@
 /** Which fields an object has, and which differ between two: the field sets that ownership is computed from. */
 
 import { asMember, type FieldSet, type MaybeFieldSet, MEMBER, union } from "./field-set.js";
-import { deepEqual, isObject, type JsonObject } from "./json.js";
+import { deepEqual, isObject, type JsonObject, memberOf } from "./json.js";
 import { elementOf, itemsByElement } from "./list-items.js";
 import { deducedShape, type ListShape, type MapShape, type Shape, type StructShape } from "./shape.js";
 
@@ -158,7 +158,7 @@ function compareMembers(shape: StructShape | MapShape, before: JsonObject, after
   const found = new Collected();
   for (const name in after) {
     const now = after[name];
-    const was = before[name];
+    const was = memberOf(before, name);
     if (now === was || now === undefined) continue;
     const member = memberShape(shape, name, now);
     if (was !== undefined) found.add(`f:${name}`, compare(member, was, now));
@@ -166,7 +166,7 @@ function compareMembers(shape: StructShape | MapShape, before: JsonObject, after
   }
   for (const name in before) {
     const was = before[name];
-    if (was === undefined || after[name] !== undefined) continue;
+    if (was === undefined || memberOf(after, name) !== undefined) continue;
     found.addRemoved(`f:${name}`, namedFields(memberShape(shape, name, was), was, "created"));
   }
   return found.difference();

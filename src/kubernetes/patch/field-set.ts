@@ -3,7 +3,7 @@
  * that is in the set; an inner node is itself in the set when it holds the member ".". Sets are immutable and share their parts, so the set of a
  * stored object needs no parsing, and operations that change nothing return what they were given.
  */
-import { isEmptyObject, type JsonObject } from "./json.js";
+import { isEmptyObject, isObject, type JsonObject } from "./json.js";
 
 /** One node of the trie. Keys: `f:<field>`, `k:<json of the keys>`, `v:<json of the value>`, `i:<index>`, and `.` for the node itself. */
 export interface FieldSet {
@@ -22,6 +22,23 @@ export type MaybeFieldSet = FieldSet | undefined;
 /** Reads `fieldsV1` of a managedFields entry. */
 export function decodeFields(fields: JsonObject | undefined): MaybeFieldSet {
   return fields === undefined || isEmptyObject(fields) ? undefined : (fields as unknown as FieldSet);
+}
+
+/** True when `fields`, as a client sent it, has the form of FieldsV1 all the way down. */
+export function isWellFormed(fields: unknown): boolean {
+  if (!isObject(fields)) return false;
+  return Object.entries(fields).every(([element, child]) => isElement(element) && isWellFormed(child));
+}
+
+function isElement(element: string): boolean {
+  if (element === SELF || element.startsWith("f:")) return true;
+  if (/^i:\d+$/.test(element)) return true;
+  if (!element.startsWith("k:") && !element.startsWith("v:")) return false;
+  try {
+    return element.startsWith("v:") || isObject(JSON.parse(element.slice(2)));
+  } catch {
+    return false;
+  }
 }
 
 const isMember = (node: FieldSet): boolean => node[SELF] !== undefined || isEmptyObject(node);

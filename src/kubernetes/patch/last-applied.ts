@@ -27,7 +27,7 @@ export function withLastApplied(object: KubeObject, applied: Draft<KubeObject>):
 }
 
 function withoutAnnotation(applied: Draft<KubeObject>): Draft<KubeObject> {
-  const { [ANNOTATION]: _, ...annotations } = applied.metadata.annotations ?? {};
+  const { [ANNOTATION]: _, ...annotations } = applied.metadata?.annotations ?? {};
   return { ...applied, metadata: { ...applied.metadata, annotations } };
 }
 

@@ -2,8 +2,8 @@
 import type { KubeObject } from "../object.js";
 import type { ManagedFieldsEntry } from "../schema/object-meta.js";
 import { compareObjects, type Difference } from "./compare.js";
-import { difference, intersection, type MaybeFieldSet, recursiveDifference, union } from "./field-set.js";
-import { isEmptyObject, type JsonObject } from "./json.js";
+import { difference, intersection, isWellFormed, type MaybeFieldSet, recursiveDifference, union } from "./field-set.js";
+import { isEmptyObject, isObject, type JsonObject } from "./json.js";
 import {
   capUpdateManagers,
   identityOf,
@@ -69,7 +69,7 @@ export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[
 
 /**
  * Clients may edit managedFields of the main resource directly: a list that says something replaces the stored one, an empty list or one empty entry
- * forgets all owners, and an absent one changes nothing (it comes from clients that do not know the field).
+ * forgets all owners, and an absent or unreadable one changes nothing (it comes from clients that do not know the field).
  */
 function entriesToStartFrom(
   before: KubeObject | undefined,
@@ -81,7 +81,11 @@ function entriesToStartFrom(
   if (subresource !== "" || sent === undefined || sent === stored) return stored;
   const [first] = sent;
   if (first === undefined || (sent.length === 1 && isEmptyObject(first))) return undefined;
-  return sent.some((entry) => entry.fieldsV1 !== undefined) ? sent : stored;
+  // As upstream, a list that cannot be read counts as absent.
+  const readable = sent.every(
+    (entry) => isObject(entry) && (entry.fieldsV1 === undefined || isWellFormed(entry.fieldsV1)),
+  );
+  return readable && sent.some((entry) => entry.fieldsV1 !== undefined) ? sent : stored;
 }
 
 /** A difference without the fields that the write cannot touch. */

@@ -409,6 +409,13 @@ describe("managedFields of updates", () => {
     expect(web.object?.metadata.managedFields).toEqual(before);
   });
 
+  it("a label may be called like a member of every object", () => {
+    const web = deployment();
+    web.update("one", (object) => ({ ...object, metadata: { name: "x", labels: { constructor: "a", b: "c" } } }));
+    web.update("two", (object) => ({ ...object, metadata: { ...(object.metadata as Json), labels: { b: "c" } } }));
+    expect(web.owned("one")).toEqual({ "f:metadata": { "f:labels": { ".": {}, "f:b": {} } } });
+  });
+
   it("merges the oldest of more than ten updaters into ancient-changes", () => {
     const web = deployment();
     for (let index = 0; index < 14; index++) {
@@ -434,6 +441,14 @@ describe("managedFields of updates", () => {
       return { ...object, metadata };
     });
     expect(web.owned("me")).toEqual(own);
+    const broken = [{ manager: "x" }, { fieldsV1: 5 }, { fieldsV1: { "f:spec": null } }, { fieldsV1: { "k:{": {} } }];
+    for (const entry of broken) {
+      web.update("bad-client", (object) => ({
+        ...object,
+        metadata: { ...(object.metadata as Json), managedFields: [entry] },
+      }));
+      expect(web.owned("me")).toEqual(own);
+    }
     web.update("kubectl", (object) => ({ ...object, metadata: { ...(object.metadata as Json), managedFields: [{}] } }));
     expect(web.object?.metadata.managedFields).toBeUndefined();
   });
