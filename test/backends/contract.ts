@@ -1,0 +1,182 @@
+/** What every backend has to keep, whatever it is made of. Slow backends name the tests they cannot pass, and why. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { ClusterBackend, ClusterSpec, NodeSpec, Observation } from "../../src/backends/backend.js";
+import type { InstanceRecord } from "../../src/domain/model.js";
+import { nodeSpec } from "../../src/reconcile/specs.js";
+import { aCluster, aNodegroup, anInstance } from "../state/records.js";
+
+export interface BackendUnderTest {
+  backend: ClusterBackend;
+  /** Lets `ms` go by for the backend, as fast as it can. */
+  pass(ms: number): Promise<void>;
+  /** The backend of a process that comes after this one has died. */
+  restarted?(): Promise<ClusterBackend>;
+  close(): Promise<void>;
+}
+
+export interface BackendContract {
+  name: string;
+  create(): Promise<BackendUnderTest>;
+  skip?: readonly { reason: string; tests: readonly string[] }[];
+}
+
+const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
+const CLUSTER = aCluster("contract", { id: "0123456789ABCDEF0123456789ABCDEF" });
+
+export const contractSpec: ClusterSpec = {
+  clusterId: CLUSTER.id,
+  name: CLUSTER.name,
+  accountId: CLUSTER.accountId,
+  region: CLUSTER.region,
+  version: "1.36",
+  serviceCidr: "10.100.0.0/16",
+  port: 0,
+  members: ZONES.map((zone, index) => ({ id: `master-${index + 1}`, zone })),
+  oidcIssuer: `https://oidc.eks.us-east-1.amazonaws.com/id/${CLUSTER.id}`,
+  bootstrapSelfManagedAddons: true,
+};
+
+export function contractNode(index: number): NodeSpec {
+  const privateIp = `10.0.0.${10 + index}`;
+  const instance: InstanceRecord = anInstance(CLUSTER, `i-${String(index).padStart(17, "0")}`, {
+    zone: ZONES[index % 3] as string,
+    privateIp,
+    privateDnsName: `ip-${privateIp.replaceAll(".", "-")}.ec2.internal`,
+  });
+  return nodeSpec(instance, aNodegroup(CLUSTER, "workers"));
+}
+
+export function backendContract(contract: BackendContract): void {
+  const test = (name: string, run: () => Promise<void>): void => {
+    const skipped = contract.skip?.find(({ tests }) => tests.includes(name));
+    if (skipped) it.skip(`${name} (${skipped.reason})`, run);
+    else it(name, run);
+  };
+
+  describe(`the ${contract.name} backend`, () => {
+    let under: BackendUnderTest;
+    let backend: ClusterBackend;
+    const seen: Observation[] = [];
+    const nodes = [0, 1, 2].map(contractNode);
+    const [first, second, third] = nodes as [NodeSpec, NodeSpec, NodeSpec];
+    const id = contractSpec.clusterId;
+    const lastOf = (name: string): Extract<Observation, { kind: "node" }> | undefined =>
+      seen.findLast((o): o is Extract<Observation, { kind: "node" }> => o.kind === "node" && o.nodeName === name);
+    const zone = async (name: string) => (await backend.summary(id)).zones[name];
+
+    beforeAll(async () => {
+      under = await contract.create();
+      backend = under.backend;
+    }, 300_000);
+    afterAll(() => under.close());
+
+    test("refuses what it does not hold", async () => {
+      await expect(
+        backend.adoptCluster({ ...contractSpec, clusterId: "X" }, []).then(() => backend.summary("Y")),
+      ).rejects.toMatchObject({
+        code: "missing",
+      });
+      await backend.deleteCluster("X");
+    });
+
+    test("makes a cluster whose API server answers, with one running master a zone", async () => {
+      const made = await backend.createCluster(contractSpec);
+      expect(made.endpoint).toBe(`https://127.0.0.1:${made.port}`);
+      expect(made.certificateAuthority).toContain("BEGIN CERTIFICATE");
+      expect(await backend.createCluster(contractSpec)).toEqual(made);
+      expect(await backend.inventory()).toContain(id);
+      const { zones, apiAvailable } = await backend.summary(id);
+      expect(apiAvailable).toBe(true);
+      expect(ZONES.map((name) => zones[name]?.membersUp)).toEqual([1, 1, 1]);
+    });
+
+    test("tells of nodes that join and become Ready", async () => {
+      backend.observe(id, (observation) => seen.push(observation));
+      for (const node of nodes) await backend.addNode(id, node);
+      await backend.addNode(id, first);
+      await under.pass(60_000);
+      for (const { name } of nodes) expect(lastOf(name)).toMatchObject({ ready: true, present: true });
+      expect((await zone("us-east-1a"))?.readyNodes).toBe(1);
+    });
+
+    test("changes labels and taints of a live node", async () => {
+      const taint = { key: "dedicated", value: "x", effect: "NoSchedule" };
+      await backend.patchNode(id, first.name, { labels: { team: "blue" }, addTaints: [taint] });
+      await backend.patchNode(id, first.name, { labels: { team: null }, removeTaints: [taint] });
+      await expect(backend.patchNode(id, "nobody", { labels: {} })).rejects.toMatchObject({ code: "missing" });
+    });
+
+    test("drains a node until only what belongs to every node is left", async () => {
+      let { remainingPods } = await backend.drainNode(id, second.name);
+      for (let turn = 0; turn < 30 && remainingPods.length > 0; turn++) {
+        await under.pass(5_000);
+        ({ remainingPods } = await backend.drainNode(id, second.name));
+      }
+      expect(remainingPods).toEqual([]);
+      await backend.patchNode(id, second.name, { unschedulable: false });
+    });
+
+    test("reports a node without power as not Ready after Kubernetes' grace, and Ready again with power", async () => {
+      await backend.setNodePower(id, third.name, "stopped");
+      await under.pass(30_000);
+      expect(lastOf(third.name)?.ready).toBe(true);
+      await under.pass(30_000);
+      expect(lastOf(third.name)).toMatchObject({ ready: false, present: true });
+      await backend.setNodePower(id, third.name, "running");
+      await under.pass(30_000);
+      expect(lastOf(third.name)).toMatchObject({ ready: true, present: true });
+    });
+
+    test("lets the Node of a terminated machine go", async () => {
+      await backend.removeNode(id, third.name, { graceful: false });
+      await backend.removeNode(id, third.name, { graceful: false });
+      await under.pass(120_000);
+      expect(lastOf(third.name)).toMatchObject({ present: false });
+      expect((await zone("us-east-1c"))?.nodes).toBe(0);
+    });
+
+    test("keeps its API with one master down, loses it with two, and has it back", async () => {
+      await backend.setMember(id, "master-1", "down");
+      expect((await backend.summary(id)).apiAvailable).toBe(true);
+      expect(seen).toContainEqual({ kind: "member", memberId: "master-1", state: "down" });
+      await backend.setMember(id, "master-2", "down");
+      expect((await backend.summary(id)).apiAvailable).toBe(false);
+      await expect(backend.patchNode(id, first.name, { labels: { a: "b" } })).rejects.toMatchObject({
+        code: "unavailable",
+      });
+      await backend.setMember(id, "master-2", "up");
+      await backend.patchNode(id, first.name, { labels: { a: "b" } });
+    });
+
+    test("replaces a lost master, maybe in another zone", async () => {
+      await backend.replaceMember(id, "master-1", { id: "master-4", zone: "us-east-1b" });
+      expect((await zone("us-east-1b"))?.membersUp).toBe(2);
+      expect((await zone("us-east-1a"))?.members).toBe(0);
+    });
+
+    test("serves a new version after an upgrade", async () => {
+      await backend.upgradeControlPlane(id, "1.36");
+      await expect(backend.upgradeControlPlane("nobody", "1.36")).rejects.toMatchObject({ code: "missing" });
+    });
+
+    test("is adopted by the next process with its nodes, endpoint and authority unchanged", async () => {
+      if (!under.restarted) return;
+      const before = await backend.createCluster(contractSpec);
+      backend = await under.restarted();
+      const spec = { ...contractSpec, port: before.port, members: [{ id: "master-2", zone: "us-east-1b" }] };
+      const { missingNodes, ...after } = await backend.adoptCluster(spec, [first, second]);
+      expect(after).toEqual(before);
+      expect(missingNodes).toEqual([]);
+      seen.length = 0;
+      backend.observe(id, (observation) => seen.push(observation));
+      await under.pass(60_000);
+      for (const { name } of [first, second]) expect(lastOf(name)).toMatchObject({ ready: true, present: true });
+    });
+
+    test("leaves nothing of a deleted cluster", async () => {
+      await backend.deleteCluster(id);
+      await backend.deleteCluster(id);
+      expect(await backend.inventory()).not.toContain(id);
+    });
+  });
+}
