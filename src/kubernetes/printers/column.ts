@@ -11,11 +11,11 @@ export interface Printable {
 
 export interface Column<T> {
   name: string;
-  /** OpenAPI type of the cells. */
-  type: "string" | "integer" | "boolean" | "date";
+  /** OpenAPI type of the cells: string, integer, number, boolean or date. */
+  type: string;
   format?: string;
   /** 0 = always shown, 1 = with `-o wide` only. */
-  priority: 0 | 1;
+  priority: number;
   description: string;
   cell(object: T, nowMs: number): Cell;
 }
@@ -39,7 +39,7 @@ export interface Printer<T = Printable> {
 type CellOf<T> = (object: T, nowMs: number) => Cell | undefined;
 
 const column =
-  (type: Column<Printable>["type"], priority: 0 | 1) =>
+  (type: string, priority: number) =>
   <T extends Printable>(name: string, cell: CellOf<T>, description = ""): Column<T> => ({
     name,
     type,

@@ -4,16 +4,8 @@ import type { ResourceInfo } from "../schema/resource-info.js";
 import { accessPrinters } from "./access.js";
 import { autoscalingPrinters } from "./autoscaling.js";
 import { clusterPrinters } from "./cluster.js";
-import {
-  age,
-  type Cell,
-  type Column,
-  createdAt,
-  name,
-  type Printable,
-  type Printer,
-  type RowCondition,
-} from "./column.js";
+import { type Cell, type Column, createdAt, name, type Printable, type Printer, type RowCondition } from "./column.js";
+import { customPrinter } from "./custom-resources.js";
 import { devicePrinters } from "./devices.js";
 import { networkingPrinters } from "./networking.js";
 import { podPrinters } from "./pods.js";
@@ -53,8 +45,8 @@ export interface TableOptions {
   remainingItemCount?: number;
 }
 
-const BUILTIN_FALLBACK: Printer = { columns: [name, createdAt] };
-const CUSTOM_FALLBACK: Printer = { columns: [name, age] };
+/** Built-in kinds without a printer show name and time of creation. */
+const FALLBACK: Printer = { columns: [name, createdAt] };
 
 /** By name of the type in the schema tables, so that versions of a kind can differ. */
 const PRINTERS: Readonly<Record<string, Printer>> = {
@@ -68,11 +60,12 @@ const PRINTERS: Readonly<Record<string, Printer>> = {
   ...devicePrinters,
 };
 
-/** Built-in kinds without a printer show name and time of creation, custom resources name and age. */
-function printerOf({ type, group }: ResourceInfo): Printer {
-  const own = Object.hasOwn(PRINTERS, type) ? PRINTERS[type] : undefined;
-  const builtin = group === "" || !group.includes(".") || group.endsWith(".k8s.io");
-  return own ?? (builtin ? BUILTIN_FALLBACK : CUSTOM_FALLBACK);
+/** Groups of the API server itself; a kind of another group may have the name of a built-in type. */
+const isBuiltin = (group: string): boolean => !group.includes(".") || group.endsWith(".k8s.io");
+
+function printerOf({ type, group, printerColumns }: ResourceInfo): Printer {
+  if (printerColumns || !isBuiltin(group)) return customPrinter(printerColumns);
+  return (Object.hasOwn(PRINTERS, type) ? PRINTERS[type] : undefined) ?? FALLBACK;
 }
 
 const definitions = new WeakMap<Printer, readonly ColumnDefinition[]>();

@@ -17,6 +17,19 @@ export interface ResourceInfo {
   subresources: readonly SubresourceInfo[];
   /** Name of the type in the schema tables, e.g. `Pod`. */
   type: string;
+  /** Columns that a custom resource definition adds to the name in tables. */
+  printerColumns?: readonly PrinterColumn[];
+}
+
+/** One of a custom resource definition's `additionalPrinterColumns`. */
+export interface PrinterColumn {
+  name: string;
+  type: string;
+  format?: string;
+  description?: string;
+  /** Above 0: with `-o wide` only. */
+  priority?: number;
+  jsonPath: string;
 }
 
 export interface SubresourceInfo {
