@@ -111,3 +111,61 @@ export async function startServer(options: { persistence?: Persistence; real?: b
 
   return { certificates, clock, store, registry, api, server, port, call, errors };
 }
+
+export interface WatchLine {
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: events are judged by the tests
+  object: any;
+}
+
+/** A watch as a client sees it: the events so far, and a promise for when enough have come. */
+export async function openWatch(
+  { port, certificates }: { port: number; certificates: { caCert: string } },
+  path: string,
+  headers: Record<string, string> = {},
+) {
+  const events: WatchLine[] = [];
+  let ended = false;
+  let wake = (): void => {};
+  let rest = "";
+  const request = httpsRequest({
+    host: "127.0.0.1",
+    port,
+    path,
+    ca: certificates.caCert,
+    agent: false,
+    headers: { authorization: "Bearer admin", ...headers },
+  });
+  const response = await new Promise<import("node:http").IncomingMessage>((resolve, reject) => {
+    request.on("response", resolve);
+    request.on("error", reject);
+    request.end();
+  });
+  response.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) events.push(JSON.parse(line) as WatchLine);
+    wake();
+  });
+  response.on("error", () => {});
+  response.on("close", () => {
+    ended = true;
+    wake();
+  });
+  /** Resolves when `done` is true; the test's own timeout is the only limit. */
+  const until = async (done: () => boolean): Promise<void> => {
+    while (!done()) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  return {
+    events,
+    code: response.statusCode,
+    received: (count: number) => until(() => events.length >= count),
+    ended: () => until(() => ended),
+    summary: () => events.map(({ type, object }) => `${type} ${object.metadata?.name ?? object.code ?? ""}`.trim()),
+    close: () => request.destroy(),
+  };
+}

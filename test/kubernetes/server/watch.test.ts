@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { SteppedClock } from "../../../src/clock/clock.js";
+import { openWatch, startServer } from "./server-fixture.js";
+
+const PATH = "/api/v1/namespaces/default/configmaps";
+const TABLE = { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" };
+
+let server: Awaited<ReturnType<typeof startServer>>;
+let clock: SteppedClock;
+
+beforeEach(async () => {
+  server = await startServer({ ringCapacity: 8 });
+  clock = server.clock as SteppedClock;
+});
+
+afterEach(async () => {
+  await server.server.close();
+  expect(server.errors).toEqual([]);
+});
+
+const create = (name: string, labels: Record<string, string> = {}) =>
+  server.api.create("configmaps", { metadata: { name, namespace: "default", labels } });
+const remove = (name: string) => server.api.delete("configmaps", { namespace: "default", name });
+const relabel = async (name: string, labels: Record<string, string>) =>
+  server.api.patch("configmaps", { namespace: "default", name }, "merge", { metadata: { labels } });
+
+describe("a watch", () => {
+  it("without a revision begins with what is there and goes on with what happens", async () => {
+    await create("a");
+    const watch = await openWatch(server, `${PATH}?watch=true`);
+    await create("b");
+    await relabel("a", { x: "1" });
+    await remove("b");
+    await watch.received(4);
+    expect(watch.summary()).toEqual(["ADDED a", "ADDED b", "MODIFIED a", "DELETED b"]);
+    expect(watch.events[3]?.object.metadata.resourceVersion).toBe(String(server.store.revision));
+    watch.close();
+  });
+
+  it("from a revision replays what was missed", async () => {
+    const { metadata } = await create("a");
+    await create("b");
+    const watch = await openWatch(server, `${PATH}?watch=1&resourceVersion=${metadata.resourceVersion}`);
+    await watch.received(1);
+    expect(watch.summary()).toEqual(["ADDED b"]);
+    watch.close();
+  });
+
+  it("from a revision that is too old, or of another life of the cluster, says 410 in an event", async () => {
+    for (let i = 0; i < 30; i++) await create(`c${i}`);
+    for (const revision of [1, 99_999]) {
+      const watch = await openWatch(server, `${PATH}?watch=1&resourceVersion=${revision}`);
+      await watch.ended();
+      expect(watch.code).toBe(200);
+      expect(watch.events).toMatchObject([{ type: "ERROR", object: { kind: "Status", code: 410, reason: "Expired" } }]);
+    }
+  });
+
+  it("with a selector sees objects come into it and leave it", async () => {
+    const watch = await openWatch(server, `${PATH}?watch=1&labelSelector=x%3D1`);
+    await create("a");
+    await relabel("a", { x: "1" });
+    await relabel("a", { y: "2" });
+    await relabel("a", { x: "2" });
+    await relabel("a", { x: "1" });
+    await remove("a");
+    await watch.received(5);
+    expect(watch.summary()).toEqual(["ADDED a", "MODIFIED a", "DELETED a", "ADDED a", "DELETED a"]);
+    // What left the selection is shown as it last was in it.
+    expect(watch.events[2]?.object.metadata.labels.x).toBe("1");
+    watch.close();
+  });
+
+  it("with sendInitialEvents marks the end of the present objects by a bookmark", async () => {
+    await create("a");
+    const watch = await openWatch(
+      server,
+      `${PATH}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+    );
+    await create("b");
+    await watch.received(3);
+    expect(watch.summary()).toEqual(["ADDED a", "BOOKMARK", "ADDED b"]);
+    expect(watch.events[1]?.object).toMatchObject({
+      kind: "ConfigMap",
+      apiVersion: "v1",
+      metadata: { resourceVersion: "1", annotations: { "k8s.io/initial-events-end": "true" } },
+    });
+    watch.close();
+    const wrong = await server.call(`${PATH}?watch=1&sendInitialEvents=true`);
+    expect(wrong).toMatchObject({ code: 422, body: { reason: "Invalid" } });
+  });
+
+  it("sends bookmarks every minute and ends after timeoutSeconds", async () => {
+    await create("a");
+    const watch = await openWatch(
+      server,
+      `${PATH}?watch=1&resourceVersion=1&allowWatchBookmarks=true&timeoutSeconds=150`,
+    );
+    await server.api.create("secrets", { metadata: { name: "s", namespace: "default" } });
+    await clock.advance(150_000);
+    await watch.ended();
+    expect(watch.summary()).toEqual(["BOOKMARK", "BOOKMARK", "BOOKMARK"]);
+    expect(watch.events[0]?.object.metadata.resourceVersion).toBe("2");
+  });
+
+  it("sends one table for every event when tables are asked for", async () => {
+    const watch = await openWatch(server, `${PATH}?watch=1`, TABLE);
+    await create("a");
+    await watch.received(1);
+    expect(watch.events[0]?.object).toMatchObject({ kind: "Table", rows: [{ cells: expect.arrayContaining(["a"]) }] });
+    expect(watch.events[0]?.object.columnDefinitions.length).toBeGreaterThan(0);
+    watch.close();
+  });
+
+  it("of one object, by field selector or by path, sees that object alone", async () => {
+    const bySelector = await openWatch(server, `${PATH}?watch=1&fieldSelector=metadata.name%3Da`);
+    const byPath = await openWatch(server, `/api/v1/watch/namespaces/default/configmaps/a`);
+    await create("b");
+    await create("a");
+    for (const watch of [bySelector, byPath]) {
+      await watch.received(1);
+      expect(watch.summary()).toEqual(["ADDED a"]);
+      watch.close();
+    }
+  });
+});
