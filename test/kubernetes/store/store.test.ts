@@ -1,0 +1,162 @@
+import { describe, expect, it } from "vitest";
+import { createClock } from "../../../src/clock/create-clock.js";
+import type { KubeObject } from "../../../src/kubernetes/object.js";
+import type { Persistence, StoreRecord } from "../../../src/kubernetes/persistence.js";
+import type { StoreEvent } from "../../../src/kubernetes/store/event-ring.js";
+import { createStore } from "../../../src/kubernetes/store/store.js";
+
+const clock = () => createClock({ kind: "stepped" }, { seed: 1 });
+
+const object = (name: string, namespace = "default", more: Record<string, unknown> = {}): KubeObject => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace, uid: name, resourceVersion: "", creationTimestamp: "" },
+  ...more,
+});
+
+const names = (objects: readonly KubeObject[] | undefined) =>
+  objects?.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+
+describe("order and indexes", () => {
+  it("lists in the order of etcd's keys, in which a-b/ comes before a/", () => {
+    const store = createStore({ clock: clock() });
+    for (const [name, namespace] of [
+      ["z", "a"],
+      ["b", "a"],
+      ["x", "a-b"],
+      ["a", "b"],
+    ] as const)
+      store.put("pods", object(name, namespace));
+    expect(names(store.list("pods"))).toEqual(["a-b/x", "a/b", "a/z", "b/a"]);
+    expect(names(store.list("pods", "a"))).toEqual(["a/b", "a/z"]);
+    expect(store.list("pods", "none")).toEqual([]);
+  });
+
+  it("finds pods by node and anything by owner, and forgets what has moved on", () => {
+    const store = createStore({ clock: clock() });
+    store.put("pods", object("p"));
+    store.put("pods", object("p", "default", { spec: { nodeName: "n1" } }));
+    expect(names(store.byIndex("pods", "node", "n1"))).toEqual(["default/p"]);
+    const owned = object("p", "default", { spec: { nodeName: "n2" } });
+    owned.metadata.ownerReferences = [{ apiVersion: "v1", kind: "X", name: "x", uid: "u" }];
+    store.put("pods", owned);
+    expect(store.byIndex("pods", "node", "n1")).toEqual([]);
+    expect(store.byIndex("pods", "node", "n2")).toEqual([owned]);
+    expect(store.byIndex("pods", "ownerUid", "u")).toEqual([owned]);
+    store.remove("pods", owned);
+    expect(store.byIndex("pods", "ownerUid", "u")).toEqual([]);
+  });
+});
+
+describe("events", () => {
+  it("carry one global revision, the state before, and for deletions the revision of the deletion", () => {
+    const store = createStore({ clock: clock() });
+    const events: StoreEvent[] = [];
+    store.subscribe("pods", (event) => events.push(event));
+    const first = store.put("pods", object("p"));
+    store.put("secrets", object("s"));
+    const second = store.put("pods", object("p"));
+    store.remove("pods", second);
+    expect(events.map(({ type, revision, previous }) => [type, revision, previous])).toEqual([
+      ["ADDED", 1, undefined],
+      ["MODIFIED", 3, first],
+      ["DELETED", 4, second],
+    ]);
+    expect(events[2]?.object.metadata.resourceVersion).toBe("4");
+    expect(second.metadata.resourceVersion).toBe("3");
+  });
+
+  it("reach every subscriber in the same order, even when one of them writes", () => {
+    const store = createStore({ clock: clock() });
+    const seen: string[] = [];
+    store.subscribe("pods", ({ object: { metadata } }) => {
+      if (metadata.name === "a") store.put("pods", object("b"));
+    });
+    store.subscribe("pods", ({ object: { metadata } }) => seen.push(metadata.name));
+    store.put("pods", object("a"));
+    expect(seen).toEqual(["a", "b"]);
+  });
+
+  it("are known for a while: later ones can be replayed, and past lists rebuilt, until they are dropped", () => {
+    const store = createStore({ clock: clock(), ringCapacity: 4 });
+    store.put("pods", object("a"));
+    store.put("pods", object("b"));
+    store.remove("pods", store.get("pods", "default", "a") as KubeObject);
+    store.put("pods", object("c"));
+    expect(store.eventsSince("pods", 2)?.map(({ revision }) => revision)).toEqual([3, 4]);
+    expect(names(store.listAt("pods", undefined, 2))).toEqual(["default/a", "default/b"]);
+    expect(names(store.listAt("pods", undefined, 1))).toEqual(["default/a"]);
+    for (let i = 0; i < 10; i++) store.put("pods", object("c"));
+    expect(store.eventsSince("pods", 2)).toBeUndefined();
+    expect(store.listAt("pods", undefined, 2)).toBeUndefined();
+    expect(store.eventsSince("pods", store.revision)).toEqual([]);
+  });
+});
+
+describe("persistence", () => {
+  function recording(options: { fails?: () => boolean } = {}) {
+    const batches: StoreRecord[][] = [];
+    const persistence: Persistence = {
+      load: () => ({ revision: 0, records: [] }),
+      commit(records) {
+        if (options.fails?.()) throw new Error("disk full");
+        batches.push([...records]);
+      },
+    };
+    return { batches, persistence };
+  }
+
+  it("commits once a tick, every key once in its last state, in order of revision", async () => {
+    const { batches, persistence } = recording();
+    const store = createStore({ clock: clock(), persistence });
+    store.put("pods", object("a"));
+    store.put("pods", object("b"));
+    store.put("pods", object("a", "default", { spec: { nodeName: "n" } }));
+    store.put("leases.coordination.k8s.io", object("l"));
+    expect(batches).toEqual([]);
+    await store.flushed();
+    expect(batches.map((batch) => batch.map(({ key, revision }) => [key, revision]))).toEqual([
+      [
+        ["default/b", 2],
+        ["default/a", 3],
+      ],
+    ]);
+    expect(JSON.parse(batches[0]?.[1]?.json ?? "")).toMatchObject({
+      spec: { nodeName: "n" },
+      metadata: { resourceVersion: "3" },
+    });
+    await store.flushed();
+    store.remove("pods", store.get("pods", "default", "a") as KubeObject);
+    store.close();
+    expect(batches[1]).toEqual([{ revision: 5, resource: "pods", key: "default/a" }]);
+  });
+
+  it("tells everybody who waits, and every later writer, when the disk refuses; and goes on when it works again", async () => {
+    let full = true;
+    const { batches, persistence } = recording({ fails: () => full });
+    const store = createStore({ clock: clock(), persistence });
+    store.put("pods", object("a"));
+    await expect(store.flushed()).rejects.toMatchObject({ code: 500, message: expect.stringContaining("disk full") });
+    expect(() => store.put("pods", object("b"))).toThrow("disk full");
+    expect(store.get("pods", "default", "b")).toBeUndefined();
+    full = false;
+    store.put("pods", object("b"));
+    await store.flushed();
+    expect(batches.flat().map(({ key }) => key)).toEqual(["default/a", "default/b"]);
+  });
+
+  it("loads what was there, at a revision past everything an earlier life can have handed out", () => {
+    const json = JSON.stringify({ ...object("a"), metadata: { ...object("a").metadata, resourceVersion: "7" } });
+    const store = createStore({
+      clock: clock(),
+      persistence: {
+        load: () => ({ revision: 9, records: [{ revision: 7, resource: "pods", key: "default/a", json }] }),
+        commit: () => {},
+      },
+    });
+    expect(store.get("pods", "default", "a")?.metadata.resourceVersion).toBe("7");
+    expect(store.revision).toBeGreaterThanOrEqual(1009);
+    expect(store.eventsSince("pods", 9)).toBeUndefined();
+    expect(store.eventsSince("pods", store.revision)).toEqual([]);
+  });
+});
