@@ -1,6 +1,7 @@
 import type { Container, Pod } from "../schema/generated/types.js";
 import { imageOf } from "./images.js";
 import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
+import { environmentProblem } from "./pod-references.js";
 import {
   behaviourIn,
   type ContainerRuntime,
@@ -12,6 +13,7 @@ import {
   specOf,
   type Terminated,
 } from "./pod-runtime.js";
+import { REFERENCE_RETRY_MS } from "./timings.js";
 
 /** One container from its image to its end, and again: the states and what leads from one to the next. Event texts are the kubelet's. */
 export interface ContainerContext {
@@ -107,8 +109,14 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
       return becomes(container, ...prepare(container, moment, nowMs));
     case "pulling":
       return nowMs < state.untilMs ? undefined : becomes(container, ...pulled(container, state, moment));
-    case "starting":
-      return nowMs < state.untilMs ? undefined : becomes(container, started(container, state.untilMs, moment), true);
+    case "starting": {
+      if (nowMs < state.untilMs) return undefined;
+      const problem = environmentProblem(moment.spec, moment.env.references);
+      if (problem === undefined) return becomes(container, started(container, state.untilMs, moment), true);
+      moment.emit("Warning", "Failed", `Error: ${problem}`);
+      const again = { is: "starting" as const, untilMs: nowMs + REFERENCE_RETRY_MS, problem };
+      return becomes(container, again, problem !== state.problem);
+    }
     case "pullFailed": {
       if (nowMs >= state.retryMs) {
         moment.emit("Normal", "Pulling", `Pulling image "${container.image}"`);

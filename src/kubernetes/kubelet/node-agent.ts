@@ -49,6 +49,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   let networkReadyMs = 0;
   let power: NodePower = "running";
   let isUp = false;
+  let isGone = false;
   /** When the power went; undefined: it did not. */
   let diedMs: number | undefined;
   /** Renewals lie on a grid of 10 s from here... */
@@ -91,7 +92,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       timer = undefined;
       const done = work().catch((error: unknown) => {
         log.debug({ node: name, error }, "kubelet could not report");
-        if (isUp) after(LEASE_RENEWAL_MS, work);
+        if (power === "running" && !isGone) after(LEASE_RENEWAL_MS, work);
       });
       void clock.track(done);
     });
@@ -103,6 +104,11 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     if (!isUp) return;
     isUp = false;
     silentSinceMs = clock.now();
+  };
+
+  const vanish = (): void => {
+    isGone = true;
+    fallSilent();
   };
 
   const beat = (): void => {
@@ -190,9 +196,9 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
         await report("shuttingDown");
         statusEvent("NodeNotReady");
       }
-      fallSilent();
+      vanish();
     },
-    vanish: fallSilent,
+    vanish,
     get isUp() {
       return isUp;
     },

@@ -68,20 +68,19 @@ export function nodeStatus(spec: NodeSpec, readiness: Readiness, nowMs: number, 
 }
 
 function systemInfo({ nodeInfo }: NodeSpec, bootID: string | undefined): NodeSystemInfo {
-  const info = {
-    architecture: "amd64",
-    bootID: "",
-    containerRuntimeVersion: "",
-    kernelVersion: "",
-    kubeletVersion: "",
-    machineID: "",
-    operatingSystem: "linux",
-    osImage: "",
-    systemUUID: "",
-    ...nodeInfo,
+  return {
+    architecture: nodeInfo.architecture ?? "amd64",
+    bootID: bootID || (nodeInfo.bootID ?? ""),
+    containerRuntimeVersion: nodeInfo.containerRuntimeVersion ?? "",
+    kernelVersion: nodeInfo.kernelVersion ?? "",
+    // Deprecated, and empty since 1.33.
+    kubeProxyVersion: "",
+    kubeletVersion: nodeInfo.kubeletVersion ?? "",
+    machineID: nodeInfo.machineID ?? "",
+    operatingSystem: nodeInfo.operatingSystem ?? "linux",
+    osImage: nodeInfo.osImage ?? "",
+    systemUUID: nodeInfo.systemUUID ?? "",
   };
-  // kubeProxyVersion is deprecated and empty since 1.33.
-  return { kubeProxyVersion: "", ...info, ...(bootID ? { bootID } : {}) };
 }
 
 export function newNode(spec: NodeSpec, nowMs: number): Draft<Node> {

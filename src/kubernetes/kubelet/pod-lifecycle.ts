@@ -1,6 +1,7 @@
 import type { Pod } from "../schema/generated/types.js";
 import { behaviourProblem } from "./behaviour.js";
 import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
+import { mountProblem, type ReferenceLookups } from "./pod-references.js";
 import {
   behaviourIn,
   type ContainerRuntime,
@@ -9,7 +10,7 @@ import {
   type Terminated,
   withNewContainers,
 } from "./pod-runtime.js";
-import type { Timing } from "./timings.js";
+import { REFERENCE_RETRY_MS, type Timing } from "./timings.js";
 
 /**
  * The life of a pod on its node: a function of the pod, what its containers were doing, and the time. It returns what they do now, what there is to
@@ -22,6 +23,8 @@ export interface LifecycleEnvironment {
   imagePulled(image: string, readyMs: number): void;
   /** A random duration, ms. */
   draw(timing: Timing): number;
+  /** Other objects that the pod needs before its containers can start. */
+  references: ReferenceLookups;
 }
 
 export interface KubeletEvent {
@@ -46,6 +49,8 @@ const DEADLINE = {
   message: "Pod was active on the node longer than the specified deadline",
 } as const;
 
+const isUntouched = ({ state, restarts }: ContainerRuntime): boolean => state.is === "waiting" && restarts === 0;
+
 export const isRunning = ({ state }: ContainerRuntime): boolean => state.is === "running";
 
 /** Would never run again under the pod's restart policy. */
@@ -63,7 +68,7 @@ export function restarts(pod: Pod, container: ContainerRuntime, exitCode: number
 }
 
 /** Begins to end the pod: running containers get SIGTERM, and SIGKILL when the grace period is over. */
-export function stopPod(pod: Pod, runtime: PodRuntime, env: LifecycleEnvironment, graceMs: number): PodStep {
+function stopPod(pod: Pod, runtime: PodRuntime, env: LifecycleEnvironment, graceSeconds: number): PodStep {
   const events: KubeletEvent[] = [];
   const containers = runtime.containers.map((container) => {
     if (container.state.is !== "running") return container;
@@ -73,9 +78,9 @@ export function stopPod(pod: Pod, runtime: PodRuntime, env: LifecycleEnvironment
       reason: "Killing",
       message: `Stopping container ${container.name}`,
     });
-    return stopContainer(pod, container, env, graceMs);
+    return stopContainer(pod, container, env, graceSeconds * 1000);
   });
-  return { runtime: { ...runtime, containers, stopping: { sinceMs: env.nowMs } }, events, changed: false };
+  return { runtime: { ...runtime, containers, stopping: { graceSeconds } }, events, changed: false };
 }
 
 function stopContainer(
@@ -107,20 +112,33 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
   let runtime = withNewContainers(pod, before);
   let wakeMs = Number.POSITIVE_INFINITY;
 
-  const stop = (graceSeconds: number | undefined, failure?: PodRuntime["failure"]): void => {
-    const step = stopPod(pod, runtime, env, (graceSeconds ?? 30) * 1000);
+  const stop = (graceSeconds = 30, failure?: PodRuntime["failure"]): void => {
+    const step = stopPod(pod, runtime, env, graceSeconds);
     runtime = failure ? { ...step.runtime, failure } : step.runtime;
     events.push(...step.events);
   };
+  const { deletionTimestamp, deletionGracePeriodSeconds } = pod.metadata;
   const deadlineSeconds = pod.spec?.activeDeadlineSeconds;
-  if (!runtime.stopping) {
-    const deadlineMs = deadlineSeconds === undefined ? undefined : runtime.startedMs + deadlineSeconds * 1000;
-    if (pod.metadata.deletionTimestamp) stop(pod.metadata.deletionGracePeriodSeconds);
-    else if (deadlineMs !== undefined && env.nowMs >= deadlineMs) {
+  const deadlineMs = deadlineSeconds === undefined ? undefined : runtime.startedMs + deadlineSeconds * 1000;
+  if (deletionTimestamp) {
+    // Deleted, or deleted again with less patience.
+    const present = runtime.stopping?.graceSeconds ?? Number.POSITIVE_INFINITY;
+    if ((deletionGracePeriodSeconds ?? 30) < present) stop(deletionGracePeriodSeconds);
+  } else if (!runtime.stopping && deadlineMs !== undefined) {
+    if (env.nowMs < deadlineMs) wakeMs = deadlineMs;
+    else {
       events.push({ type: "Normal", ...DEADLINE });
       stop(pod.spec?.terminationGracePeriodSeconds, DEADLINE);
-      changed = true;
-    } else if (deadlineMs !== undefined) wakeMs = deadlineMs;
+    }
+  }
+
+  if (!runtime.stopping && env.nowMs >= runtime.sandboxMs && runtime.containers.every(isUntouched)) {
+    const problem = mountProblem(pod, env.references);
+    if (problem !== undefined) {
+      if (problem !== runtime.blockedBy) events.push({ type: "Warning", reason: "FailedMount", message: problem });
+      wakeMs = Math.min(wakeMs, env.nowMs + REFERENCE_RETRY_MS);
+      return { runtime: { ...runtime, blockedBy: problem }, events, changed, wakeMs };
+    }
   }
 
   const context = {

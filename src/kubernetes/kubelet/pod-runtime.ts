@@ -9,8 +9,10 @@ export interface PodRuntime {
   /** When the sandbox has its network and containers may start. */
   readonly sandboxMs: number;
   readonly containers: readonly ContainerRuntime[];
+  /** What keeps its volumes from being mounted. */
+  readonly blockedBy?: string;
   /** Being ended: deleted, past its deadline, or the node shuts down. */
-  readonly stopping?: { readonly sinceMs: number };
+  readonly stopping?: { readonly graceSeconds: number };
   /** Why it failed as a whole (kubelet admission, deadline, shutdown). */
   readonly failure?: { readonly reason: string; readonly message: string };
   /** True when nothing will ever change again: terminal phase written, or gone. */
@@ -41,7 +43,7 @@ export type ContainerState =
       readonly attempts: number;
       readonly backedOff: boolean;
     }
-  | { readonly is: "starting"; readonly untilMs: number }
+  | { readonly is: "starting"; readonly untilMs: number; readonly problem?: string }
   | Running
   | { readonly is: "crashBackoff"; readonly untilMs: number; readonly delayMs: number }
   | Terminated;

@@ -19,7 +19,7 @@ export interface PodPlace {
 
 export function statusOf(pod: Pod, runtime: PodRuntime, place: PodPlace, nowMs: number): PodStatus {
   const previous = pod.status ?? {};
-  if (runtime.failure && runtime.containers.length === 0) return rejectedStatus(pod, runtime, nowMs);
+  if (runtime.failure && runtime.containers.length === 0) return rejectedStatus(pod, runtime);
   const phase = phaseOf(pod, runtime);
   const statuses = (wanted: (container: ContainerRuntime) => boolean): ContainerStatus[] =>
     runtime.containers.filter(wanted).map((container) => containerStatus(pod, runtime, container));
@@ -39,7 +39,7 @@ export function statusOf(pod: Pod, runtime: PodRuntime, place: PodPlace, nowMs: 
     containerStatuses: statuses(({ role }) => role === "app"),
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
-    ...(runtime.failure ?? {}),
+    ...(runtime.ended ? runtime.failure : {}),
   };
   delete status.nominatedNodeName;
   return status;
@@ -49,7 +49,7 @@ const hasBegun = ({ state, restarts }: ContainerRuntime): boolean =>
   state.is === "running" || state.is === "terminated" || restarts > 0;
 
 /** A pod that kubelet admission refused: nothing but the refusal. */
-function rejectedStatus(pod: Pod, { failure, startedMs }: PodRuntime, _nowMs: number): PodStatus {
+function rejectedStatus(pod: Pod, { failure, startedMs }: PodRuntime): PodStatus {
   return { ...pod.status, phase: "Failed", startTime: formatSeconds(startedMs), ...failure };
 }
 
@@ -57,9 +57,9 @@ function rejectedStatus(pod: Pod, { failure, startedMs }: PodRuntime, _nowMs: nu
 export function phaseOf(pod: Pod, runtime: PodRuntime): string {
   const present = pod.status?.phase;
   if (present === "Failed" || present === "Succeeded") return present;
-  if (runtime.failure) return "Failed";
   const isDone = ({ state }: ContainerRuntime): boolean => state.is === "terminated" && state.exitCode === 0;
   // Deleted pods, too, end in one of these two before they go.
+  if (runtime.ended && runtime.failure) return "Failed";
   if (runtime.ended) return runtime.containers.every((c) => c.role !== "app" || isDone(c)) ? "Succeeded" : "Failed";
   const begun = runtime.containers.every(
     ({ role, state, last }) =>
@@ -143,6 +143,7 @@ function apiState(
         ? waiting(state.problem.reason, state.problem.message)
         : waiting(creating(runtime, container));
     case "starting":
+      if (state.problem) return waiting("CreateContainerConfigError", state.problem);
       return waiting(creating(runtime, container));
   }
 }

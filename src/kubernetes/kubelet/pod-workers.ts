@@ -14,6 +14,7 @@ import type { Node, ObjectReference, Pod, PodStatus } from "../schema/generated/
 import { createPodAddresses } from "./pod-addresses.js";
 import { rejectionOf } from "./pod-admission.js";
 import { advancePod, type KubeletEvent, type LifecycleEnvironment, rebooted } from "./pod-lifecycle.js";
+import type { Referred } from "./pod-references.js";
 import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
 import { statusOf } from "./pod-status.js";
 import { drawTiming, type Timing } from "./timings.js";
@@ -81,8 +82,9 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   let writing: string | undefined;
 
   const draw = (timing: Timing): number => drawTiming(random, timing);
-  const environment = (): LifecycleEnvironment => ({
+  const environment = (namespace: string | undefined): LifecycleEnvironment => ({
     nowMs: clock.now(),
+    references: { find: (resource, name) => api.get<Referred>(resource, { namespace, name }) },
     imageReadyMs: (image) => images.get(image),
     imagePulled: (image, readyMs) => images.set(image, readyMs),
     draw,
@@ -125,6 +127,14 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     const worker = { uid: pod.metadata.uid, info, podIP: addressFor(pod), runtime };
     workers.set(keyOf(pod), worker);
     return worker;
+  };
+
+  /** A pod may ask for other resources while it runs (the resize subresource): the node's accounts follow. */
+  const resize = (pod: Pod, worker: Worker): void => {
+    if (worker.info.pod.spec === pod.spec || worker.runtime.ended) return;
+    node.removePod(worker.info);
+    worker.info = podInfoOf(pod, noSets);
+    node.addPod(worker.info);
   };
 
   const swallowGone = (error: unknown): void => {
@@ -185,7 +195,8 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         return undefined;
       }
       const worker = workers.get(key) ?? takeOn(pod);
-      const step = advancePod(pod, worker.runtime, environment());
+      resize(pod, worker);
+      const step = advancePod(pod, worker.runtime, environment(pod.metadata.namespace));
       worker.runtime = step.runtime;
       tell(pod, step.events);
       await report(pod, key, worker);

@@ -173,7 +173,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
       return;
     }
     const node = cluster.setNode(object);
-    queue.changed("node", (entry) => couldFit(entry, node));
+    queue.changed("node", (entry) => couldFit(entry, node, cluster));
   };
 
   const onPod = ({ type, object }: WatchEvent<Pod>): void => {
@@ -186,7 +186,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     nominations.clear(key);
     queue.remove(key);
     const gone = cluster.remove(key);
-    if (gone) queue.changed("podGone", (entry) => couldFit(entry, gone.node));
+    if (gone) queue.changed("podGone", (entry) => couldFit(entry, gone.node, cluster));
   };
 
   const podPlaced = (pod: Pod, nodeName: string): void => {

@@ -20,11 +20,11 @@ const LOCAL: readonly FilterPlugin[] = [
 const WIDE: readonly FilterPlugin[] = [podTopologySpread, interPodAffinity];
 
 /** Could the refused pod go to `node` now? A light form of upstream's QueueingHints; in doubt the answer is yes. */
-export function couldFit(entry: QueuedPod, node: NodeInfo): boolean {
+export function couldFit(entry: QueuedPod, node: NodeInfo, cluster: ClusterSnapshot): boolean {
   if (WIDE.some((plugin) => entry.refusedBy.has(plugin))) return true;
   if (!node.node) return false;
   for (const plugin of LOCAL) {
-    const filter = plugin.prepare(entry.info, undefined as unknown as ClusterSnapshot);
+    const filter = plugin.prepare(entry.info, cluster);
     if (typeof filter === "function" && filter(node)) return false;
   }
   return true;

@@ -11,7 +11,7 @@ export interface QueuedPod {
   /** When it was last put into the queue, epoch ms. */
   queuedMs: number;
   attempts: number;
-  /** Plugins that refused it last; empty after an error, which any change may cure. */
+  /** Plugins that refused it last. */
   refusedBy: ReadonlySet<FilterPlugin>;
   place: "active" | "backoff" | "unschedulable" | "taken";
   order: number;
@@ -57,6 +57,8 @@ const isBefore = (a: QueuedPod, b: QueuedPod): boolean =>
 export function createSchedulingQueue({ clock, ready }: { clock: Clock; ready: () => void }): SchedulingQueue {
   const known = new Map<string, QueuedPod>();
   const unschedulable = new Set<QueuedPod>();
+  /** The same pods by what could help them: most changes concern few. */
+  const waitingFor = new Map<ClusterChange, Set<QueuedPod>>();
   /** A binary heap. Entries that left the active place stay in it until they reach the top. */
   const heap: QueuedPod[] = [];
   let active = 0;
@@ -93,7 +95,7 @@ export function createSchedulingQueue({ clock, ready }: { clock: Clock; ready: (
 
   const leave = (entry: QueuedPod): void => {
     if (entry.place === "active") active--;
-    unschedulable.delete(entry);
+    if (unschedulable.delete(entry)) for (const entries of waitingFor.values()) entries.delete(entry);
     entry.timer?.cancel();
     entry.timer = undefined;
     entry.place = "taken";
@@ -180,6 +182,14 @@ export function createSchedulingQueue({ clock, ready }: { clock: Clock; ready: (
       entry.refusedBy = refusedBy;
       entry.place = "unschedulable";
       unschedulable.add(entry);
+      // Refused by nobody: there was no node to ask about.
+      const changes = new Set<ClusterChange>(refusedBy.size === 0 ? ["node"] : []);
+      for (const plugin of refusedBy) for (const change of plugin.wakesOn) changes.add(change);
+      for (const change of changes) {
+        const entries = waitingFor.get(change);
+        if (entries) entries.add(entry);
+        else waitingFor.set(change, new Set([entry]));
+      }
       scheduleFlush();
     },
     retry(entry) {
@@ -188,18 +198,15 @@ export function createSchedulingQueue({ clock, ready }: { clock: Clock; ready: (
       wake(entry);
     },
     changed(change, hint) {
-      if (unschedulable.size === 0) return;
-      for (const entry of [...unschedulable]) {
-        let concerned = entry.refusedBy.size === 0;
-        for (const plugin of entry.refusedBy) concerned ||= plugin.wakesOn.includes(change);
-        if (concerned && (hint?.(entry) ?? true)) wake(entry);
-      }
+      const concerned = waitingFor.get(change);
+      if (concerned) for (const entry of concerned) if (hint?.(entry) ?? true) wake(entry);
     },
     stop() {
       flushTimer?.cancel();
       for (const entry of known.values()) entry.timer?.cancel();
       known.clear();
       unschedulable.clear();
+      waitingFor.clear();
       heap.length = 0;
       active = 0;
     },

@@ -183,12 +183,18 @@ describe("a pod", () => {
     const { clock, run, getPod } = await withNode();
     await run("once", { restartPolicy: "Never" }, program({ exitCode: 7, runForSeconds: 1 }));
     await run("late", { activeDeadlineSeconds: 5 });
-    await clock.advance(10_000);
+    await clock.advance(5_000);
+    expect(getPod("late").status?.phase).toBe("Running");
+    await clock.advance(2_000);
     expect(getPod("once").status).toMatchObject({
       phase: "Failed",
       containerStatuses: [{ state: { terminated: { exitCode: 7, reason: "Error" } } }],
     });
-    expect(getPod("late").status).toMatchObject({ phase: "Failed", reason: "DeadlineExceeded" });
+    expect(getPod("late").status).toMatchObject({
+      phase: "Failed",
+      reason: "DeadlineExceeded",
+      containerStatuses: [{ state: { terminated: {} } }],
+    });
   });
 
   it("says why an image cannot be pulled, and which behaviour it does not understand", async () => {
@@ -207,6 +213,35 @@ describe("a pod", () => {
     expect(waiting("missing")).toBe("ImagePullBackOff");
     expect(getPod("odd").status?.containerStatuses?.[0]?.state?.waiting?.message).toContain('unknown key "exploding"');
     expect(reasons("missing")).toEqual(expect.arrayContaining(["Pulling", "Failed", "BackOff"]));
+  });
+
+  it("waits for what it mounts and what its environment names", async () => {
+    const { clock, run, getPod, api, reasons, eventsAbout } = await withNode();
+    await run("mounts", { volumes: [{ name: "conf", configMap: { name: "conf" } }] });
+    await run("env", {
+      containers: [
+        {
+          name: "app",
+          image: "nginx:1.29",
+          env: [{ name: "KEY", valueFrom: { secretKeyRef: { name: "keys", key: "a" } } }],
+        },
+      ],
+    });
+    await clock.advance(4_000);
+    expect(getPod("mounts").status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe("ContainerCreating");
+    expect(eventsAbout("mounts").map((event) => event.message)).toContain(
+      'MountVolume.SetUp failed for volume "conf" : configmap "conf" not found',
+    );
+    expect(getPod("env").status?.containerStatuses?.[0]?.state?.waiting).toEqual({
+      reason: "CreateContainerConfigError",
+      message: 'secret "keys" not found',
+    });
+    await api.create("configmaps", { metadata: { name: "conf", namespace: "default" } });
+    await api.create("secrets", { metadata: { name: "keys", namespace: "default" }, data: { a: "MQ==" } });
+    await clock.advance(10_000);
+    expect(getPod("mounts").status?.phase).toBe("Running");
+    expect(getPod("env").status?.phase).toBe("Running");
+    expect(reasons("env")).toContain("Failed");
   });
 
   it("ends shortly after it was deleted, and then goes", async () => {

@@ -1,0 +1,83 @@
+import type { KubeObject } from "../object.js";
+import type { Container, EnvVar, Pod, Volume } from "../schema/generated/types.js";
+
+/**
+ * What a pod needs of other objects before its containers can start: ConfigMaps, Secrets and claims that it mounts, and those that its environment
+ * is made of. Nothing is really mounted; but a pod that names what is not there waits for it, and says so in the kubelet's words.
+ */
+export interface ReferenceLookups {
+  /** `configmaps`, `secrets` or `persistentvolumeclaims` of the pod's namespace. */
+  find(resource: string, name: string): Referred | undefined;
+}
+
+export type Referred = KubeObject & {
+  data?: Record<string, unknown>;
+  binaryData?: Record<string, unknown>;
+  spec?: { volumeName?: string };
+};
+
+interface Reference {
+  resource: "configmaps" | "secrets";
+  name: string | undefined;
+  optional: boolean | undefined;
+}
+
+const SINGULAR = { configmaps: "configmap", secrets: "secret" } as const;
+
+function* mounted(volume: Volume): Iterable<Reference> {
+  if (volume.configMap) yield { resource: "configmaps", ...pick(volume.configMap) };
+  if (volume.secret) yield { resource: "secrets", name: volume.secret.secretName, optional: volume.secret.optional };
+  for (const source of volume.projected?.sources ?? []) {
+    if (source.configMap) yield { resource: "configmaps", ...pick(source.configMap) };
+    if (source.secret) yield { resource: "secrets", ...pick(source.secret) };
+  }
+}
+
+const pick = ({ name, optional }: { name?: string; optional?: boolean }): Pick<Reference, "name" | "optional"> => ({
+  name,
+  optional,
+});
+
+/** Why a volume of the pod cannot be mounted yet (event FailedMount); undefined when all can. */
+export function mountProblem(pod: Pod, { find }: ReferenceLookups): string | undefined {
+  for (const volume of pod.spec?.volumes ?? []) {
+    for (const { resource, name, optional } of mounted(volume))
+      if (name && !optional && !find(resource, name))
+        return `MountVolume.SetUp failed for volume "${volume.name}" : ${SINGULAR[resource]} "${name}" not found`;
+    const claim =
+      volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : undefined);
+    if (claim && !find("persistentvolumeclaims", claim)?.spec?.volumeName)
+      return `Unable to attach or mount volumes: unmounted volumes=[${volume.name}]: error processing PVC ${pod.metadata.namespace}/${claim}: PVC is not bound`;
+  }
+  return undefined;
+}
+
+function variableProblem({ valueFrom }: EnvVar, { find }: ReferenceLookups): string | undefined {
+  const sources = [
+    ["configmaps", valueFrom?.configMapKeyRef],
+    ["secrets", valueFrom?.secretKeyRef],
+  ] as const;
+  for (const [resource, reference] of sources) {
+    if (!reference?.name || reference.optional) continue;
+    const object = find(resource, reference.name);
+    if (!object) return `${SINGULAR[resource]} "${reference.name}" not found`;
+    if (!(reference.key in (object.data ?? {})) && !(reference.key in (object.binaryData ?? {})))
+      return `couldn't find key ${reference.key} in ${resource === "secrets" ? "Secret" : "ConfigMap"} ${reference.name}`;
+  }
+  return undefined;
+}
+
+/** Why the container's environment cannot be made (waiting reason CreateContainerConfigError); undefined when it can. */
+export function environmentProblem(container: Container, lookups: ReferenceLookups): string | undefined {
+  for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+    if (configMapRef?.name && !configMapRef.optional && !lookups.find("configmaps", configMapRef.name))
+      return `configmap "${configMapRef.name}" not found`;
+    if (secretRef?.name && !secretRef.optional && !lookups.find("secrets", secretRef.name))
+      return `secret "${secretRef.name}" not found`;
+  }
+  for (const variable of container.env ?? []) {
+    const problem = variableProblem(variable, lookups);
+    if (problem) return problem;
+  }
+  return undefined;
+}
