@@ -7,7 +7,7 @@ import type { EndpointSlice, Node, Pod, Service } from "../../schema/generated/t
 import { defineController, on } from "../define-controller.js";
 import { isNamespaceTerminating } from "../pod-control.js";
 import { planSlices, type SlicePlan } from "./endpoint-slice-plan.js";
-import { GATHER_MS, hasEndpoints, isHeadless, MANY_PODS, podsBehind, servicesOf } from "./service-pods.js";
+import { createGathering, hasEndpoints, isHeadless, podsBehind } from "./service-pods.js";
 
 /** EndpointSlices of Services with a selector. The plan is in endpoint-slice-plan.ts. */
 const RESOURCE = "endpointslices.discovery.k8s.io";
@@ -27,8 +27,7 @@ export const endpointSliceController = (): Controller =>
     const { api, queue } = env;
     /** Our slices of each Service, by key. */
     const slicesOf = new Map<string, Map<string, EndpointSlice>>();
-    /** Services that had many pods when last looked at. */
-    const large = new Set<string>();
+    const gathering = createGathering(api, queue);
 
     const serviceKey = (slice: EndpointSlice): string =>
       `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME]}`;
@@ -39,7 +38,7 @@ export const endpointSliceController = (): Controller =>
       const service = api.get<Service>("services", parseKey(key));
       const present = [...(slicesOf.get(key)?.values() ?? [])];
       if (!service || service.metadata.deletionTimestamp) {
-        large.delete(key);
+        gathering.note(key, false);
         queue.forget(key);
         // The garbage collector takes them with the Service.
         return;
@@ -49,9 +48,8 @@ export const endpointSliceController = (): Controller =>
         if (service.spec?.type === "ExternalName") for (const slice of present) await remove(slice);
         return;
       }
-      const pods = podsBehind(api, service);
-      if (pods.length > MANY_PODS) large.add(key);
-      else large.delete(key);
+      const { pods, isLarge } = podsBehind(api, service);
+      gathering.note(key, isLarge);
       const families = service.spec?.ipFamilies ?? ["IPv4"];
       for (const family of families) {
         const isFamily = IS_FAMILY[family];
@@ -126,14 +124,7 @@ export const endpointSliceController = (): Controller =>
           return key;
         }),
         on<Service>("services", ({ type, object }) => (type === "DELETED" ? undefined : keyOf(object))),
-        on<Pod>("pods", (event) => {
-          const now: string[] = [];
-          for (const key of servicesOf(api, event)) {
-            if (large.has(key)) queue.addAfter(key, GATHER_MS);
-            else now.push(key);
-          }
-          return now;
-        }),
+        on<Pod>("pods", gathering.keys),
         // A node's zone shows in its endpoints.
         on<Node>("nodes", ({ object, previous }) => {
           if (!previous || previous.metadata.labels?.[ZONE] === object.metadata.labels?.[ZONE]) return undefined;

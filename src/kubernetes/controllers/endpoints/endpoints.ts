@@ -6,16 +6,7 @@ import { isPodReady } from "../../runtime/pods.js";
 import type { EndpointAddress, EndpointSubset, Endpoints, Pod, Service } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
 import { isNamespaceTerminating } from "../pod-control.js";
-import {
-  GATHER_MS,
-  hasEndpoints,
-  hostnameOf,
-  isHeadless,
-  MANY_PODS,
-  podsBehind,
-  portsOf,
-  servicesOf,
-} from "./service-pods.js";
+import { createGathering, hasEndpoints, hostnameOf, isHeadless, podsBehind, portsOf } from "./service-pods.js";
 
 /** The older Endpoints objects, one a Service with a selector: still read by many clients, capped at 1000 addresses. */
 const CAPACITY = 1000;
@@ -26,21 +17,20 @@ const HEADLESS = "service.kubernetes.io/headless";
 
 export const endpointsController = (): Controller =>
   defineController({ name: "endpoint-controller" }, ({ api, queue }) => {
-    const large = new Set<string>();
+    const gathering = createGathering(api, queue);
 
     const reconcile = async (key: string): Promise<void> => {
       const service = api.get<Service>("services", parseKey(key));
       const present = api.get<Endpoints>("endpoints", parseKey(key));
       if (!service) {
-        large.delete(key);
+        gathering.note(key, false);
         queue.forget(key);
         if (present?.metadata.labels?.[MANAGED_BY] === MANAGER) await remove(present);
         return;
       }
       if (!hasEndpoints(service)) return;
-      const pods = podsBehind(api, service);
-      if (pods.length > MANY_PODS) large.add(key);
-      else large.delete(key);
+      const { pods, isLarge } = podsBehind(api, service);
+      gathering.note(key, isLarge);
       const { subsets, truncated } = subsetsOf(service, pods);
       const labels = {
         ...service.metadata.labels,
@@ -88,14 +78,7 @@ export const endpointsController = (): Controller =>
       reconcile,
       watches: [
         on<Service>("services", ({ object }) => keyOf(object)),
-        on<Pod>("pods", (event) => {
-          const now: string[] = [];
-          for (const key of servicesOf(api, event)) {
-            if (large.has(key)) queue.addAfter(key, GATHER_MS);
-            else now.push(key);
-          }
-          return now;
-        }),
+        on<Pod>("pods", gathering.keys),
         on<Endpoints>("endpoints", ({ type, object }) => (type === "ADDED" ? undefined : keyOf(object))),
       ],
     };

@@ -3,6 +3,7 @@ import { keyOf } from "../../object.js";
 import { isEqual } from "../../runtime/hash.js";
 import { matcherOfMap } from "../../runtime/label-selector.js";
 import { isPodReady, isPodTerminal } from "../../runtime/pods.js";
+import type { WorkQueue } from "../../runtime/work-queue.js";
 import type { Pod, Service, ServicePort } from "../../schema/generated/types.js";
 
 /** What Endpoints and EndpointSlices have in common: which pods stand behind a Service, under which ports, and which events change that. */
@@ -15,12 +16,14 @@ export const hasEndpoints = (service: Service): boolean =>
 
 export const isHeadless = (service: Service): boolean => service.spec?.clusterIP === "None";
 
-/** Pods behind the Service that have an address and have not ended, in store order. */
-export function podsBehind(api: KubeApi, service: Service): Pod[] {
+/** Pods behind the Service that have an address and have not ended, in store order; `isLarge`: so many are selected that changes are gathered. */
+export function podsBehind(api: KubeApi, service: Service): { pods: Pod[]; isLarge: boolean } {
   const matches = matcherOfMap(service.spec?.selector);
-  return api
+  const selected = api
     .list<Pod>("pods", { namespace: service.metadata.namespace })
-    .filter((pod) => matches(pod.metadata.labels) && pod.status?.podIP !== undefined && !isPodTerminal(pod));
+    .filter((pod) => matches(pod.metadata.labels));
+  const pods = selected.filter((pod) => pod.status?.podIP !== undefined && !isPodTerminal(pod));
+  return { pods, isLarge: selected.length > MANY_PODS };
 }
 
 export interface ResolvedPort {
@@ -74,7 +77,7 @@ function changesEndpoints({ type, object, previous }: WatchEvent<Pod>): boolean 
 }
 
 /** Keys of the Services whose endpoints a pod event may change. */
-export function servicesOf(api: KubeApi, event: WatchEvent<Pod>): string[] {
+function servicesOf(api: KubeApi, event: WatchEvent<Pod>): string[] {
   const { object, previous } = event;
   if (!changesEndpoints(event)) return [];
   return api
@@ -87,5 +90,29 @@ export function servicesOf(api: KubeApi, event: WatchEvent<Pod>): string[] {
 }
 
 /** Pods of a Service beyond which its changes are gathered for a moment: each look costs as much as there are pods. */
-export const MANY_PODS = 200;
-export const GATHER_MS = 500;
+const MANY_PODS = 50;
+const GATHER_MS = 200;
+
+/** Which Services are looked at at once, and which only after their changes have been gathered. */
+export interface Gathering {
+  /** To be called with what `podsBehind` said about the Service. */
+  note(key: string, isLarge: boolean): void;
+  /** The Services of a pod event to look at now; the large ones are put off. */
+  keys(event: WatchEvent<Pod>): string[];
+}
+
+export function createGathering(api: KubeApi, queue: WorkQueue): Gathering {
+  const large = new Set<string>();
+  return {
+    note(key, isLarge) {
+      if (isLarge) large.add(key);
+      else large.delete(key);
+    },
+    keys: (event) =>
+      servicesOf(api, event).filter((key) => {
+        if (!large.has(key)) return true;
+        queue.addAfter(key, GATHER_MS);
+        return false;
+      }),
+  };
+}
