@@ -88,7 +88,7 @@ describe("properties of patches", () => {
         const before = apply(undefined, withoutEmpty(other) as KubeObject, "other").object;
         fc.pre(!conflicting(before, mine));
         const after = apply(apply(before, mine, "me").object, empty, "me").object;
-        expect(withoutEmpty(withoutEntries(after))).toEqual(withoutEmpty(withoutEntries(before)));
+        expect(unordered(withoutEmpty(withoutEntries(after)))).toEqual(unordered(withoutEmpty(withoutEntries(before))));
         expect(after.metadata.managedFields?.map(({ manager }) => manager)).toEqual(
           before.metadata.managedFields?.map(({ manager }) => manager),
         );
@@ -157,6 +157,13 @@ function withoutEmpty(value: unknown): unknown {
     .map(([name, member]) => [name, withoutEmpty(member)] as const)
     .filter(([, member]) => member !== undefined && !(Array.isArray(member) && member.length === 0));
   return entries.length > 0 ? Object.fromEntries(entries) : undefined;
+}
+
+/** The order of items belongs to whoever applied last, and nobody owns it. */
+function unordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => JSON.stringify(unordered(item))).sort();
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, unordered(member)]));
 }
 
 function members(node: Record<string, unknown>, path: string): string[] {
