@@ -3,7 +3,7 @@
 // neither the program nor those who use it as a library need the SDK). What the SDK leaves out (lengths, ranges, patterns) is joined in
 // from src/api/model/constraints.json; a constraint whose member has gone fails the run.
 import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as sdk from "@aws-sdk/client-eks";
 

@@ -19,6 +19,7 @@ import {
   type WorkKind,
 } from "./eks/index.js";
 import { model } from "./model/model.js";
+import { rememberReads } from "./protocol/answer-memory.js";
 import { readCredentials } from "./protocol/credentials.js";
 import { type Answer, errorAnswer, namedAnswer } from "./protocol/errors.js";
 import { isAllowedHost, isAllowedOrigin } from "./protocol/origin.js";
@@ -93,7 +94,7 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   });
 
   app.addHook("onRequest", (request, _reply, done) => {
-    const { host, origin } = request.headers;
+    const { host, origin } = request.raw.headers;
     if (!isAllowedHost(host, hosts)) {
       done(new DomainError("AccessDeniedException", `This server does not answer to the host name ${host}`));
     } else if (!isAllowedOrigin(origin, host)) {
@@ -186,8 +187,18 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
 }
 
 /** The services behind this port by the name that requests are signed for. */
-function createServices({ operations: table = operations }: GatewayDependencies): Record<string, Service> {
-  return { eks: createRestJson({ model: model(), dispatch: createCaller(model(), table) }) };
+function createServices({ state, operations: table = operations }: GatewayDependencies): Record<string, Service> {
+  const eks = createRestJson({ model: model(), dispatch: createCaller(model(), table) });
+  const { changes } = state;
+  if (!changes) return { eks };
+  return {
+    eks: rememberReads<OperationContext>(eks, {
+      changes,
+      // Which versions are in support is a matter of the date.
+      keeps: ({ url }) => !url.startsWith("/cluster-versions"),
+      keyOf: ({ scope }) => `${scope.accountId} ${scope.region}`,
+    }),
+  };
 }
 
 function unknownService(service: string, target: string | string[] | undefined): DomainError {

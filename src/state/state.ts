@@ -136,6 +136,8 @@ export interface State {
   settings: Settings;
   /** Runs `work` in one SQLite transaction; nested calls join the outer one. Rolls back when it throws. Returns after the commit. */
   transaction<T>(work: () => T): T;
+  /** A number that grows with every write: what was read while it stood still is still so. Absent when the state cannot tell. */
+  changes?(): number;
   /** Store of one cluster's Kubernetes objects, in the same file (shape of kubernetes/persistence.ts). */
   objects(clusterId: string): {
     load(): { revision: number; records: Iterable<{ revision: number; resource: string; key: string; json?: string }> };

@@ -1,65 +1,66 @@
 /**
  * Writes answers by the model: members in the model's order, which is the order in which EKS serves them; undefined members and members that the
- * model does not have are left out; timestamps become seconds with a fraction. Writers are compiled once a shape, on first use, and build the JSON
- * text directly, which costs less than a second object for JSON.stringify.
+ * model does not have are left out; timestamps become seconds with a fraction. Compiled once a shape, on first use.
  */
 import { type Model, shapeOf, type Type } from "../model/model.js";
 
-type Writer = (value: unknown) => string;
+/** Makes of a value what JSON.stringify writes as the wire has it. */
+type Shaper = (value: unknown) => unknown;
 
 /** A function from a shape's name and a value to JSON. */
 export function createSerialiser(model: Model): (shape: string, value: object) => string {
-  const structures = new Map<string, Writer>();
+  const structures = new Map<string, Shaper>();
 
-  const structureWriter = (name: string): Writer => {
+  const structureShaper = (name: string): Shaper => {
     const known = structures.get(name);
     if (known) return known;
-    const writer = compileStructure(name);
-    structures.set(name, writer);
-    return writer;
+    const shaper = compileStructure(name);
+    structures.set(name, shaper);
+    return shaper;
   };
 
-  const compileStructure = (name: string): Writer => {
-    const members = Object.entries(shapeOf(model, name)).map(([member, type]) => ({
-      member,
-      key: `${JSON.stringify(member)}:`,
-      type,
-      write: undefined as Writer | undefined,
-    }));
+  const compileStructure = (name: string): Shaper => {
+    const members = Object.entries(shapeOf(model, name));
+    const names = members.map(([member]) => member);
+    let shapers: (Shaper | undefined)[] | undefined;
     return (value) => {
+      // Late, so that shapes may contain themselves.
+      shapers ??= members.map(([, type]) => compile(type));
       const source = value as Record<string, unknown>;
-      let text = "";
-      for (const entry of members) {
-        const given = source[entry.member];
+      const result: Record<string, unknown> = {};
+      for (let index = 0; index < names.length; index++) {
+        const member = names[index] as string;
+        const given = source[member];
         if (given === undefined) continue;
-        entry.write ??= compile(entry.type);
-        text += `${text === "" ? "{" : ","}${entry.key}${given === null ? "null" : entry.write(given)}`;
+        const shape = shapers[index];
+        result[member] = shape === undefined || given === null ? given : shape(given);
       }
-      return text === "" ? "{}" : `${text}}`;
+      return result;
     };
   };
 
-  const compile = (type: Type): Writer => {
+  /** Undefined when values of the type are written as they are. */
+  const compile = (type: Type): Shaper | undefined => {
     switch (type.type) {
       case "structure":
-        return structureWriter(type.shape);
+        return structureShaper(type.shape);
       case "timestamp":
-        return (value) => String((value as number) / 1000);
+        return (value) => (value as number) / 1000;
       case "list": {
-        const write = compile(type.of);
-        return (value) => `[${(value as unknown[]).map(write).join(",")}]`;
+        const shape = compile(type.of);
+        return shape && ((value) => (value as unknown[]).map(shape));
       }
       case "map": {
-        const write = compile(type.value);
-        return (value) => {
-          const entries = Object.entries(value as object).map(([key, item]) => `${JSON.stringify(key)}:${write(item)}`);
-          return `{${entries.join(",")}}`;
-        };
+        const shape = compile(type.value);
+        return (
+          shape &&
+          ((value) => Object.fromEntries(Object.entries(value as object).map(([key, item]) => [key, shape(item)])))
+        );
       }
       default:
-        return JSON.stringify;
+        return undefined;
     }
   };
 
-  return (shape, value) => structureWriter(shape)(value);
+  return (shape, value) => JSON.stringify(structureShaper(shape)(value));
 }
