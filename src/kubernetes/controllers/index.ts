@@ -13,6 +13,7 @@ import { podGcController } from "./node/pod-gc.js";
 import { taintEvictionController } from "./node/taint-eviction.js";
 import { replicaSetController, replicationControllerController } from "./replicaset.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
+import { statefulSetController } from "./statefulset/statefulset.js";
 
 /** The controller manager: every controller of the cluster. Adding one is a file in this folder and a line here. */
 const CONTROLLERS: readonly (() => Controller)[] = [
@@ -29,6 +30,7 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   replicaSetController,
   replicationControllerController,
   daemonSetController,
+  statefulSetController,
   endpointsController,
   endpointSliceController,
   disruptionController,
