@@ -123,6 +123,6 @@ const REASONS: Record<string, string> = {
 /** What the API server answers when a well-formed patch cannot be applied; the reason travels as a cause. */
 function unprocessable(detail: string): StatusError {
   return new StatusError(422, "Invalid", "the server rejected our request due to an error in our request", {
-    causes: [{ message: detail }],
+    causes: [{ field: "patch", message: detail }],
   });
 }

@@ -21,7 +21,7 @@ export function withLastApplied(object: KubeObject, applied: Draft<KubeObject>):
   if (!object.metadata.annotations?.[ANNOTATION]) return object;
   const annotations = {
     ...object.metadata.annotations,
-    [ANNOTATION]: `${JSON.stringify(withoutAnnotation(applied))}\n`,
+    [ANNOTATION]: `${sortedJson(withoutAnnotation(applied))}\n`,
   };
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
@@ -30,6 +30,12 @@ function withoutAnnotation(applied: Draft<KubeObject>): Draft<KubeObject> {
   const { [ANNOTATION]: _, ...annotations } = applied.metadata?.annotations ?? {};
   return { ...applied, metadata: { ...applied.metadata, annotations } };
 }
+
+/** JSON with members in order of their names, as Go writes maps. */
+const sortedJson = (value: unknown): string =>
+  JSON.stringify(value, (_, member: unknown) =>
+    isObject(member) ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1))) : member,
+  );
 
 function parse(text: string | undefined): Record<string, unknown> | undefined {
   if (!text) return undefined;

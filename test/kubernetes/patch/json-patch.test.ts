@@ -79,6 +79,13 @@ describe("JSON Patch", () => {
     expect(() => applyJsonPatch(doc, operations)).toThrow(expect.objectContaining({ code, reason }));
   });
 
+  it("says what did not work as a cause", () => {
+    const causes = [{ field: "patch", message: "test operation does not apply: /spec/replicas: testing value failed" }];
+    expect(() => applyJsonPatch(doc, [{ op: "test", path: "/spec/replicas", value: 2 }])).toThrow(
+      expect.objectContaining({ details: { causes } }),
+    );
+  });
+
   it("stops copies that would blow the document up", () => {
     const bomb = [
       { op: "add", path: "/b", value: ["x".repeat(10_000)] },
