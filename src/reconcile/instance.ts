@@ -180,7 +180,6 @@ export function observeNode(
     message: `Node ${seen.nodeName} in ${instance.zone} ${text}.`,
     detail: { instanceId: instance.instanceId },
   });
-  if (instance.lifecycle === "Terminated") return;
-  context.schedule("instance", instance.instanceId);
-  scheduleGroup(context, instance);
+  // Readiness concerns the group only through its instance: EC2 looks at machines, not at nodes.
+  if (instance.lifecycle !== "Terminated") context.schedule("instance", instance.instanceId);
 }

@@ -18,8 +18,6 @@ export const MIGRATIONS: readonly string[] = [
     position INTEGER PRIMARY KEY, instance_id TEXT NOT NULL UNIQUE, cluster_id TEXT NOT NULL, nodegroup_name TEXT NOT NULL,
     private_dns_name TEXT NOT NULL, terminated INTEGER NOT NULL, body TEXT NOT NULL
   );
-  CREATE INDEX instances_by_nodegroup ON instances (cluster_id, nodegroup_name, terminated);
-  CREATE INDEX instances_by_dns_name ON instances (cluster_id, private_dns_name);
   CREATE TABLE updates (
     position INTEGER PRIMARY KEY, cluster_id TEXT NOT NULL, id TEXT NOT NULL, nodegroup_name TEXT, addon_name TEXT, capability_name TEXT,
     status TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (cluster_id, id)

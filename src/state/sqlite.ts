@@ -108,6 +108,7 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     inTransaction: () => db.inTransaction,
     onListenerError: (error) => options.log?.error({ err: error }, "A listener of the event log failed"),
   });
+  const instances = instanceRepository(db);
 
   const transaction = <T>(work: () => T): T => {
     if (db.inTransaction) return work();
@@ -119,6 +120,7 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     } catch (error) {
       if (db.inTransaction) rollback.run();
       events.rolledBack();
+      instances.rolledBack();
       throw error;
     }
     events.committed();
@@ -130,7 +132,7 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     clusters: clusterRepository(db),
     members: memberRepository(db),
     nodegroups: nodegroupRepository(db),
-    instances: instanceRepository(db),
+    instances,
     updates: updateRepository(db),
     events,
     work: workQueue(db),

@@ -102,6 +102,21 @@ describe("a transaction", () => {
     expect(heard).toEqual(["kept"]);
   });
 
+  it("leaves instances as they were when it throws", () => {
+    const state = opened(":memory:");
+    const cluster = aCluster("demo");
+    state.instances.put(anInstance(cluster, "i-1"));
+    expect(() =>
+      state.transaction(() => {
+        state.instances.put(anInstance(cluster, "i-1", { zone: "us-east-1b" }));
+        state.instances.put(anInstance(cluster, "i-2", { privateDnsName: "other" }));
+        throw new Error("no");
+      }),
+    ).toThrowError("no");
+    expect(state.instances.ofCluster(cluster.id)).toEqual([anInstance(cluster, "i-1")]);
+    expect(state.instances.byDnsName(cluster.id, "other")).toBeUndefined();
+  });
+
   it("tells listeners after the commit", () => {
     const state = opened(":memory:");
     let seenInside = -1;
