@@ -8,6 +8,7 @@ import { createKubelets } from "./kubelet/index.js";
 import { createMembers } from "./members.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
+import { customResourceDefinitions, DEFINITIONS, serveCustomResources } from "./registry/custom-resources.js";
 import { createKubeApi } from "./registry/kube-api.js";
 import { createRegistry } from "./registry/registry.js";
 import { createStrategies } from "./registry/strategies/index.js";
@@ -35,13 +36,15 @@ interface Lease extends KubeObject {
 export function createSimulatedCluster(options: ClusterOptions): SimulatedCluster {
   const { clock, tls, log = SILENT } = options;
   const store = createStore({ clock, persistence: options.persistence, log });
+  const strategies = createStrategies({ serviceCidr: options.serviceCidr });
   const catalogue = new ResourceCatalogue({
     infos: builtinResources(),
-    strategyFor: createStrategies({ serviceCidr: options.serviceCidr }),
+    strategyFor: (name) => (name === DEFINITIONS ? customResourceDefinitions : strategies(name)),
   });
   const admission = [...admissionPlugins()];
   const registry = createRegistry({ store, catalogue, clock, admission });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
+  const customResources = serveCustomResources({ api, catalogue, clock });
   const security = createClusterSecurity({ api, clock, options });
   admission.push(...security.admission);
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
@@ -100,6 +103,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         tls,
         log,
         gitVersion: () => gitVersion,
+        customSchema: (info) => customResources.schemaOf(info),
         ...security.server,
         podLog: (key, logOptions) => kubelets.podLog(parseKey(key), logOptions),
       });
@@ -117,6 +121,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     async close() {
       for (const stop of stops) stop();
       stops = [];
+      customResources.stop();
       security.stop();
       await server?.close();
       server = undefined;

@@ -61,6 +61,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
         resources: () => registry.catalogue.infos(),
         generation: () => registry.catalogue.generation,
         gitVersion: version,
+        customSchema: dependencies.customSchema,
       });
       openApi = { version, documents };
     }

@@ -4,6 +4,7 @@ import type { ClusterLog } from "../cluster.js";
 import type { KubeObject } from "../object.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import type { Registry } from "../registry/registry.js";
+import type { ResourceInfo } from "../schema/resource-info.js";
 import type { Authorizer, TokenAuthenticator } from "../security.js";
 import type { RequestInfo, ResourceTarget } from "./request-info.js";
 
@@ -21,6 +22,8 @@ export interface ServerDependencies {
   createToken?(serviceAccount: KubeObject, request: KubeObject, user: UserInfo): Promise<KubeObject>;
   /** A container's output; undefined when no node has the pod. Throws StatusError for a question that has no answer. */
   podLog?(podKey: string, options: PodLogOptions): string | undefined;
+  /** The OpenAPI schema of a custom resource. */
+  customSchema?(info: ResourceInfo): Record<string, unknown> | undefined;
   /** The documents at /.well-known/openid-configuration and /openid/v1/jwks. */
   openidConfiguration?(): Promise<object> | object;
   jwks?(): Promise<object> | object;
