@@ -50,8 +50,9 @@ export function launchInstance(
 ): InstanceRecord {
   const { state, clock } = context;
   const { zone, subnetId, target } = launch;
-  // A stream named by the moment: after a restart the same numbers must not come again.
-  const random = clock.random(`instance ${cluster.id} ${group.name} ${clock.now()}`);
+  // A stream named by the moment and the number of instances there are: the same numbers must not come again, not even after a restart.
+  const known = state.instances.ofCluster(cluster.id, { terminated: true }).length;
+  const random = clock.random(`instance ${cluster.id} ${group.name} ${clock.now()} ${known}`);
   let instanceId = `i-${random.hex(17)}`;
   while (state.instances.get(instanceId)) instanceId = `i-${random.hex(17)}`;
   const zoneIndex = zonesOf(cluster.region).findIndex(({ name }) => name === zone);
