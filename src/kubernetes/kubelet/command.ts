@@ -19,8 +19,25 @@ const ENDS: Outcome = { runForMs: 0, exitCode: 0, output: [] };
 const SHORT_LIVED = new Set(["alpine", "amazonlinux", "bash", "busybox", "debian", "fedora", "hello-world", "ubuntu"]);
 
 const SHELLS = new Set(["sh", "bash", "ash", "dash"]);
-/** Commands that succeed at once and leave no trace here. */
-const SILENT = new Set([":", "true", "cd", "export", "mkdir", "set", "touch", "trap", "umask", "chmod", "chown", "rm"]);
+/** Commands that end by themselves with success. What they would print is not known here. */
+const TOOLS = new Set(
+  `: [ aws awk cat cd chmod chown cp curl cut date df dig env export find grep head hostname id kubectl ls mkdir mv nslookup printenv
+  printf ps pwd rm sed seq set stat sync tee test touch trap true tr umask uname uniq wait wc wget whoami`.split(/\s+/),
+);
+/** Interpreters end by themselves when their program stands on the command line. */
+const ONE_LINER: Readonly<Record<string, RegExp>> = {
+  node: /^-[ep]$/,
+  perl: /^-\w*e$/,
+  python: /^-c$/,
+  python3: /^-c$/,
+  ruby: /^-e$/,
+};
+
+function endsByItself(name: string, args: readonly string[]): boolean {
+  const flag = ONE_LINER[name];
+  return TOOLS.has(name) || (flag !== undefined && args.some((arg) => flag.test(arg)));
+}
+
 const UNITS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
 
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
@@ -42,29 +59,36 @@ export function outcomeOf(container: Pick<Container, "command" | "args" | "image
 
 interface Command {
   argv: string[];
+  /** Its output goes to a file. */
+  redirected?: boolean;
   /** What stands before it: run always, only after success, only after failure. */
   after: ";" | "&&" | "||";
 }
 
-/** A token of the script: a word (quotes removed), an operator between commands, or a piece of shell grammar that is beyond this reader. */
-const TOKEN = /"((?:[^"\\]|\\.)*)"|'([^']*)'|(&&|\|\||[;\n])|([|&<>(){}`])|([^\s;&|<>(){}`"']+)/g;
+/** A token: a word (quotes removed), where output goes, an operator between commands, or shell grammar that is beyond this reader. */
+const TOKEN =
+  /"((?:[^"\\]|\\.)*)"|'([^']*)'|(\d*>{1,2}\s*(?:&\d|[^\s;&|<>]+))|(&&|\|\||[;\n])|([|&<>(){}`])|([^\s;&|<>(){}`"']+)/g;
 
 function runScript(script: string): Outcome {
   const commands: Command[] = [];
   let argv: string[] = [];
+  let redirected = false;
   let after: Command["after"] = ";";
   const end = (operator: string): void => {
-    if (argv.length > 0) commands.push({ argv, after });
+    if (argv.length > 0) commands.push({ argv, redirected, after });
     argv = [];
+    redirected = false;
     after = operator === "\n" ? ";" : (operator as Command["after"]);
   };
-  for (const [, double, single, operator, grammar, word] of script.matchAll(TOKEN)) {
-    // Pipes, redirections and loops: what was understood before still counts, then it is a server.
+  for (const [, double, single, redirection, operator, grammar, word] of script.matchAll(TOKEN)) {
+    // Pipes, subshells and the like: what was understood before still counts, then it is a server.
     if (grammar !== undefined) {
       end(";");
       return runCommands([...commands.slice(0, -1), { argv: [grammar], after: ";" }]);
     }
-    if (operator !== undefined) end(operator);
+    // Standard error is part of a container's log, files are not.
+    if (redirection !== undefined) redirected ||= !redirection.includes("&") && !redirection.startsWith("2");
+    else if (operator !== undefined) end(operator);
     else argv.push(double ?? single ?? word ?? "");
   }
   end(";");
@@ -75,14 +99,14 @@ function runCommands(commands: readonly Command[]): Outcome {
   let status = 0;
   let elapsedMs = 0;
   const output: string[] = [];
-  for (const { argv, after } of commands) {
+  for (const { argv, redirected, after } of commands) {
     if ((after === "&&" && status !== 0) || (after === "||" && status === 0)) continue;
     const [program = "", ...args] = argv[0] === "exec" ? argv.slice(1) : argv;
     const name = baseName(program);
-    if (SILENT.has(name)) status = 0;
+    if (endsByItself(name, args)) status = 0;
     else if (name === "false") status = 1;
     else if (name === "echo") {
-      output.push(args.filter((arg, i) => i > 0 || !/^-[ne]+$/.test(arg)).join(" "));
+      if (!redirected) output.push(args.filter((arg, i) => i > 0 || !/^-[ne]+$/.test(arg)).join(" "));
       status = 0;
     } else if (name === "sleep") {
       const ms = durationMs(args);

@@ -19,8 +19,12 @@ export interface Kubelets {
   stop(): void;
   /** Registers the node, or takes up again one that the store knows. Rejects when the API server refuses it. */
   addNode(spec: NodeSpec): Promise<void>;
-  /** The machine is gone for good; `graceful`: its pods are ended and the node says that it shuts down, all at the present instant. */
+  /**
+   * The machine is gone for good; `graceful`: its pods are ended and the node says that it shuts down, all at the present instant. Nothing happens
+   * when there is no such node.
+   */
   removeNode(name: string, options: { graceful: boolean }): Promise<void>;
+  /** Throws when there is no such node. */
   setPower(name: string, power: NodePower): void;
   /** When the node's lease was renewed last, RFC 3339 with microseconds: for reads of the stored Lease, which is never rewritten. */
   leaseRenewTime(nodeName: string): string | undefined;
@@ -109,7 +113,8 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
       }
     },
     async removeNode(name, { graceful }) {
-      const agent = agentOf(name);
+      const agent = agents.get(name);
+      if (!agent) return;
       if (graceful)
         await agent.shutDown().catch((error: unknown) => log.warn({ node: name, error }, "shutdown not reported"));
       agent.vanish();

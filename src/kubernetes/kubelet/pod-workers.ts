@@ -100,11 +100,11 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     if (worker.podIP !== undefined && worker.podIP !== hostIP) addresses.release(worker.podIP);
   };
 
-  const addressFor = (pod: Pod): string | undefined => {
-    if (pod.spec?.hostNetwork) return hostIP;
-    const present = pod.status?.podIP;
-    return present && addresses.claim(present) ? present : addresses.take();
-  };
+  // After a restart the addresses of all pods that run here are taken before the first new pod asks for one.
+  for (const { spec, status } of api.byIndex<Pod>("pods", "node", nodeName))
+    if (status?.podIP && !spec?.hostNetwork) addresses.claim(status.podIP);
+  const addressFor = (pod: Pod): string | undefined =>
+    pod.spec?.hostNetwork ? hostIP : (pod.status?.podIP ?? addresses.take());
 
   /** A pod seen for the first time: new, or one that ran here before this process was restarted. */
   const takeOn = (pod: Pod): Worker => {
@@ -209,6 +209,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         if (!pod || pod.metadata.uid !== worker.uid) continue;
         const networkMs = Math.max(clock.now(), options.networkReadyMs());
         worker.runtime = rebooted(pod, worker.runtime, diedMs, networkMs + draw("sandbox"));
+        if (pod.metadata.deletionTimestamp) continue;
         events.event(pod, "Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
       }
     },
