@@ -1,4 +1,5 @@
 import type { Draft } from "../../object.js";
+import { memoPair } from "../../runtime/memo-pair.js";
 import { nodeMatchesPodAffinity } from "../../runtime/node-affinity.js";
 import { TAINT, untolerated } from "../../runtime/taints.js";
 import type {
@@ -52,23 +53,15 @@ function daemonSpec(spec: PodSpec): PodSpec {
   return complete;
 }
 
-const judged = new WeakMap<PodSpec, WeakMap<Node, Eligibility>>();
-
 const NOWHERE: Eligibility = { shouldRun: false, shouldContinue: false };
 
-/** Upstream's NodeShouldRunDaemonPod; remembered for each revision of template and node, as most reconciles meet the same ones again. */
+/** Upstream's NodeShouldRunDaemonPod. Most reconciles meet the same template and nodes again. */
 export function eligibility(daemonSet: DaemonSet, node: Node): Eligibility {
   const template = daemonSet.spec?.template.spec;
-  if (!template) return NOWHERE;
-  const spec = daemonSpec(template);
-  const nodes = judged.get(spec) ?? new WeakMap<Node, Eligibility>();
-  judged.set(spec, nodes);
-  const known = nodes.get(node);
-  if (known) return known;
-  const result = judge(spec, node);
-  nodes.set(node, result);
-  return result;
+  return template ? judged(daemonSpec(template), node) : NOWHERE;
 }
+
+const judged = memoPair(judge);
 
 function judge(spec: PodSpec, node: Node): Eligibility {
   if (spec.nodeName && spec.nodeName !== node.metadata.name) return NOWHERE;

@@ -1,4 +1,5 @@
 import { canonicalJson, isEqual } from "../../runtime/hash.js";
+import { memoPair } from "../../runtime/memo-pair.js";
 import { isPodReady } from "../../runtime/pods.js";
 import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Pod, Service } from "../../schema/generated/types.js";
 import { hostnameOf, portsOf } from "./service-pods.js";
@@ -32,6 +33,26 @@ export function endpointOf(service: Service, pod: Pod, address: string, zone: st
   };
 }
 
+const lastEndpoints = memoPair((_service: Service, _pod: Pod): { endpoint?: Endpoint } => ({}));
+
+/** The same object as last time for a pod that has not changed. */
+function knownEndpoint(service: Service, pod: Pod, address: string, zone: string | undefined): Endpoint {
+  const last = lastEndpoints(service, pod);
+  if (last.endpoint?.zone !== zone || last.endpoint?.addresses[0] !== address) last.endpoint = undefined;
+  last.endpoint ??= endpointOf(service, pod, address, zone);
+  return last.endpoint;
+}
+
+/** Endpoints of slices that were found equal to wanted ones, so that this is found out once. */
+const equals = new WeakMap<Endpoint, Endpoint>();
+
+function isSame(present: Endpoint, wanted: Endpoint): boolean {
+  if (equals.get(present) === wanted) return true;
+  if (!isEqual(present, wanted)) return false;
+  equals.set(present, wanted);
+  return true;
+}
+
 /** Slices with the same ports; `ports` undefined stands for "all ports" (a Service without ports). */
 interface Group {
   ports: DiscoveryEndpointPort[] | undefined;
@@ -54,11 +75,10 @@ export function planSlices({ service, present, pods, addressOf, zoneOf }: SliceI
   for (const pod of pods) {
     const address = addressOf(pod);
     if (address === undefined) continue;
-    const ports: DiscoveryEndpointPort[] = portsOf(service, pod);
-    const key = canonicalJson(ports);
-    const group = groups.get(key) ?? { ports, endpoints: new Map() };
+    const { ports, key } = portsOf(service, pod);
+    const group = groups.get(key) ?? { ports: [...ports], endpoints: new Map() };
     groups.set(key, group);
-    const endpoint = endpointOf(service, pod, address, zoneOf(pod.spec?.nodeName));
+    const endpoint = knownEndpoint(service, pod, address, zoneOf(pod.spec?.nodeName));
     group.endpoints.set(identity(endpoint), endpoint);
   }
   const plan: SlicePlan = { create: [], update: [], remove: [] };
@@ -79,7 +99,7 @@ function planGroup(plan: SlicePlan, { ports, endpoints }: Group, slices: readonl
     const still = (slice.endpoints ?? []).flatMap((endpoint) => {
       const wanted = left.get(identity(endpoint));
       left.delete(identity(endpoint));
-      return wanted ? [isEqual(wanted, endpoint) ? endpoint : wanted] : [];
+      return wanted ? [isSame(endpoint, wanted) ? endpoint : wanted] : [];
     });
     return { slice, endpoints: still };
   });

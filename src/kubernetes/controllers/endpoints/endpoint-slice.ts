@@ -38,7 +38,7 @@ export const endpointSliceController = (): Controller =>
       const service = api.get<Service>("services", parseKey(key));
       const present = [...(slicesOf.get(key)?.values() ?? [])];
       if (!service || service.metadata.deletionTimestamp) {
-        gathering.note(key, false);
+        gathering.note(key, 0);
         queue.forget(key);
         // The garbage collector takes them with the Service.
         return;
@@ -48,8 +48,8 @@ export const endpointSliceController = (): Controller =>
         if (service.spec?.type === "ExternalName") for (const slice of present) await remove(slice);
         return;
       }
-      const { pods, isLarge } = podsBehind(api, service);
-      gathering.note(key, isLarge);
+      const { pods, selected } = podsBehind(api, service);
+      gathering.note(key, selected);
       const families = service.spec?.ipFamilies ?? ["IPv4"];
       for (const family of families) {
         const isFamily = IS_FAMILY[family];

@@ -1,12 +1,20 @@
 import type { Controller } from "../../controller.js";
 import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
-import { canonicalJson, isEqual } from "../../runtime/hash.js";
+import { isEqual } from "../../runtime/hash.js";
 import { isPodReady } from "../../runtime/pods.js";
 import type { EndpointAddress, EndpointSubset, Endpoints, Pod, Service } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
 import { isNamespaceTerminating } from "../pod-control.js";
-import { createGathering, hasEndpoints, hostnameOf, isHeadless, podsBehind, portsOf } from "./service-pods.js";
+import {
+  createGathering,
+  hasEndpoints,
+  hostnameOf,
+  isHeadless,
+  podsBehind,
+  portsOf,
+  type ResolvedPort,
+} from "./service-pods.js";
 
 /** The older Endpoints objects, one a Service with a selector: still read by many clients, capped at 1000 addresses. */
 const CAPACITY = 1000;
@@ -23,14 +31,14 @@ export const endpointsController = (): Controller =>
       const service = api.get<Service>("services", parseKey(key));
       const present = api.get<Endpoints>("endpoints", parseKey(key));
       if (!service) {
-        gathering.note(key, false);
+        gathering.note(key, 0);
         queue.forget(key);
         if (present?.metadata.labels?.[MANAGED_BY] === MANAGER) await remove(present);
         return;
       }
       if (!hasEndpoints(service)) return;
-      const { pods, isLarge } = podsBehind(api, service);
-      gathering.note(key, isLarge);
+      const { pods, selected } = podsBehind(api, service);
+      gathering.note(key, selected);
       const { subsets, truncated } = subsetsOf(service, pods);
       const labels = {
         ...service.metadata.labels,
@@ -90,10 +98,9 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: En
   const listed = pods.filter((pod) => publishAll || pod.metadata.deletionTimestamp === undefined);
   const groups = new Map<string, EndpointSubset & { ready: EndpointAddress[]; notReady: EndpointAddress[] }>();
   for (const pod of listed.slice(0, CAPACITY)) {
-    const ports = portsOf(service, pod).map(({ name, ...port }) => (name ? { name, ...port } : port));
+    const { ports, key } = portsOf(service, pod);
     if (ports.length === 0 && !isHeadless(service)) continue;
-    const key = canonicalJson(ports);
-    const group = groups.get(key) ?? { ready: [], notReady: [], ...(ports.length ? { ports } : {}) };
+    const group = groups.get(key) ?? { ready: [], notReady: [], ...(ports.length ? { ports: ports.map(named) } : {}) };
     groups.set(key, group);
     (publishAll || isPodReady(pod) ? group.ready : group.notReady).push(addressOf(service, pod));
   }
@@ -109,6 +116,9 @@ export function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: En
     );
   return { subsets, truncated: listed.length > CAPACITY };
 }
+
+/** Endpoints leave the name out where there is none. */
+const named = ({ name, ...port }: ResolvedPort) => (name ? { name, ...port } : port);
 
 function addressOf(service: Service, pod: Pod): EndpointAddress {
   const hostname = hostnameOf(service, pod);

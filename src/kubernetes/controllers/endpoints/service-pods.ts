@@ -1,10 +1,11 @@
 import type { KubeApi, WatchEvent } from "../../api.js";
 import { keyOf } from "../../object.js";
-import { isEqual } from "../../runtime/hash.js";
+import { canonicalJson, isEqual } from "../../runtime/hash.js";
 import { matcherOfMap } from "../../runtime/label-selector.js";
+import { memoPair } from "../../runtime/memo-pair.js";
 import { isPodReady, isPodTerminal } from "../../runtime/pods.js";
 import type { WorkQueue } from "../../runtime/work-queue.js";
-import type { Pod, Service, ServicePort } from "../../schema/generated/types.js";
+import type { Pod, PodSpec, Service, ServicePort, ServiceSpec } from "../../schema/generated/types.js";
 
 /** What Endpoints and EndpointSlices have in common: which pods stand behind a Service, under which ports, and which events change that. */
 
@@ -16,14 +17,14 @@ export const hasEndpoints = (service: Service): boolean =>
 
 export const isHeadless = (service: Service): boolean => service.spec?.clusterIP === "None";
 
-/** Pods behind the Service that have an address and have not ended, in store order; `isLarge`: so many are selected that changes are gathered. */
-export function podsBehind(api: KubeApi, service: Service): { pods: Pod[]; isLarge: boolean } {
+/** Pods behind the Service that have an address and have not ended, in store order, and how many are selected in all. */
+export function podsBehind(api: KubeApi, service: Service): { pods: Pod[]; selected: number } {
   const matches = matcherOfMap(service.spec?.selector);
-  const selected = api
+  const all = api
     .list<Pod>("pods", { namespace: service.metadata.namespace })
     .filter((pod) => matches(pod.metadata.labels));
-  const pods = selected.filter((pod) => pod.status?.podIP !== undefined && !isPodTerminal(pod));
-  return { pods, isLarge: selected.length > MANY_PODS };
+  const pods = all.filter((pod) => pod.status?.podIP !== undefined && !isPodTerminal(pod));
+  return { pods, selected: all.length };
 }
 
 export interface ResolvedPort {
@@ -33,20 +34,32 @@ export interface ResolvedPort {
   appProtocol?: string;
 }
 
+export interface ResolvedPorts {
+  ports: readonly ResolvedPort[];
+  /** Equal for equal ports. */
+  key: string;
+}
+
 /** The ports of the Service as this pod has them; a named target port that the pod does not have is left out. */
-export function portsOf(service: Service, pod: Pod): ResolvedPort[] {
-  return (service.spec?.ports ?? []).flatMap((servicePort) => {
+export const portsOf = (service: Service, pod: Pod): ResolvedPorts =>
+  service.spec && pod.spec ? resolvePorts(service.spec, pod.spec) : NO_PORTS;
+
+const NO_PORTS: ResolvedPorts = { ports: [], key: "[]" };
+
+const resolvePorts = memoPair((service: ServiceSpec, pod: PodSpec): ResolvedPorts => {
+  const ports = (service.ports ?? []).flatMap((servicePort) => {
     const port = targetPort(servicePort, pod);
     if (port === undefined) return [];
     const { name, protocol = "TCP", appProtocol } = servicePort;
     return [{ name: name ?? "", port, protocol, ...(appProtocol ? { appProtocol } : {}) }];
   });
-}
+  return { ports, key: canonicalJson(ports) };
+});
 
-function targetPort({ targetPort, port, protocol = "TCP" }: ServicePort, pod: Pod): number | undefined {
+function targetPort({ targetPort, port, protocol = "TCP" }: ServicePort, pod: PodSpec): number | undefined {
   if (targetPort === undefined) return port;
   if (typeof targetPort === "number") return targetPort || port;
-  for (const container of pod.spec?.containers ?? []) {
+  for (const container of pod.containers) {
     const found = container.ports?.find(
       (candidate) => candidate.name === targetPort && (candidate.protocol ?? "TCP") === protocol,
     );
@@ -89,29 +102,30 @@ function servicesOf(api: KubeApi, event: WatchEvent<Pod>): string[] {
     .map(keyOf);
 }
 
-/** Pods of a Service beyond which its changes are gathered for a moment: each look costs as much as there are pods. */
+/** Pods of a Service beyond which its changes are gathered for a while: each look costs as much as there are pods. */
 const MANY_PODS = 50;
-const GATHER_MS = 200;
+const GATHER_AT_MOST_MS = 1000;
 
-/** Which Services are looked at at once, and which only after their changes have been gathered. */
+/** Which Services are looked at at once, and which only after their changes have been gathered: a millisecond for each pod. */
 export interface Gathering {
-  /** To be called with what `podsBehind` said about the Service. */
-  note(key: string, isLarge: boolean): void;
+  /** To be called with the number of pods that the Service selects. */
+  note(key: string, selected: number): void;
   /** The Services of a pod event to look at now; the large ones are put off. */
   keys(event: WatchEvent<Pod>): string[];
 }
 
 export function createGathering(api: KubeApi, queue: WorkQueue): Gathering {
-  const large = new Set<string>();
+  const delays = new Map<string, number>();
   return {
-    note(key, isLarge) {
-      if (isLarge) large.add(key);
-      else large.delete(key);
+    note(key, selected) {
+      if (selected > MANY_PODS) delays.set(key, Math.min(selected, GATHER_AT_MOST_MS));
+      else delays.delete(key);
     },
     keys: (event) =>
       servicesOf(api, event).filter((key) => {
-        if (!large.has(key)) return true;
-        queue.addAfter(key, GATHER_MS);
+        const delayMs = delays.get(key);
+        if (delayMs === undefined) return true;
+        queue.addAfter(key, delayMs);
         return false;
       }),
   };
