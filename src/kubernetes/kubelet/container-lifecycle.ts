@@ -83,7 +83,7 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: Containe
     case "running": {
       let wakeMs = state.exitMs ?? Number.POSITIVE_INFINITY;
       if (!state.started) wakeMs = Math.min(wakeMs, state.startupMs);
-      if (!state.ready) wakeMs = Math.min(wakeMs, state.readyMs);
+      if (!state.ready) wakeMs = Math.min(wakeMs, state.readyMs, state.unhealthyMs ?? Number.POSITIVE_INFINITY);
       return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
     }
     case "terminated":
@@ -216,10 +216,22 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
     return becomes(replaced, { ...state, exitMs: nowMs, exitCode: 0 }, true);
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
+  if (state.unhealthyMs !== undefined && nowMs >= state.unhealthyMs) {
+    emit("Warning", "Unhealthy", probeFailure(spec));
+    return becomes(container, { ...state, unhealthyMs: undefined }, false);
+  }
   const started = state.started || nowMs >= state.startupMs;
   const ready = state.ready || nowMs >= state.readyMs;
   if (started === state.started && ready === state.ready) return undefined;
   return becomes(container, { ...state, started, ready }, true);
+}
+
+function probeFailure({ startupProbe, readinessProbe }: Container): string {
+  const probe = startupProbe ?? readinessProbe;
+  const kind = startupProbe ? "Startup" : "Readiness";
+  if (probe?.httpGet) return `${kind} probe failed: HTTP probe failed with statuscode: 503`;
+  if (probe?.exec) return `${kind} probe failed: command exited with 1`;
+  return `${kind} probe failed: connect: connection refused`;
 }
 
 /** A container that ran this long starts its back-off from the beginning. */
@@ -228,7 +240,9 @@ const STABLE_MS = 600_000;
 function ended(container: ContainerRuntime, state: Running, exitMs: number, moment: Moment): Next {
   const { pod, emit, stopping } = moment;
   const { startedMs, exitCode } = state;
-  const reason = state.exitReason ?? (exitCode === 0 ? "Completed" : "Error");
+  const reason = exitCode === 0 ? "Completed" : "Error";
+  if (state.failsStartup && !stopping)
+    emit("Normal", "Killing", `Container ${container.name} failed startup probe, will be restarted`);
   const end: Terminated = { is: "terminated", startedMs, finishedMs: exitMs, exitCode, reason };
   if (stopping || !restarts(pod, container, exitCode)) return becomes(container, end, true);
   const crashes = exitMs - startedMs >= STABLE_MS ? 0 : container.crashes;

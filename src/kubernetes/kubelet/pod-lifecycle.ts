@@ -5,6 +5,7 @@ import { mountProblem, type ReferenceLookups } from "./pod-references.js";
 import {
   behaviourIn,
   type ContainerRuntime,
+  KILLED,
   type PodRuntime,
   specOf,
   type Terminated,
@@ -96,7 +97,7 @@ function stopContainer(
   const needMs = preStopMs + stopMs;
   const exitMs = Math.min(env.nowMs + Math.min(needMs, graceMs), container.state.exitMs ?? Number.POSITIVE_INFINITY);
   const killed = needMs > graceMs && graceMs > 0;
-  const exit = exitMs === container.state.exitMs ? {} : { exitCode: killed ? 137 : 0, exitReason: undefined };
+  const exit = exitMs === container.state.exitMs ? {} : { exitCode: killed ? KILLED : 0 };
   return { ...container, state: { ...container.state, exitMs, ...exit } };
 }
 

@@ -62,11 +62,14 @@ export interface Running {
   /** When it will end; absent: not by itself. */
   readonly exitMs?: number;
   readonly exitCode: number;
-  readonly exitReason?: string;
+  /** Ends because its startup probe failed too often. */
+  readonly failsStartup?: boolean;
   /** When its startup probe passes; Infinity: never. Equal to startedMs without one. */
   readonly startupMs: number;
   /** When its readiness probe passes; Infinity: never. */
   readonly readyMs: number;
+  /** When a probe fails for the first time, if one does and has not yet. */
+  readonly unhealthyMs?: number;
   readonly started: boolean;
   readonly ready: boolean;
 }
@@ -173,7 +176,12 @@ function restored(
       restarts,
       crashes,
       last,
-      state: { ...running, started: status.started ?? running.started, ready: status.ready },
+      state: {
+        ...running,
+        started: status.started ?? running.started,
+        ready: status.ready,
+        unhealthyMs: undefined,
+      },
     };
   }
   if (status.state?.waiting?.reason === "CrashLoopBackOff" && last) {
@@ -226,29 +234,28 @@ export function runningState(startedMs: number, spec: Container, behaviour: Beha
         : // Without a probe a programmed delay still counts: the annotation is there to be seen.
           Math.max(startupMs, upMs);
   let exitMs = behaviour.runForMs === undefined ? undefined : startedMs + behaviour.runForMs;
-  let { exitCode } = behaviour;
-  let exitReason: string | undefined;
-  if (startup) {
-    const lastMs =
-      startedMs +
+  const giveUpMs = startup
+    ? startedMs +
       seconds(startup.initialDelaySeconds, 0) +
-      (startup.failureThreshold ?? 3) * seconds(startup.periodSeconds, 10);
-    // A startup probe that fails too often has the container killed.
-    if (startupMs > lastMs && (exitMs === undefined || exitMs > lastMs)) {
-      exitMs = lastMs;
-      exitCode = 137;
-      exitReason = "Error";
-    }
-  }
+      (startup.failureThreshold ?? 3) * seconds(startup.periodSeconds, 10)
+    : Number.POSITIVE_INFINITY;
+  const failsStartup = startupMs > giveUpMs && (exitMs ?? Number.POSITIVE_INFINITY) > giveUpMs;
+  if (failsStartup) exitMs = giveUpMs;
+  const probe = startup ?? spec.readinessProbe;
+  const firstProbeMs = startedMs + seconds(probe?.initialDelaySeconds, 0);
   return {
     is: "running",
     startedMs,
     ...(exitMs === undefined ? {} : { exitMs }),
-    exitCode,
-    ...(exitReason ? { exitReason } : {}),
+    exitCode: failsStartup ? KILLED : behaviour.exitCode,
+    ...(failsStartup ? { failsStartup } : {}),
     startupMs,
     readyMs,
+    ...(probe && firstProbeMs < upMs ? { unhealthyMs: firstProbeMs } : {}),
     started: startupMs <= startedMs,
     ready: readyMs <= startedMs,
   };
 }
+
+/** 128 + SIGKILL */
+export const KILLED = 137;

@@ -98,7 +98,7 @@ describe("a pod", () => {
   });
 
   it("honours readiness and startup probes", async () => {
-    const { clock, run, getPod, condition } = await withNode();
+    const { clock, run, getPod, condition, eventsAbout } = await withNode();
     await run(
       "slow",
       {
@@ -123,6 +123,29 @@ describe("a pod", () => {
     expect(condition("slow", "Ready")?.status).toBe("False");
     await clock.advance(4_000);
     expect(condition("slow", "Ready")?.status).toBe("True");
+    expect(eventsAbout("slow").map((event) => event.message)).toContain(
+      "Readiness probe failed: connect: connection refused",
+    );
+  });
+
+  it("is restarted when its startup probe fails too often", async () => {
+    const { clock, run, getPod, eventsAbout } = await withNode();
+    const startupProbe = { httpGet: { port: 80 }, periodSeconds: 2, failureThreshold: 3 };
+    await run(
+      "stuck",
+      { containers: [{ name: "app", image: "nginx:1.29", startupProbe }] },
+      program({ neverReady: true }),
+    );
+    await clock.advance(12_000);
+    expect(getPod("stuck").status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 1,
+      started: false,
+      ready: false,
+      lastState: { terminated: { exitCode: 137, reason: "Error" } },
+    });
+    expect(eventsAbout("stuck").map((event) => event.message)).toContain(
+      "Container app failed startup probe, will be restarted",
+    );
   });
 
   it("runs init containers one after the other, and keeps sidecars", async () => {
