@@ -1,5 +1,5 @@
 /** Nothing is created in a namespace that does not exist or is going; the namespaces every cluster needs cannot be deleted. */
-import { forbidden, isStatusError, notFound, StatusError } from "../errors.js";
+import { forbidden, notFound, StatusError } from "../errors.js";
 import type { Namespace } from "../schema/generated/types.js";
 import type { AdmissionPlugin } from "./plugin.js";
 
@@ -27,8 +27,3 @@ export const namespaceLifecycle: AdmissionPlugin = {
     if (PROTECTED.has(name)) throw forbidden("", "namespaces", name, "this namespace may not be deleted");
   },
 };
-
-/** True for the refusal of a create in a terminating namespace: controllers give up on it instead of retrying. */
-export const isNamespaceTerminating = (error: unknown): boolean =>
-  isStatusError(error, "Forbidden") &&
-  (error.details?.causes ?? []).some((cause) => cause.reason === "NamespaceTerminating");

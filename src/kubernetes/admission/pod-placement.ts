@@ -69,22 +69,26 @@ export const priority: AdmissionPlugin = {
 
 /** How long a pod stays bound to a node that is not ready or not reachable, unless it says otherwise: kube-apiserver's default. */
 export const DEFAULT_TOLERATION_SECONDS = 300;
-const DEFAULT_TOLERATIONS: readonly Toleration[] = [
-  "node.kubernetes.io/not-ready",
-  "node.kubernetes.io/unreachable",
-].map((key) => ({
-  key,
-  operator: "Exists",
-  effect: "NoExecute",
-  tolerationSeconds: DEFAULT_TOLERATION_SECONDS,
-}));
+/** One list for all pods that tolerate nothing else. */
+const DEFAULT_TOLERATIONS: Toleration[] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(
+  (key) => ({
+    key,
+    operator: "Exists",
+    effect: "NoExecute",
+    tolerationSeconds: DEFAULT_TOLERATION_SECONDS,
+  }),
+);
 
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: "DefaultTolerationSeconds",
   admit(request) {
     const pod = podOf(request, ["CREATE", "UPDATE"]);
     if (!pod) return;
-    const present = pod.spec.tolerations ?? [];
+    const present = pod.spec.tolerations;
+    if (!present?.length) {
+      pod.spec = { ...pod.spec, tolerations: DEFAULT_TOLERATIONS };
+      return;
+    }
     const covers = (key: string) =>
       present.some(
         (toleration) =>

@@ -12,23 +12,19 @@ const FILE_MODE = 0o644;
 /** Mirror pods come from a machine's own files; they may not use the API. */
 const MIRROR = "kubernetes.io/config.mirror";
 
-function tokenVolume(name: string): Volume {
-  return {
-    name,
-    projected: {
-      defaultMode: FILE_MODE,
-      sources: [
-        { serviceAccountToken: { expirationSeconds: TOKEN_SECONDS, path: "token" } },
-        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
-        {
-          downwardAPI: {
-            items: [{ path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } }],
-          },
-        },
-      ],
+/** One object for all pods: stored objects are immutable, and there are many pods. */
+const TOKEN_FILES: NonNullable<Volume["projected"]> = {
+  defaultMode: FILE_MODE,
+  sources: [
+    { serviceAccountToken: { expirationSeconds: TOKEN_SECONDS, path: "token" } },
+    { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+    {
+      downwardAPI: {
+        items: [{ path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } }],
+      },
     },
-  };
-}
+  ],
+};
 
 const SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
@@ -61,7 +57,7 @@ function mountToken(pod: Pod & { spec: PodSpec }): void {
       : { ...container, volumeMounts: [...mounts, mount] };
   });
   const needed = spec !== pod.spec && !known;
-  pod.spec = needed ? { ...spec, volumes: [...(spec.volumes ?? []), tokenVolume(name)] } : spec;
+  pod.spec = needed ? { ...spec, volumes: [...(spec.volumes ?? []), { name, projected: TOKEN_FILES }] } : spec;
 }
 
 export const serviceAccount: AdmissionPlugin = {
