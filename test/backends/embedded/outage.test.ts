@@ -91,4 +91,30 @@ describe("an EKS cluster on the simulated Kubernetes", () => {
     await world.until(() => world.cluster() === undefined);
     expect([...world.state.objects(cluster.id).load().records]).toEqual([]);
   });
+
+  it("stands still with two zones gone, for want of a quorum, and recovers by itself when they are back", async () => {
+    world = makeWorld(make);
+    const cluster = await world.createCluster();
+    await world.createNodegroup(cluster, "workers");
+    await world.faults.failZone(SCOPE, "us-east-1a");
+    await world.faults.failZone(SCOPE, "us-east-1b");
+    await world.clock.advance(20 * 60_000);
+    expect((await world.backend.summary(cluster.id)).apiAvailable).toBe(false);
+    expect(world.state.members.list(cluster.id).map(({ status }) => status)).toEqual(["FAILED", "FAILED", "READY"]);
+    // New machines stand in the zone that is left, but no API server takes them in.
+    expect(world.instances().map(({ zone }) => zone)).toEqual(Array(6).fill("us-east-1c"));
+    expect(world.spread()).toEqual({ "us-east-1c": 2 });
+    await world.faults.restoreZone(SCOPE, "us-east-1a");
+    await world.faults.restoreZone(SCOPE, "us-east-1b");
+    const level = JSON.stringify({ "us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 2 });
+    await world.until(() => JSON.stringify(world.spread()) === level && world.instances().length === 6);
+    await world.clock.advance(120_000);
+    const { zones, apiAvailable } = await world.backend.summary(cluster.id);
+    expect(apiAvailable).toBe(true);
+    expect(Object.values(zones).map(({ readyNodes, nodes }) => [readyNodes, nodes])).toEqual([
+      [2, 2],
+      [2, 2],
+      [2, 2],
+    ]);
+  });
 });
