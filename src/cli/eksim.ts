@@ -14,8 +14,12 @@ const program = new Command("eksim")
   .version(version);
 program
   .exitOverride()
-  .showHelpAfterError("(--help lists what there is)")
-  .configureOutput({ outputError: (text, write) => write(text) });
+  // A sub-command's options are its own even where its parent has one of the same name.
+  .enablePositionalOptions()
+  .showSuggestionAfterError(false)
+  .configureOutput({
+    outputError: (text, write) => write(`eksim: ${text.replace(/^error: /, "").trim()}; --help lists what there is\n`),
+  });
 
 const start = program.command("start", { isDefault: true }).description("run the emulator until it is interrupted");
 for (const option of OPTIONS) {

@@ -14,13 +14,6 @@ export async function start(options: Record<string, string | boolean>, version: 
   const config = readConfig(flags, processEnvironment());
   const log = createLog(config);
   const emulator = await startEmulator({ config, log, version });
-  if (config.logFormat === "json") {
-    process.stdout.write(
-      `${JSON.stringify({ event: "ready", endpoint: emulator.endpoint, pid: process.pid, version, backend: config.backend, dataDir: config.dataDir })}\n`,
-    );
-  } else {
-    process.stdout.write(welcome(emulator.endpoint, version, config.dataDir));
-  }
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(0);
@@ -37,6 +30,13 @@ export async function start(options: Record<string, string | boolean>, version: 
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  if (config.logFormat === "json") {
+    process.stdout.write(
+      `${JSON.stringify({ event: "ready", endpoint: emulator.endpoint, pid: process.pid, version, backend: config.backend, dataDir: config.dataDir })}\n`,
+    );
+  } else {
+    process.stdout.write(welcome(emulator.endpoint, version, config.dataDir));
+  }
 }
 
 /** What a newcomer sees: where it runs and what to type next. */
