@@ -93,6 +93,18 @@ function usageOf(resource: string, object: KubeObject): Usage {
   return { [`count/${resource}`]: "1", ...(COUNTED.has(resource) ? { [resource]: "1" } : {}) };
 }
 
+/** Usage of stored objects, which never change. */
+const known = new WeakMap<KubeObject, Usage>();
+
+function storedUsage(resource: string, object: KubeObject): Usage {
+  let usage = known.get(object);
+  if (!usage) {
+    usage = usageOf(resource, object);
+    known.set(object, usage);
+  }
+  return usage;
+}
+
 const isBestEffort = (pod: Pod): boolean =>
   [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].every(
     ({ resources }) =>
@@ -150,7 +162,7 @@ export function quotaUsage(quota: ResourceQuota, reader: Pick<AdmissionReader, "
   const used: Usage = Object.fromEntries(entries.map((entry) => [entry, "0"]));
   for (const resource of new Set(entries.map(resourcesOf))) {
     for (const object of reader.list(resource, quota.metadata.namespace)) {
-      if (concerns(quota, resource, object)) add(used, usageOf(resource, object), (entry) => entry in used);
+      if (concerns(quota, resource, object)) add(used, storedUsage(resource, object), (entry) => entry in used);
     }
   }
   return used;

@@ -55,7 +55,7 @@ export const configMaps = strategyOf<ConfigMap>({
     for (const key in binaryData) {
       if (data && key in data) causes.push(invalidValue(`data[${key}]`, key, "duplicate of key present in binaryData"));
     }
-    if (textBytes(data) + decodedBytes(binaryData) > MAX_BYTES) causes.push(tooLong("", MAX_BYTES));
+    if (textBytes(data) + decodedBytes(binaryData) > MAX_BYTES) causes.push(tooLong("[]", MAX_BYTES));
     return causes;
   },
   validateUpdate: validateFrozen,
