@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { PROGRAM, type RunningEksim, runCommand, runEksim, temporaryDirectory } from "./process.js";
 
-const oneLine = (text: string): string[] => text.trim().split("
-");
+const oneLine = (text: string): string[] => text.trim().split("\n");
 
 describe("eksim start", () => {
   const running: RunningEksim[] = [];
