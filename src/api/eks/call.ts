@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { DomainError } from "../../domain/errors.js";
-import type { OperationName } from "../model/generated/operations.js";
+import type { Cluster, Nodegroup, OperationName, Update } from "../model/generated/operations.js";
 import { isReadOnly, type Model, shapeOf } from "../model/model.js";
 import type { EksOperations, OperationContext, WorkKind } from "./context.js";
 
@@ -35,7 +35,10 @@ export function createCaller(
   };
 }
 
-/** Same token and same parameters: the first answer again. Same token and other parameters: refused. */
+/**
+ * Same token and same parameters: the first answer again. Same token and other parameters: refused. A token is forgotten with what was made under it, so that
+ * a script that always sends the same one can delete and create.
+ */
 function onceByToken(
   model: Model,
   name: OperationName,
@@ -51,7 +54,7 @@ function onceByToken(
   const { [member]: _, ...parameters } = values;
   const fingerprint = createHash("sha256").update(canonical(parameters)).digest("base64url");
   const known = state.idempotency.get(scope, name, token);
-  if (known) {
+  if (known && isStillThere(known.response as Made, values, context)) {
     if (known.fingerprint === fingerprint) return known.response as object;
     throw new DomainError(
       "InvalidParameterException",
@@ -61,6 +64,25 @@ function onceByToken(
   const response = run();
   state.idempotency.put(scope, name, token, { fingerprint, response, atMs: clock.now() });
   return response;
+}
+
+/** The answers of calls that take a token. */
+interface Made {
+  cluster?: Cluster;
+  nodegroup?: Nodegroup;
+  update?: Update;
+}
+
+/** A cluster of the same name that was created later is another one; ARNs of node groups are never used twice; updates go with their cluster. */
+function isStillThere(made: Made, input: Record<string, unknown>, { state, scope }: OperationContext): boolean {
+  const present = state.clusters.get({ ...scope, name: String(input.clusterName ?? input.name) });
+  if (!present) return false;
+  if (made.cluster) return present.createdAtMs === made.cluster.createdAt;
+  const { nodegroup, update } = made;
+  if (nodegroup) {
+    return state.nodegroups.get(present, nodegroup.nodegroupName ?? "")?.arn === nodegroup.nodegroupArn;
+  }
+  return update === undefined || state.updates.get(present.id, update.id ?? "") !== undefined;
 }
 
 const tokenMember = (model: Model, name: OperationName): string | undefined =>

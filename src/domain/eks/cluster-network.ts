@@ -6,8 +6,8 @@ import { invalidParameter } from "./refusals.js";
 const MAX_PUBLIC_ACCESS_CIDRS = 40;
 const MAX_SECURITY_GROUPS = 5;
 
-/** Where clusters take service addresses from unless told. EKS takes the second where the VPC lies in 10.0.0.0/8. */
-export const DEFAULT_SERVICE_CIDRS = ["10.100.0.0/16", "172.20.0.0/16"] as const;
+/** Where clusters take service addresses from unless told. EKS turns to 172.20.0.0/16 where this would lie in the VPC; no VPC is known here. */
+export const DEFAULT_SERVICE_CIDR = "10.100.0.0/16";
 
 export const DEFAULT_PUBLIC_ACCESS_CIDRS: Record<"ipv4" | "ipv6", readonly string[]> = {
   ipv4: ["0.0.0.0/0"],

@@ -11,7 +11,7 @@ import {
   checkServiceCidr,
   checkSubnetZones,
   DEFAULT_PUBLIC_ACCESS_CIDRS,
-  DEFAULT_SERVICE_CIDRS,
+  DEFAULT_SERVICE_CIDR,
   type RemoteNetworkConfig,
 } from "./cluster-network.js";
 import { checkEncryption, type EncryptionConfig } from "./encryption.js";
@@ -175,7 +175,7 @@ function networkOf(request: NewCluster, id: string): ClusterRecord["networkConfi
     return { ipFamily, serviceIpv6Cidr, ...loadBalancing };
   }
   if (serviceIpv4Cidr !== undefined) checkServiceCidr(serviceIpv4Cidr);
-  return { serviceIpv4Cidr: serviceIpv4Cidr ?? DEFAULT_SERVICE_CIDRS[0], ipFamily, ...loadBalancing };
+  return { serviceIpv4Cidr: serviceIpv4Cidr ?? DEFAULT_SERVICE_CIDR, ipFamily, ...loadBalancing };
 }
 
 /** Hybrid nodes: their networks, and the authentication mode that they need. */

@@ -107,6 +107,14 @@ describe("CreateCluster", () => {
     expect(rig.state.events.read({ clusterName: "demo" })).toHaveLength(1);
   });
 
+  it("forgets a token with the cluster that was made under it", async () => {
+    await create({ clientRequestToken: "token-1" });
+    await rig.clock.advance(1000);
+    rig.state.clusters.remove({ ...SCOPE, name: "demo" });
+    const { cluster } = await create({ clientRequestToken: "token-1", version: "1.35" });
+    expect([cluster?.version, rig.state.clusters.count(SCOPE)]).toEqual(["1.35", 1]);
+  });
+
   it("refuses a token that was used with other parameters", async () => {
     await create({ clientRequestToken: "token-1" });
     expect(await refusal(create({ clientRequestToken: "token-1", version: "1.35" }))).toMatchObject({
