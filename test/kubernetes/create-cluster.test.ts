@@ -108,6 +108,18 @@ describe("a simulated cluster", () => {
     expect(Date.parse(after?.spec?.renewTime ?? "") - Date.parse(before?.spec?.renewTime ?? "")).toBe(60_000);
   });
 
+  it("forgets events after an hour", async () => {
+    const { cluster, clock } = await startCluster();
+    await cluster.addNode(nodeSpec(0));
+    await clock.advance(60_000);
+    const early = cluster.api.list("events").length;
+    expect(early).toBeGreaterThan(0);
+    await clock.advance(50 * 60_000);
+    expect(cluster.api.list("events").length).toBeGreaterThanOrEqual(early);
+    await clock.advance(20 * 60_000);
+    expect(cluster.api.list("events")).toEqual([]);
+  });
+
   it("works with one of three members down, and fails like etcd without a leader with two", async () => {
     const { cluster } = await startCluster();
     const create = (name: string) => cluster.api.create("configmaps", { metadata: { name, namespace: "default" } });

@@ -96,7 +96,7 @@ function subresourcesOf({ subresources }: CustomResourceDefinitionVersion, kind:
   // Only the customary places of replicas are known to the scale subresource.
   const { specReplicasPath, statusReplicasPath } = subresources?.scale ?? {};
   if (specReplicasPath === ".spec.replicas" && statusReplicasPath === ".status.replicas") {
-    found.push({ name: "scale", kind: "Scale", group: "autoscaling", version: "v1", verbs });
+    found.push({ name: "scale", kind: "Scale", group: "autoscaling", version: "v1", type: "Scale", verbs });
   }
   return found;
 }

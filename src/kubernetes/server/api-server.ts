@@ -26,7 +26,9 @@ const READING_METHODS = new Set(["GET", "HEAD"]);
 function ifChanged(request: IncomingMessage, etag: string | undefined, answer: Answer): Answer {
   if (!etag) return answer;
   const headers = { etag, vary: "Accept" };
-  return request.headers["if-none-match"] === etag ? { code: 304, headers } : { ...answer, headers };
+  // Caches take the Content-Type of a 304 over, and discovery clients read the form of the document from it.
+  if (request.headers["if-none-match"] === etag) return { code: 304, contentType: answer.contentType, headers };
+  return { ...answer, headers };
 }
 
 export interface ApiServer {

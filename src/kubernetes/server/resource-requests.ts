@@ -65,7 +65,7 @@ export function answerObject(
   if (as === "Table") {
     const revision = Number(object.metadata.resourceVersion);
     const table = toTable({
-      info: entry.info,
+      info: storedEntry(registry, entry).info,
       objects: [object],
       includeObject: includeObject(info.query),
       revision,
@@ -83,7 +83,7 @@ function answerList(registry: Registry, exchange: ResourceExchange, page: Page):
   if (as === "Table") {
     const table = toTable({
       ...page,
-      info: entry.info,
+      info: storedEntry(registry, entry).info,
       includeObject: includeObject(info.query),
       nowMs: registry.clock.now(),
     });

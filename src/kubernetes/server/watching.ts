@@ -4,6 +4,7 @@ import { expired, invalid } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
+import { storedEntry } from "../registry/machinery.js";
 import { type Selection, select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField } from "../registry/strategies/field.js";
@@ -129,7 +130,7 @@ export function createWatches(registry: Registry): Watches {
       const form = negotiate(request.headers.accept, FORMS);
       const parameters = parseParameters(info.query);
       const selection = selectionOf(exchange);
-      const encode = encoder(clock, entry, form, info.query);
+      const encode = encoder(registry, entry, form, info.query);
       // The same text serves everybody only if it is the stored object itself.
       const plain = form.as === undefined && !entry.conversion;
 
@@ -222,7 +223,12 @@ function changeFor(
 
 const eventText = (type: string, json: string): string => `{"type":"${type}","object":${json}}\n`;
 
-function encoder(clock: Clock, entry: ResourceEntry, { as, version }: Negotiated, query: URLSearchParams): Encode {
+function encoder(
+  registry: Registry,
+  entry: ResourceEntry,
+  { as, version }: Negotiated,
+  query: URLSearchParams,
+): Encode {
   if (as === "PartialObjectMetadata")
     return (type, object) => eventText(type, JSON.stringify(partialMetadata(object, version)));
   if (as === "Table") {
@@ -232,7 +238,15 @@ function encoder(clock: Clock, entry: ResourceEntry, { as, version }: Negotiated
       const revision = Number(object.metadata.resourceVersion);
       return eventText(
         type,
-        JSON.stringify(toTable({ info: entry.info, objects: [object], includeObject, revision, nowMs: clock.now() })),
+        JSON.stringify(
+          toTable({
+            info: storedEntry(registry, entry).info,
+            objects: [object],
+            includeObject,
+            revision,
+            nowMs: registry.clock.now(),
+          }),
+        ),
       );
     };
   }

@@ -367,6 +367,28 @@ describe("paths beside resources", () => {
     expect((await call("/metrics")).text).toContain("apiserver_request_total{");
   });
 
+  it("keeps the form of a discovery document that the client has already", async () => {
+    const accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    const first = await call("/apis", { headers: { accept } });
+    expect(first.body.kind).toBe("APIGroupDiscoveryList");
+    const second = await call("/apis", { headers: { accept, "if-none-match": String(first.headers.etag) } });
+    expect([second.code, second.text, second.headers["content-type"]]).toEqual([
+      304,
+      "",
+      first.headers["content-type"],
+    ]);
+  });
+
+  it("publish OpenAPI documents for clients that validate, and refuse the protobuf form", async () => {
+    const index = await call("/openapi/v3");
+    const { serverRelativeURL } = index.body.paths["apis/apps/v1"];
+    const document = await call(serverRelativeURL);
+    expect(document.body.components.schemas["io.k8s.api.apps.v1.Deployment"]).toBeDefined();
+    expect((await call("/openapi/v3/apis/nonsense/v1")).code).toBe(404);
+    const protobuf = { accept: "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" };
+    expect((await call("/openapi/v2", { headers: protobuf })).code).toBe(406);
+  });
+
   it("fails everything but the health checks' own story without a quorum", async () => {
     server.registry.setAvailable(false);
     expect(await call(CONFIG_MAPS)).toMatchObject({ code: 500, body: { message: "etcdserver: request timed out" } });
