@@ -1,5 +1,6 @@
 /** Node groups: filled up and kept at their size, updated, taken down. What to launch and terminate is decided in domain/auto-scaling. */
 import { decideScaling, isAlive, isUnhealthy, type ScalingDecision } from "../domain/auto-scaling.js";
+import { zonesOf } from "../domain/catalogue/index.js";
 import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, NodegroupStatus } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
@@ -70,7 +71,7 @@ function scale(
   if (decision.nextCheckMs !== undefined) {
     context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), decision.nextCheckMs);
   }
-  settleStatus(context, cluster, group, decision);
+  settleStatus(context, cluster, group, { ...decision, zones: [...new Set(zoneOf.values())] });
 }
 
 /** Of the group's subnets in the zone, the one with the fewest of its instances. */
@@ -88,18 +89,21 @@ function emptiestSubnet(
     .reduce((best, subnetId) => (best === "" || used(subnetId) < used(best) ? subnetId : best), "");
 }
 
+/** What the group decided, and the zones it may use. */
+type Outcome = ScalingDecision & { zones: readonly string[] };
+
 /** CREATING -> ACTIVE when its nodes have joined; ACTIVE <-> DEGRADED as issues come and go. */
 function settleStatus(
   context: ReconcileContext,
   cluster: ClusterRecord,
   group: NodegroupRecord,
-  decision: ScalingDecision,
+  decision: Outcome,
 ): void {
   const { clock } = context;
   const key = nodegroupKey(cluster.id, group.name);
   const instances = context.state.instances.ofNodegroup(cluster.id, group.name).filter(isAlive);
   const joined = instances.filter((instance) => instance.lifecycle === "InService" && !isUnhealthy(instance));
-  const issues = healthIssues(context, group, instances, decision);
+  const issues = healthIssues(context, cluster, group, instances, decision);
   if (group.status === "CREATING") {
     settleCreation(context, cluster, group, { joined: joined.length, issues, unplaced: decision.unplaced });
   } else if (group.status === "ACTIVE" || group.status === "DEGRADED") {
@@ -133,11 +137,13 @@ function settleCreation(
 }
 
 function healthIssues(
-  { clock }: ReconcileContext,
+  context: ReconcileContext,
+  cluster: ClusterRecord,
   group: NodegroupRecord,
   instances: readonly InstanceRecord[],
-  decision: ScalingDecision,
+  decision: Outcome,
 ): HealthIssue[] {
+  const { clock } = context;
   const issues: HealthIssue[] = [];
   const late = instances.filter(
     ({ lifecycle, launchedAtMs }) => lifecycle === "Pending" && clock.now() >= launchedAtMs + LIMITS.joinMs,
@@ -150,14 +156,31 @@ function healthIssues(
     });
   }
   if (decision.unplaced > 0) {
-    const type = group.instanceTypes[0] ?? "t3.medium";
     issues.push({
       code: "AsgInstanceLaunchFailures",
-      message: `Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient ${type} capacity in the Availability Zones you requested. Our system will be working on provisioning additional capacity. Launching EC2 instance failed.`,
+      message: launchFailure(context, cluster, group, decision.zones),
       resourceIds: [`eks-${group.name}-${group.uuid}`],
     });
   }
   return issues;
+}
+
+/** EC2's words for a zone that has no room for an instance type, as the Auto Scaling group passes them on. */
+function launchFailure(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  group: NodegroupRecord,
+  zones: readonly string[],
+): string {
+  const type = group.instanceTypes[0] ?? "t3.medium";
+  const hasCapacity = capacityOf(context, cluster);
+  const others = zonesOf(cluster.region).filter(({ name }) => !zones.includes(name) && hasCapacity(name));
+  return [
+    "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient",
+    `${type} capacity in the Availability Zone you requested (${zones[0]}). Our system will be working on provisioning additional capacity.`,
+    `You can currently get ${type} capacity by not specifying an Availability Zone in your request or choosing`,
+    `${others.map(({ name }) => name).join(", ")}. Launching EC2 instance failed.`,
+  ].join(" ");
 }
 
 const STATUS_EVENTS: Partial<Record<NodegroupStatus, { type: string; text: string }>> = {

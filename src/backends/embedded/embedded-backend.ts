@@ -137,6 +137,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     const dnsAddress = firstServiceAddress(spec.serviceCidr)?.replace(/\d+$/, (last) => String(Number(last) + 9));
     const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, "eks");
     await createMissing(api, eksObjects(spec, { server: endpoint.endpoint, dnsAddress }));
+    // The objects are written to disk at the end of this tick; only then is it true that the cluster has them.
+    await new Promise<void>((resolve) => clock.defer(resolve));
     secrets.put(spec.clusterId, FURNISHED, "created");
   };
 
