@@ -4,8 +4,8 @@ import { createClock } from "../../../src/clock/create-clock.js";
 import { admissionPlugins } from "../../../src/kubernetes/admission/index.js";
 import type { AdmissionPlugin } from "../../../src/kubernetes/admission/plugin.js";
 import type { KubeApi, UserInfo } from "../../../src/kubernetes/api.js";
-import { type Auth, createAuth } from "../../../src/kubernetes/auth/index.js";
 import { bootstrapObjects } from "../../../src/kubernetes/bootstrap/index.js";
+import { type ClusterSecurity, createClusterSecurity } from "../../../src/kubernetes/cluster-security.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
 import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
@@ -28,7 +28,7 @@ export function rsaKey(): string {
 
 export interface SimulatedApi {
   api: KubeApi;
-  auth: Auth;
+  auth: ClusterSecurity["server"];
   clock: SteppedClock;
   as(user: Partial<UserInfo>): KubeApi;
 }
@@ -44,8 +44,9 @@ export async function startApi({ bare = false }: { bare?: boolean } = {}): Promi
   const registry = createRegistry({ store: createStore({ clock }), catalogue, clock, admission });
   const masters = { username: "system:apiserver", groups: ["system:masters"] };
   const api = createKubeApi(registry, { user: masters, fieldManager: "test", tracksOwnership: false });
-  const auth = createAuth({ api, clock, serviceAccountKey: async () => rsaKey(), serviceAccountIssuer: ISSUER });
-  admission.push(...auth.admission);
+  const options = { serviceAccountKey: async () => rsaKey(), serviceAccountIssuer: ISSUER };
+  const security = createClusterSecurity({ api, clock, options });
+  admission.push(...security.admission);
   const objects = bootstrapObjects({ serviceCidr: SERVICE_CIDR });
   for (const { resource, object } of bare ? objects.slice(0, 4) : objects)
     await api.create(resource, object as KubeObject);
@@ -54,7 +55,7 @@ export async function startApi({ bare = false }: { bare?: boolean } = {}): Promi
   }
   return {
     api,
-    auth,
+    auth: security.server,
     clock,
     as: ({ username = "alice", groups = ["system:authenticated"] }) => api.as({ username, groups }, "test"),
   };
