@@ -1,5 +1,5 @@
 import type { Container, Pod } from "../schema/generated/types.js";
-import { imageOf } from "./images.js";
+import { imageOf, notFoundText } from "./images.js";
 import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
 import { environmentProblem } from "./pod-references.js";
 import {
@@ -30,7 +30,6 @@ export interface ContainerContext {
 export interface ContainerStep {
   container: ContainerRuntime;
   events: KubeletEvent[];
-  changed: boolean;
   wakeMs?: number;
 }
 
@@ -47,26 +46,22 @@ interface Moment extends ContainerContext {
   emit: Emit;
 }
 
-/** What follows a state at the present time; undefined: nothing yet. `visible`: the pod's status shows it. */
-type Next = { container: ContainerRuntime; visible: boolean } | undefined;
+/** What follows at the present time; undefined: nothing yet. */
+type Next = ContainerRuntime | undefined;
 
 export function advanceContainer(container: ContainerRuntime, context: ContainerContext): ContainerStep {
   const events: KubeletEvent[] = [];
   const spec = specOf(context.pod, container);
-  if (!spec) return { container, events, changed: false };
+  if (!spec) return { container, events };
   const fieldPath = fieldPathOf(container);
   const moment: Moment = {
     ...context,
     spec,
     emit: (type, reason, message) => events.push({ fieldPath, type, reason, message }),
   };
-  let changed = false;
   let current = container;
-  for (let next = follow(current, moment); next; next = follow(current, moment)) {
-    changed ||= next.visible;
-    current = next.container;
-  }
-  return { container: current, events, changed, wakeMs: wakeMsOf(current, context) };
+  for (let next = follow(current, moment); next; next = follow(current, moment)) current = next;
+  return { container: current, events, wakeMs: wakeMsOf(current, context) };
 }
 
 function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: ContainerContext): number | undefined {
@@ -91,10 +86,7 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: Containe
   }
 }
 
-const becomes = (container: ContainerRuntime, state: ContainerState, visible: boolean): Next => ({
-  container: { ...container, state },
-  visible,
-});
+const becomes = (container: ContainerRuntime, state: ContainerState): ContainerRuntime => ({ ...container, state });
 
 function follow(container: ContainerRuntime, moment: Moment): Next {
   const { state } = container;
@@ -102,50 +94,46 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
   if (state.is === "running") return followRunning(container, state, moment);
   if (state.is === "terminated" || moment.stopping) return undefined;
   const image = moment.spec.image ?? "";
-  if (image !== container.image) return { container: { ...container, image, state: { is: "waiting" } }, visible: true };
+  if (image !== container.image) return { ...container, image, state: { is: "waiting" } };
   switch (state.is) {
     case "waiting":
       if (state.problem || nowMs < moment.sandboxMs) return undefined;
-      return becomes(container, ...prepare(container, moment, nowMs));
+      return becomes(container, prepare(container, moment, nowMs));
     case "pulling":
-      return nowMs < state.untilMs ? undefined : becomes(container, ...pulled(container, state, moment));
+      return nowMs < state.untilMs ? undefined : becomes(container, pulled(container, state, moment));
     case "starting": {
       if (nowMs < state.untilMs) return undefined;
       const problem = environmentProblem(moment.spec, moment.env.references);
-      if (problem === undefined) return becomes(container, started(container, state.untilMs, moment), true);
+      if (problem === undefined) return becomes(container, started(container, state.untilMs, moment));
       moment.emit("Warning", "Failed", `Error: ${problem}`);
-      const again = { is: "starting" as const, untilMs: nowMs + REFERENCE_RETRY_MS, problem };
-      return becomes(container, again, problem !== state.problem);
+      return becomes(container, { is: "starting", untilMs: nowMs + REFERENCE_RETRY_MS, problem });
     }
     case "pullFailed": {
       if (nowMs >= state.retryMs) {
         moment.emit("Normal", "Pulling", `Pulling image "${container.image}"`);
         const untilMs = state.retryMs + moment.env.draw("recheck");
-        return becomes(
-          container,
-          { is: "pulling", sinceMs: state.retryMs, untilMs, attempts: state.attempts + 1 },
-          false,
-        );
+        return becomes(container, { is: "pulling", sinceMs: state.retryMs, untilMs, attempts: state.attempts + 1 });
       }
       if (state.backedOff || nowMs < state.failedMs + ERR_IMAGE_PULL_MS) return undefined;
       moment.emit("Normal", "BackOff", `Back-off pulling image "${container.image}"`);
       moment.emit("Warning", "Failed", "Error: ImagePullBackOff");
-      return becomes(container, { ...state, backedOff: true }, true);
+      return becomes(container, { ...state, backedOff: true });
     }
     case "crashBackoff": {
       if (nowMs < state.untilMs) return undefined;
       const again = { ...container, restarts: container.restarts + 1 };
-      return becomes(again, ...prepare(again, moment, state.untilMs));
+      return becomes(again, prepare(again, moment, state.untilMs));
     }
   }
 }
 
-/** From waiting towards an image: `[next state, visible]`. */
-function prepare({ image }: ContainerRuntime, moment: Moment, atMs: number): [ContainerState, boolean] {
+/** From waiting towards an image. */
+function prepare(container: ContainerRuntime, moment: Moment, atMs: number): ContainerState {
+  const { image } = container;
   const { spec, env, emit, problem } = moment;
-  const refuse = (reason: string, message: string, eventReason: string): [ContainerState, boolean] => {
+  const refuse = (reason: string, message: string, eventReason: string): ContainerState => {
     emit("Warning", eventReason, message);
-    return [{ is: "waiting", problem: { reason, message } }, true];
+    return { is: "waiting", problem: { reason, message } };
   };
   if (problem) return refuse("InvalidImageBehaviour", problem, "InvalidImageBehaviour");
   if (imageOf(image).problem === "invalid") {
@@ -157,7 +145,7 @@ function prepare({ image }: ContainerRuntime, moment: Moment, atMs: number): [Co
   const policy = spec.imagePullPolicy ?? (imageOf(image).fullName.endsWith(":latest") ? "Always" : "IfNotPresent");
   if (isPresent && policy !== "Always") {
     emit("Normal", "Pulled", `Container image "${image}" already present on machine`);
-    return [{ is: "starting", untilMs: atMs + env.draw("start") }, false];
+    return { is: "starting", untilMs: atMs + env.draw("start") };
   }
   if (policy === "Never")
     return refuse(
@@ -168,35 +156,29 @@ function prepare({ image }: ContainerRuntime, moment: Moment, atMs: number): [Co
   emit("Normal", "Pulling", `Pulling image "${image}"`);
   // One download serves all pods that wait for the image.
   const untilMs = isPresent ? atMs + env.draw("recheck") : (readyMs ?? atMs + env.draw("pull"));
-  if (readyMs === undefined && !isMissing(image, moment)) env.imagePulled(image, untilMs);
-  return [{ is: "pulling", sinceMs: atMs, untilMs, attempts: 1 }, false];
+  if (readyMs === undefined && !isMissing(container, moment)) env.imagePulled(image, untilMs);
+  return { is: "pulling", sinceMs: atMs, untilMs, attempts: 1 };
 }
 
-const isMissing = (image: string, { pod, spec }: Moment): boolean =>
-  imageOf(image).problem === "missing" || behaviourIn(pod, spec, "app").imageMissing;
+const isMissing = ({ image, role }: ContainerRuntime, { pod, spec }: Moment): boolean =>
+  imageOf(image).problem === "missing" || behaviourIn(pod, spec, role).imageMissing;
 
-function pulled(
-  container: ContainerRuntime,
-  { sinceMs, untilMs, attempts }: Pulling,
-  moment: Moment,
-): [ContainerState, boolean] {
+function pulled(container: ContainerRuntime, { sinceMs, untilMs, attempts }: Pulling, moment: Moment): ContainerState {
   const { emit, env } = moment;
   const { image } = container;
-  const { fullName, sizeBytes } = imageOf(image);
-  if (isMissing(image, moment)) {
-    const cause = `rpc error: code = NotFound desc = failed to pull and unpack image "${fullName}": failed to resolve reference "${fullName}": ${fullName}: not found`;
-    emit("Warning", "Failed", `Failed to pull image "${image}": ${cause}`);
+  if (isMissing(container, moment)) {
+    emit("Warning", "Failed", `Failed to pull image "${image}": ${notFoundText(image)}`);
     emit("Warning", "Failed", "Error: ErrImagePull");
     const delayMs = Math.min(PULL_MAX_MS, PULL_BASE_MS * 2 ** Math.min(attempts - 1, 10));
-    return [{ is: "pullFailed", failedMs: untilMs, retryMs: untilMs + delayMs, attempts, backedOff: false }, true];
+    return { is: "pullFailed", failedMs: untilMs, retryMs: untilMs + delayMs, attempts, backedOff: false };
   }
   const took = tookText(untilMs - sinceMs);
   emit(
     "Normal",
     "Pulled",
-    `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${sizeBytes} bytes.`,
+    `Successfully pulled image "${image}" in ${took} (${took} including waiting). Image size: ${imageOf(image).sizeBytes} bytes.`,
   );
-  return [{ is: "starting", untilMs: untilMs + env.draw("start") }, false];
+  return { is: "starting", untilMs: untilMs + env.draw("start") };
 }
 
 const tookText = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(3)}s`);
@@ -213,17 +195,17 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
   if (!stopping && spec.image !== container.image && (state.exitMs === undefined || state.exitMs > nowMs)) {
     emit("Normal", "Killing", `Container ${container.name} definition changed, will be restarted`);
     const replaced = { ...container, image: spec.image ?? "" };
-    return becomes(replaced, { ...state, exitMs: nowMs, exitCode: 0 }, true);
+    return becomes(replaced, { ...state, exitMs: nowMs, exitCode: 0 });
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
   if (state.unhealthyMs !== undefined && nowMs >= state.unhealthyMs) {
     emit("Warning", "Unhealthy", probeFailure(spec));
-    return becomes(container, { ...state, unhealthyMs: undefined }, false);
+    return becomes(container, { ...state, unhealthyMs: undefined });
   }
   const started = state.started || nowMs >= state.startupMs;
   const ready = state.ready || nowMs >= state.readyMs;
   if (started === state.started && ready === state.ready) return undefined;
-  return becomes(container, { ...state, started, ready }, true);
+  return becomes(container, { ...state, started, ready });
 }
 
 function probeFailure({ startupProbe, readinessProbe }: Container): string {
@@ -244,7 +226,7 @@ function ended(container: ContainerRuntime, state: Running, exitMs: number, mome
   if (state.failsStartup && !stopping)
     emit("Normal", "Killing", `Container ${container.name} failed startup probe, will be restarted`);
   const end: Terminated = { is: "terminated", startedMs, finishedMs: exitMs, exitCode, reason };
-  if (stopping || !restarts(pod, container, exitCode)) return becomes(container, end, true);
+  if (stopping || !restarts(pod, container, exitCode)) return becomes(container, end);
   const crashes = exitMs - startedMs >= STABLE_MS ? 0 : container.crashes;
   const delayMs = crashBackoffMs(crashes);
   if (delayMs > 0) {
@@ -253,5 +235,5 @@ function ended(container: ContainerRuntime, state: Running, exitMs: number, mome
     emit("Warning", "BackOff", `Back-off restarting failed container ${where}`);
   }
   const next = { ...container, last: end, crashes: crashes + 1 };
-  return becomes(next, { is: "crashBackoff", untilMs: exitMs + delayMs, delayMs }, true);
+  return becomes(next, { is: "crashBackoff", untilMs: exitMs + delayMs, delayMs });
 }

@@ -53,3 +53,10 @@ function describeImage(name: string): Image {
     ...(tag !== undefined && MISSING_TAGS.has(tag) ? { problem: "missing" as const } : {}),
   };
 }
+
+/** containerd's words for an image that its registry does not have. */
+export function notFoundText(name: string): string {
+  const { fullName } = imageOf(name);
+  const cause = `failed to resolve reference "${fullName}": ${fullName}: not found`;
+  return `rpc error: code = NotFound desc = failed to pull and unpack image "${fullName}": ${cause}`;
+}

@@ -39,8 +39,6 @@ export interface KubeletEvent {
 export interface PodStep {
   runtime: PodRuntime;
   events: readonly KubeletEvent[];
-  /** True when the pod's status has to be written. */
-  changed: boolean;
   /** When something will happen next. */
   wakeMs?: number;
 }
@@ -81,7 +79,7 @@ function stopPod(pod: Pod, runtime: PodRuntime, env: LifecycleEnvironment, grace
     });
     return stopContainer(pod, container, env, graceSeconds * 1000);
   });
-  return { runtime: { ...runtime, containers, stopping: { graceSeconds } }, events, changed: false };
+  return { runtime: { ...runtime, containers, stopping: { graceSeconds } }, events };
 }
 
 function stopContainer(
@@ -107,9 +105,8 @@ export function fieldPathOf({ name, role }: Pick<ContainerRuntime, "name" | "rol
 }
 
 export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironment): PodStep {
-  if (before.ended) return { runtime: before, events: [], changed: false };
+  if (before.ended) return { runtime: before, events: [] };
   const events: KubeletEvent[] = [];
-  let changed = false;
   let runtime = withNewContainers(pod, before);
   let wakeMs = Number.POSITIVE_INFINITY;
 
@@ -138,7 +135,7 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
     if (problem !== undefined) {
       if (problem !== runtime.blockedBy) events.push({ type: "Warning", reason: "FailedMount", message: problem });
       wakeMs = Math.min(wakeMs, env.nowMs + REFERENCE_RETRY_MS);
-      return { runtime: { ...runtime, blockedBy: problem }, events, changed, wakeMs };
+      return { runtime: { ...runtime, blockedBy: problem }, events, wakeMs };
     }
   }
 
@@ -155,7 +152,6 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
     const step: ContainerStep = advanceContainer(container, context);
     if (step.container !== container) containers[i] = step.container;
     events.push(...step.events);
-    changed ||= step.changed;
     wakeMs = Math.min(wakeMs, step.wakeMs ?? Number.POSITIVE_INFINITY);
     // Containers after an init container wait for its success, those after a sidecar for its start.
     if (!context.stopping && isInTheWay(step.container)) break;
@@ -171,14 +167,13 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
     // Sidecars end once everything they served has ended.
     stop(pod.spec?.terminationGracePeriodSeconds);
     const last = advancePod(pod, runtime, env);
-    return { ...last, events: [...events, ...last.events], changed: changed || last.changed };
+    return { ...last, events: [...events, ...last.events] };
   }
   if ((over || runtime.stopping) && !runtime.containers.some(isRunning)) {
     runtime = { ...runtime, ended: true };
-    changed = true;
     wakeMs = Number.POSITIVE_INFINITY;
   }
-  return { runtime, events, changed, ...(wakeMs === Number.POSITIVE_INFINITY ? {} : { wakeMs }) };
+  return { runtime, events, ...(wakeMs === Number.POSITIVE_INFINITY ? {} : { wakeMs }) };
 }
 
 function isInTheWay({ role, state }: ContainerRuntime): boolean {

@@ -82,6 +82,18 @@ export interface Terminated {
   readonly reason: string;
 }
 
+export const hasSucceeded = ({ state }: ContainerRuntime): boolean => state.is === "terminated" && state.exitCode === 0;
+
+export const isServing = ({ state }: ContainerRuntime): boolean => state.is === "running" && state.ready;
+
+/** All init containers are done and all sidecars up, or have been once. */
+export const isInitialised = ({ containers }: PodRuntime): boolean =>
+  containers.some(({ role, state, last }) => role === "app" && (state.is === "running" || last !== undefined)) ||
+  containers.every((container) => {
+    if (container.role === "init") return hasSucceeded(container);
+    return container.role !== "sidecar" || (container.state.is === "running" && container.state.started);
+  });
+
 const WAITING: ContainerState = { is: "waiting" };
 
 export function specOf(pod: Pod, container: Pick<ContainerRuntime, "name" | "role">): Container | undefined {

@@ -1,0 +1,94 @@
+import { formatSeconds } from "../../clock/clock.js";
+import type { ContainerState, ContainerStatus, Pod } from "../schema/generated/types.js";
+import { digestOf, imageOf, notFoundText } from "./images.js";
+import {
+  type ContainerRuntime,
+  hasSucceeded,
+  isInitialised,
+  isServing,
+  type PodRuntime,
+  specOf,
+  type Terminated,
+} from "./pod-runtime.js";
+
+/** One entry of containerStatuses. IDs follow from the pod's uid, the container's name and the number of the run: nothing needs to be kept. */
+export function containerStatus(pod: Pod, runtime: PodRuntime, container: ContainerRuntime): ContainerStatus {
+  const { name, image, role, state, restarts, last } = container;
+  const isRunning = state.is === "running";
+  const hasRun = isRunning || state.is === "terminated" || last !== undefined;
+  const { fullName, imageID } = imageOf(image);
+  const resources = isRunning ? specOf(pod, container)?.resources : undefined;
+  const id = (run: number): string => `containerd://${digestOf(`${pod.metadata.uid}/${name}/${run}`)}`;
+  // A container that waits for its next start still counts, and shows, the run before.
+  const isBetween = state.is === "crashBackoff";
+  return {
+    name,
+    state:
+      isBetween && state.delayMs === 0 && last
+        ? ended(last, id(restarts))
+        : stateOf(pod, runtime, container, id(restarts)),
+    lastState: last ? ended(last, id(isBetween ? restarts : restarts - 1)) : {},
+    ready: role === "init" ? hasSucceeded(container) : isServing(container),
+    restartCount: restarts,
+    image: hasRun ? fullName : image,
+    imageID: hasRun ? imageID : "",
+    ...(hasRun ? { containerID: id(restarts) } : {}),
+    started: isRunning && state.started,
+    ...(resources?.requests ? { allocatedResources: resources.requests } : {}),
+    ...(resources ? { resources } : {}),
+  };
+}
+
+function stateOf(pod: Pod, runtime: PodRuntime, container: ContainerRuntime, id: string): ContainerState {
+  const { state, image } = container;
+  switch (state.is) {
+    case "running":
+      return { running: { startedAt: formatSeconds(state.startedMs) } };
+    case "terminated":
+      return ended(state, id);
+    case "crashBackoff":
+      return waiting("CrashLoopBackOff", crashText(pod, container, state.delayMs));
+    case "pullFailed":
+      return state.backedOff
+        ? waiting("ImagePullBackOff", `Back-off pulling image "${image}"`)
+        : waiting("ErrImagePull", notFoundText(image));
+    case "pulling":
+      // Further attempts do not show: what is seen is that the pull does not get anywhere.
+      return state.attempts > 1
+        ? waiting("ImagePullBackOff", `Back-off pulling image "${image}"`)
+        : waiting(creating(runtime, container));
+    case "waiting":
+      return state.problem
+        ? waiting(state.problem.reason, state.problem.message)
+        : waiting(creating(runtime, container));
+    case "starting":
+      return state.problem
+        ? waiting("CreateContainerConfigError", state.problem)
+        : waiting(creating(runtime, container));
+  }
+}
+
+const waiting = (reason: string, message?: string): ContainerState => ({
+  waiting: { ...(message === undefined ? {} : { message }), reason },
+});
+
+/** Pods with init containers say PodInitializing until the last of them is done. */
+const creating = (runtime: PodRuntime, { role }: ContainerRuntime): string =>
+  role === "ephemeral" || (role === "app" && isInitialised(runtime)) ? "ContainerCreating" : "PodInitializing";
+
+function crashText(pod: Pod, { name }: ContainerRuntime, delayMs: number): string {
+  const minutes = Math.floor(delayMs / 60_000);
+  const delay = `${minutes > 0 ? `${minutes}m` : ""}${(delayMs % 60_000) / 1000}s`;
+  const { name: podName, namespace, uid } = pod.metadata;
+  return `back-off ${delay} restarting failed container=${name} pod=${podName}_${namespace}(${uid})`;
+}
+
+const ended = ({ exitCode, reason, startedMs, finishedMs }: Terminated, containerID: string): ContainerState => ({
+  terminated: {
+    exitCode,
+    reason,
+    startedAt: formatSeconds(startedMs),
+    finishedAt: formatSeconds(finishedMs),
+    containerID,
+  },
+});
