@@ -26,9 +26,14 @@ export function rsaKey(): string {
   return pem;
 }
 
+type ServerSecurity = ClusterSecurity["server"];
+
 export interface SimulatedApi {
   api: KubeApi;
-  auth: ClusterSecurity["server"];
+  auth: Omit<ServerSecurity, "review" | "createToken"> & {
+    review(...question: Parameters<ServerSecurity["review"]>): Promise<KubeObject>;
+    createToken(serviceAccount: KubeObject, request: KubeObject): Promise<KubeObject>;
+  };
   clock: SteppedClock;
   as(user: Partial<UserInfo>): KubeApi;
 }
@@ -55,7 +60,11 @@ export async function startApi({ bare = false }: { bare?: boolean } = {}): Promi
   }
   return {
     api,
-    auth: security.server,
+    auth: {
+      ...security.server,
+      review: async (...question) => (await security.server.review(...question)) as KubeObject,
+      createToken: (serviceAccount, request) => security.server.createToken(serviceAccount, request, masters),
+    },
     clock,
     as: ({ username = "alice", groups = ["system:authenticated"] }) => api.as({ username, groups }, "test"),
   };
