@@ -176,10 +176,11 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
           message: SHUTDOWN.message,
         }),
       };
-    // The status tells everything about a pod that has ended: nothing needs to be remembered.
-    if (runtime.ended) drop(key, worker);
     await write(pod, status);
-    if (runtime.ended) await letGo(pod);
+    if (!runtime.ended) return;
+    // The status tells everything about a pod that has ended: nothing needs to be remembered.
+    drop(key, worker);
+    await letGo(pod);
   };
 
   return {

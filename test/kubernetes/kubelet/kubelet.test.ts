@@ -331,6 +331,24 @@ describe("a pod", () => {
   });
 });
 
+describe("an API server that does not answer", () => {
+  it("learns afterwards what happened on the nodes meanwhile", async () => {
+    const { clock, run, registry, getPod, kubelets } = await withNode();
+    await run("job", { restartPolicy: "Never" }, program({ runForSeconds: 5 }));
+    await clock.advance(3_000);
+    registry.setAvailable(false);
+    await expect(kubelets.addNode(nodeSpec("node-2"))).rejects.toThrow("etcdserver: request timed out");
+    await clock.advance(30_000);
+    registry.setAvailable(true);
+    await clock.advance(15_000);
+    const { status } = getPod("job");
+    expect(status?.phase).toBe("Succeeded");
+    const ended = status?.containerStatuses?.[0]?.state?.terminated;
+    expect(Date.parse(ended?.finishedAt ?? "") - Date.parse(ended?.startedAt ?? "")).toBe(5_000);
+    await kubelets.addNode(nodeSpec("node-2"));
+  });
+});
+
 describe("power", () => {
   it("off: silence at once; on again: containers were restarted and the node is Ready within seconds", async () => {
     const { clock, run, getPod, getNode, kubelets, condition } = await withNode();

@@ -78,6 +78,23 @@ describe("placing a pod", () => {
   });
 });
 
+describe("a binding that fails", () => {
+  it("is tried again once the API server answers", async () => {
+    const { registry, clock, createNode, createPod, nodeOf, stop, scheduler, eventsAbout } = await withScheduler();
+    await createNode("node-1");
+    stop();
+    await createPod("web");
+    registry.setAvailable(false);
+    scheduler.start();
+    await clock.advance(30_000);
+    expect(nodeOf("web")).toBeUndefined();
+    registry.setAvailable(true);
+    await clock.advance(15_000);
+    expect(nodeOf("web")).toBe("node-1");
+    expect(eventsAbout("web").at(-1)?.reason).toBe("Scheduled");
+  });
+});
+
 describe("when no node will do", () => {
   it("counts the reasons as kube-scheduler does", async () => {
     const { createNode, createPod, settle, message, condition } = await withScheduler();
