@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, verify } from "node:crypto";
 import { beforeEach, describe, expect, it } from "vitest";
-import { signingKey } from "../../../src/kubernetes/auth/signing-key.js";
+import { type Jwks, signingKey } from "../../../src/kubernetes/auth/signing-key.js";
 import type {
   AuthenticationTokenRequest,
   Node,
@@ -69,7 +69,7 @@ describe("TokenRequest", () => {
   it("signs so that the published key verifies it", async () => {
     const { token } = await issue({ audiences: ["sts.amazonaws.com"] });
     const [head = "", body = "", signature = ""] = token.split(".");
-    const { keys } = await world.auth.jwks();
+    const { keys } = (await world.auth.jwks()) as Jwks;
     const [jwk] = keys;
     expect(JSON.parse(Buffer.from(head, "base64url").toString())).toEqual({ alg: "RS256", kid: jwk?.kid });
     const publicKey = createPublicKey({ key: { ...jwk }, format: "jwk" });

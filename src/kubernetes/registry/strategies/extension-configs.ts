@@ -2,6 +2,7 @@
  * Objects that extend or steer the API server: webhook and policy configurations, API services, priority and fairness, certificate requests. Webhooks,
  * admission policies and aggregated API servers are stored but not called yet; whoever creates one is told so by a warning.
  */
+import { formatSeconds } from "../../../clock/clock.js";
 import type { StatusCause } from "../../errors.js";
 import type {
   APIService,
@@ -156,6 +157,23 @@ export const apiServices = strategyOf<APIService>({
 export const flowSchemas = strategyOf<FlowSchema>({
   setDefaults(schema) {
     if (schema.spec) schema.spec = withDefaults(schema.spec, { matchingPrecedence: 1000 });
+  },
+  // Upstream's config controller says this; nothing else of priority and fairness is simulated.
+  prepareForCreate(schema, context) {
+    const name = schema.spec?.priorityLevelConfiguration?.name ?? "";
+    const found = context.get("prioritylevelconfigurations.flowcontrol.apiserver.k8s.io", { name }) !== undefined;
+    const text = `This FlowSchema references the PriorityLevelConfiguration object named "${name}" `;
+    schema.status = {
+      conditions: [
+        {
+          type: "Dangling",
+          status: found ? "False" : "True",
+          reason: found ? "Found" : "NotFound",
+          message: `${text}${found ? "and it exists" : "but there is no such object"}`,
+          lastTransitionTime: formatSeconds(context.nowMs),
+        },
+      ],
+    };
   },
   validate: ({ spec }) => [
     ...(spec?.priorityLevelConfiguration?.name
