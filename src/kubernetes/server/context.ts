@@ -31,7 +31,6 @@ export interface ServerDependencies {
 
 export interface PodLogOptions {
   container?: string;
-  follow?: boolean;
   previous?: boolean;
   tailLines?: number;
   sinceSeconds?: number;

@@ -28,8 +28,11 @@ export function resolve(dependencies: ServerDependencies, exchange: Exchange): R
   return { ...exchange, entry, target: namespaced ? target : { ...target, namespace: undefined } };
 }
 
-/** Answers a resource request that is no watch. */
-export function answerResource(dependencies: ServerDependencies, exchange: ResourceExchange): Answer | Promise<Answer> {
+/** Answers a resource request that is no watch; undefined when the answer is a stream that has begun. */
+export function answerResource(
+  dependencies: ServerDependencies,
+  exchange: ResourceExchange,
+): Answer | undefined | Promise<Answer> {
   const { entry, info, target } = exchange;
   if (target.subresource !== undefined) return answerSubresource(dependencies, exchange);
   const { verbs, namespaced, group, resource } = entry.info;

@@ -1,5 +1,5 @@
-import { badRequest, internalError, methodNotAllowed, notFound, StatusError } from "../errors.js";
-import { type KubeObject, keyOf } from "../object.js";
+import { methodNotAllowed, notFound, StatusError } from "../errors.js";
+import type { KubeObject } from "../object.js";
 import type { Binding } from "../registry/binding.js";
 import { find, shown, storedEntry } from "../registry/machinery.js";
 import { patchObject } from "../registry/patching.js";
@@ -9,12 +9,13 @@ import { bindPod, evictPod, readScale, replaceScale, TAKEN_OVER } from "../regis
 import { changeObject } from "../registry/update.js";
 import { decodeBody, type Expected } from "../wire/decode.js";
 import { readBody } from "./body.js";
-import type { PodLogOptions, ResourceExchange, ServerDependencies } from "./context.js";
-import { booleanParameter, integerParameter, writeOptions } from "./options.js";
+import type { ResourceExchange, ServerDependencies } from "./context.js";
+import { writeOptions } from "./options.js";
+import { answerPodLog } from "./pod-logs.js";
 import { answerObject, asObject, callerOf, expectedOf, intoNamespace, named, readPatch } from "./resource-requests.js";
 import type { Answer } from "./respond.js";
 
-type Handler = (dependencies: ServerDependencies, exchange: ResourceExchange) => Answer | Promise<Answer>;
+type Handler = (dependencies: ServerDependencies, exchange: ResourceExchange) => Answer | undefined | Promise<Answer>;
 
 const keyOfTarget = ({ target }: ResourceExchange) => ({ namespace: target.namespace, name: target.name as string });
 
@@ -129,38 +130,18 @@ const SUBRESOURCES: Readonly<Record<string, Readonly<Record<string, Handler>>>> 
       return { code: 201, body: await createToken(serviceAccount, object, exchange.user) };
     },
   },
-  log: { get: podLog },
+  log: { get: answerPodLog },
 };
 
 /** What exists in Kubernetes and is not served here: said plainly instead of being answered wrongly. */
 const notServed = (subresource: string): StatusError =>
   new StatusError(501, "NotImplemented", `the ${subresource} subresource is not implemented by this simulated cluster`);
 
-function podLog({ registry, podLog: read }: ServerDependencies, exchange: ResourceExchange): Answer {
-  const { query } = exchange.info;
-  const pod = present(registry, exchange);
-  if (!read) throw notServed("log");
-  const { nodeName } = pod.spec as { nodeName?: string };
-  if (!nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
-  const options: PodLogOptions = {
-    container: query.get("container") || undefined,
-    follow: booleanParameter(query, "follow"),
-    previous: booleanParameter(query, "previous"),
-    timestamps: booleanParameter(query, "timestamps"),
-    tailLines: integerParameter(query, "tailLines"),
-    sinceSeconds: integerParameter(query, "sinceSeconds"),
-    limitBytes: integerParameter(query, "limitBytes"),
-  };
-  const text = read(keyOf(pod), options);
-  if (text === undefined) throw internalError(`the kubelet of node ${nodeName} does not answer`);
-  return { code: 200, body: text, contentType: "text/plain" };
-}
-
-/** Answers a request for a subresource that discovery lists. */
+/** Answers a request for a subresource that discovery lists; undefined when the answer is a stream that has begun. */
 export function answerSubresource(
   dependencies: ServerDependencies,
   exchange: ResourceExchange,
-): Answer | Promise<Answer> {
+): Answer | undefined | Promise<Answer> {
   const { subresource = "", resource } = exchange.target;
   const listed = exchange.entry.info.subresources.some(({ name }) => name === subresource);
   if (!listed) throw new StatusError(404, "NotFound", "the server could not find the requested resource", {});

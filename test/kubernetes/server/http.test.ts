@@ -399,3 +399,32 @@ describe("paths beside resources", () => {
     expect((await call(CONFIG_MAPS)).code).toBe(200);
   });
 });
+
+describe("durability", () => {
+  it("answers a write when it is on disk, and says when the disk refuses", async () => {
+    let full = false;
+    const committed: string[] = [];
+    const durable = await startServer({
+      real: true,
+      persistence: {
+        load: () => ({ revision: 0, records: [] }),
+        commit(records) {
+          if (full) throw new Error("disk full");
+          committed.push(...records.map(({ key }) => key));
+        },
+      },
+    });
+    await durable.call(CONFIG_MAPS, { method: "POST", body: configMap("a") });
+    expect(committed).toEqual(["default/a"]);
+    full = true;
+    const refused = await durable.call(CONFIG_MAPS, { method: "POST", body: configMap("b") });
+    expect(refused).toMatchObject({
+      code: 500,
+      body: { message: expect.stringContaining("could not be written to disk: disk full") },
+    });
+    full = false;
+    expect((await durable.call(CONFIG_MAPS, { method: "POST", body: configMap("c") })).code).toBe(201);
+    expect(committed).toEqual(["default/a", "default/b", "default/c"]);
+    await durable.server.close();
+  });
+});
