@@ -73,7 +73,13 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
       for (let i = 0; i < SLICE && !stopped; i++) {
         const entry = queue.take();
         if (!entry) return;
-        attempt(entry);
+        try {
+          attempt(entry);
+        } catch (error) {
+          // One pod that cannot be planned must not hold up the others.
+          log.error({ pod: entry.info.key, error }, "scheduling failed");
+          queue.retry(entry);
+        }
       }
       schedule();
     });

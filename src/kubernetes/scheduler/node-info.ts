@@ -1,7 +1,7 @@
 import { quantityToNumber } from "../registry/quantity.js";
 import type { Node, Taint } from "../schema/generated/types.js";
 import type { HostPort, PodInfo } from "./pod-info.js";
-import { addResources, noResources, parseResources, type Resources } from "./resources.js";
+import { addResources, amount, noResources, parseResources, type Resources } from "./resources.js";
 
 /** A node and what is placed on it, with running totals. Used by the scheduler for all nodes and by each kubelet for its own. */
 export class NodeInfo {
@@ -36,7 +36,7 @@ export class NodeInfo {
     this.softTaints = taints.filter((taint) => taint.effect === "PreferNoSchedule");
     const allocatable = node?.status?.allocatable;
     this.allocatable = parseResources(allocatable);
-    this.allowedPods = allocatable?.pods === undefined ? 0 : quantityToNumber(allocatable.pods);
+    this.allowedPods = amount(quantityToNumber, allocatable?.pods ?? "0");
   }
 
   addPod(pod: PodInfo): void {

@@ -26,8 +26,10 @@ export interface FilterPlugin {
   readonly wakesOn: readonly ClusterChange[];
 }
 
-/** Changes in the cluster for which refused pods are tried again. `node`: a node came or changed. `podGone`: a pod left its node or let go of
- * something. `podPlaced`: a pod was placed or its labels changed. `storage`: claims, volumes or storage classes. `namespace`: labels of one. */
+/**
+ * Changes in the cluster for which refused pods are tried again: a node came or changed; a pod left its node; a pod was placed, or a placed one changed;
+ * claims, volumes or storage classes changed; labels of a namespace changed.
+ */
 export type ClusterChange = "node" | "podGone" | "podPlaced" | "storage" | "namespace";
 
 export type NodeScore = (node: NodeInfo) => number;

@@ -1,4 +1,4 @@
-import { quantityToMilli, quantityToNumber } from "../registry/quantity.js";
+import { QuantityError, quantityToMilli, quantityToNumber } from "../registry/quantity.js";
 import type { Container, PodSpec } from "../schema/generated/types.js";
 
 /** What a pod asks for and a node offers, in plain numbers, so that fitting costs a few comparisons. */
@@ -14,17 +14,27 @@ export interface Resources {
 
 export const noResources = (): Resources => ({ milliCpu: 0, memory: 0, ephemeralStorage: 0 });
 
-/** `cpu`, `memory`, ... -> the fields of Resources; `pods` counts apart, as the number of pods on a node. */
+/** What is no quantity counts as nothing: validation refuses it in pods, but a Node's status is its reporter's own affair. */
+export function amount(parse: (text: string) => number, text: string): number {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof QuantityError) return 0;
+    throw error;
+  }
+}
+
+/** `cpu`, `memory`, ... -> the fields of Resources; `pods` is counted apart. */
 export function parseResources(list: Readonly<Record<string, string>> | undefined): Resources {
   const resources = noResources();
   for (const name in list) {
     const text = list[name] as string;
-    if (name === "cpu") resources.milliCpu = quantityToMilli(text);
-    else if (name === "memory") resources.memory = quantityToNumber(text);
-    else if (name === "ephemeral-storage") resources.ephemeralStorage = quantityToNumber(text);
+    if (name === "cpu") resources.milliCpu = amount(quantityToMilli, text);
+    else if (name === "memory") resources.memory = amount(quantityToNumber, text);
+    else if (name === "ephemeral-storage") resources.ephemeralStorage = amount(quantityToNumber, text);
     else if (name !== "pods") {
       resources.scalars ??= {};
-      resources.scalars[name] = quantityToNumber(text);
+      resources.scalars[name] = amount(quantityToNumber, text);
     }
   }
   return resources;
@@ -100,8 +110,8 @@ const assumedRequestsOf: RequestsOf = (container) => {
 function withPodLevel(spec: PodSpec, resources: Resources): Resources {
   // Pod-level requests stand above those of the containers (PodLevelResources).
   const level = spec.resources?.requests;
-  if (level?.cpu !== undefined) resources.milliCpu = quantityToMilli(level.cpu);
-  if (level?.memory !== undefined) resources.memory = quantityToNumber(level.memory);
+  if (level?.cpu !== undefined) resources.milliCpu = amount(quantityToMilli, level.cpu);
+  if (level?.memory !== undefined) resources.memory = amount(quantityToNumber, level.memory);
   if (spec.overhead) addResources(resources, parseResources(spec.overhead));
   return resources;
 }

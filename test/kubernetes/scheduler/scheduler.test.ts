@@ -78,6 +78,21 @@ describe("placing a pod", () => {
   });
 });
 
+describe("a node that reports nonsense", () => {
+  it("offers nothing, and harms nobody", async () => {
+    const { api, createNode, createPod, nodeOf, settle, getNode, problems } = await withScheduler();
+    await createNode("sane");
+    await createNode("odd");
+    const odd = getNode("odd");
+    const allocatable = { cpu: "lots", memory: "4Gi", pods: "many" };
+    await api.updateStatus("nodes", { ...odd, status: { ...odd.status, allocatable } }).catch(() => {});
+    await createPod("web", asking("100m"));
+    await settle();
+    expect(nodeOf("web")).toBeDefined();
+    expect(problems).toEqual([]);
+  });
+});
+
 describe("a binding that fails", () => {
   it("is tried again once the API server answers", async () => {
     const { registry, clock, createNode, createPod, nodeOf, stop, scheduler, eventsAbout } = await withScheduler();
