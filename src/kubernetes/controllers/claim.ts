@@ -1,6 +1,7 @@
 import type { KubeApi, WatchEvent } from "../api.js";
 import { isStatusError } from "../errors.js";
 import { type KubeObject, keyOf, parseKey } from "../object.js";
+import { orAbsent } from "../runtime/absent.js";
 import type { LabelMatcher } from "../runtime/label-selector.js";
 import { controlledBy, controllerOf, controllerReference } from "../runtime/owners.js";
 
@@ -49,7 +50,7 @@ async function release<T extends KubeObject>(
   object: T,
 ): Promise<void> {
   const others = (object.metadata.ownerReferences ?? []).filter((reference) => reference.uid !== owner.metadata.uid);
-  await rewriteOwners(api, resource, object, others);
+  await rewriteOwners(api, resource, object, orAbsent(others));
 }
 
 /** The object with other owners; undefined when it went or changed meanwhile (its event brings us back). */

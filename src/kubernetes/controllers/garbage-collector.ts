@@ -2,6 +2,7 @@ import type { WatchEvent } from "../api.js";
 import type { Controller } from "../controller.js";
 import { isStatusError } from "../errors.js";
 import { type KubeObject, keyOf, parseKey } from "../object.js";
+import { orAbsent } from "../runtime/absent.js";
 import type { OwnerReference } from "../schema/object-meta.js";
 import { type ResourceInfo, resourceName } from "../schema/resource-info.js";
 import { defineController, on, type Watch } from "./define-controller.js";
@@ -69,7 +70,9 @@ export const garbageCollector = (): Controller =>
       const states = references.map((reference) => stateOf(object, reference));
       if (states.every((state) => state === "solid")) return;
       if (states.includes("solid")) {
-        await rewrite(resource, object, { ownerReferences: references.filter((_, i) => states[i] === "solid") });
+        await rewrite(resource, object, {
+          ownerReferences: orAbsent(references.filter((_, i) => states[i] === "solid")),
+        });
         return;
       }
       const finalizers = object.metadata.finalizers ?? [];
@@ -102,14 +105,16 @@ export const garbageCollector = (): Controller =>
     const orphanDependents = async (resource: string, owner: KubeObject): Promise<void> => {
       const { uid } = owner.metadata;
       for (const { resource, object } of dependentsOf(owner)) {
-        const ownerReferences = object.metadata.ownerReferences?.filter((reference) => reference.uid !== uid);
+        const ownerReferences = orAbsent(object.metadata.ownerReferences?.filter((reference) => reference.uid !== uid));
         await rewrite(resource, object, { ownerReferences });
       }
       await removeFinalizer(resource, owner, ORPHAN);
     };
 
     const removeFinalizer = (resource: string, object: KubeObject, finalizer: string): Promise<void> =>
-      rewrite(resource, object, { finalizers: object.metadata.finalizers?.filter((present) => present !== finalizer) });
+      rewrite(resource, object, {
+        finalizers: orAbsent(object.metadata.finalizers?.filter((present) => present !== finalizer)),
+      });
 
     const rewrite = async (
       resource: string,

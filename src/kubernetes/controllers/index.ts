@@ -1,17 +1,21 @@
 import type { UserInfo } from "../api.js";
 import type { Controller, ControllerContext } from "../controller.js";
+import { cronJobController } from "./cronjob/cronjob.js";
 import { daemonSetController } from "./daemonset/daemonset.js";
 import { deploymentController } from "./deployment/deployment.js";
 import { disruptionController } from "./disruption.js";
 import { endpointSliceController } from "./endpoints/endpoint-slice.js";
 import { endpointsController } from "./endpoints/endpoints.js";
 import { garbageCollector } from "./garbage-collector.js";
+import { jobController } from "./job/job.js";
+import { ttlAfterFinishedController } from "./job/ttl-after-finished.js";
 import { namespaceController } from "./namespace.js";
 import { cloudNodeController, cloudNodeLifecycleController } from "./node/cloud-node.js";
 import { nodeLifecycleController } from "./node/node-lifecycle.js";
 import { podGcController } from "./node/pod-gc.js";
 import { taintEvictionController } from "./node/taint-eviction.js";
 import { replicaSetController, replicationControllerController } from "./replicaset.js";
+import { resourceQuotaController } from "./resource-quota.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 
@@ -31,6 +35,10 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   replicationControllerController,
   daemonSetController,
   statefulSetController,
+  jobController,
+  ttlAfterFinishedController,
+  cronJobController,
+  resourceQuotaController,
   endpointsController,
   endpointSliceController,
   disruptionController,

@@ -1,6 +1,7 @@
 import type { Controller } from "../../controller.js";
 import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
+import { orAbsent } from "../../runtime/absent.js";
 import { isEqual } from "../../runtime/hash.js";
 import { isEmptySelector, matcherOf } from "../../runtime/label-selector.js";
 import { controllerReference } from "../../runtime/owners.js";
@@ -161,8 +162,8 @@ export const statefulSetController = (): Controller =>
           const foreign = (present.metadata.ownerReferences ?? []).filter(
             ({ uid }) => uid !== set.metadata.uid && uid !== pod.metadata.uid,
           );
-          const ownerReferences = [...foreign, ...owners];
-          if (isEqual(ownerReferences, present.metadata.ownerReferences ?? [])) continue;
+          const ownerReferences = orAbsent([...foreign, ...owners]);
+          if (isEqual(ownerReferences, present.metadata.ownerReferences)) continue;
           await api.update<PersistentVolumeClaim>(CLAIMS, {
             ...present,
             metadata: { ...present.metadata, ownerReferences },
