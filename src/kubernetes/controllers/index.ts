@@ -6,6 +6,7 @@ import { deploymentController } from "./deployment/deployment.js";
 import { disruptionController } from "./disruption.js";
 import { endpointSliceController } from "./endpoints/endpoint-slice.js";
 import { endpointsController } from "./endpoints/endpoints.js";
+import { eventTtlController } from "./event-ttl.js";
 import { garbageCollector } from "./garbage-collector.js";
 import { jobController } from "./job/job.js";
 import { ttlAfterFinishedController } from "./job/ttl-after-finished.js";
@@ -42,6 +43,7 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   endpointsController,
   endpointSliceController,
   disruptionController,
+  eventTtlController,
 ];
 
 export const controllers = (): Controller[] => CONTROLLERS.map((create) => create());

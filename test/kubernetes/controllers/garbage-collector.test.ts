@@ -95,3 +95,16 @@ describe("garbage collection", () => {
     expect(get(world, "right")).toBeDefined();
   });
 });
+
+describe("events", () => {
+  it("are gone about an hour after they were last written", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    await world.seconds(1);
+    expect(world.events("RegisteredNode")).toHaveLength(1);
+    await world.seconds(3500);
+    expect(world.events("RegisteredNode")).toHaveLength(1);
+    await world.seconds(200);
+    expect(world.api.list("events")).toEqual([]);
+  });
+});
