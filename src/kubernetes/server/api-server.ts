@@ -165,7 +165,11 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
         log?.error({ error, method: request.method, path: info?.path }, "a request failed");
       given = answerOfError(error);
     }
-    if (info) metrics.count(info, given?.code ?? 200);
+    if (info) {
+      const target = info.resource;
+      const entry = target && registry.catalogue.byPath(target.group, target.version, target.resource);
+      metrics.count(info, entry?.info, given?.code ?? 200);
+    }
     if (!given) return;
     send(request, response, given);
     // A body that was refused unread must not be mistaken for the next request.

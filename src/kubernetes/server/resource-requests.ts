@@ -1,5 +1,5 @@
 import type { PatchType } from "../api.js";
-import { badRequest, methodNotAllowed, notFound } from "../errors.js";
+import { badRequest, invalid, methodNotAllowed, notFound } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
@@ -9,6 +9,7 @@ import { type Caller, find, shown, storedEntry } from "../registry/machinery.js"
 import { type PatchOptions, patchObject } from "../registry/patching.js";
 import { select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
+import { invalidValue } from "../registry/strategies/field.js";
 import { changeObject } from "../registry/update.js";
 import { checkObject, decodeBody, decodePatch, type Expected } from "../wire/decode.js";
 import { type Conversion, negotiate } from "../wire/negotiate.js";
@@ -33,6 +34,13 @@ const ANSWER_DELETED_OBJECT = new Set([
   "persistentvolumeclaims",
   "resourcequotas",
   "serviceaccounts",
+]);
+
+/** Kinds that cannot be replaced without saying which state is meant; custom resources are the same. */
+const CONDITIONAL_UPDATES = new Set([
+  "customresourcedefinitions.apiextensions.k8s.io",
+  "leases.coordination.k8s.io",
+  "poddisruptionbudgets.policy",
 ]);
 
 export const callerOf = ({ user, request }: ResourceExchange): Caller => ({
@@ -132,11 +140,19 @@ async function update(registry: Registry, exchange: ResourceExchange): Promise<A
     fieldValidation: options.fieldValidation,
   });
   const wanted = named(exchange, intoNamespace(exchange, asObject(object)));
+  const { group, kind } = entry.info;
+  if (!wanted.metadata.resourceVersion && (entry.custom || CONDITIONAL_UPDATES.has(entry.storage))) {
+    const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
+    throw invalid(group, kind, target.name as string, [cause]);
+  }
   const written = await changeObject(registry, callerOf(exchange), {
     entry: storedEntry(registry, entry),
     key: { namespace: target.namespace, name: target.name as string },
     options,
-    change: () => (entry.conversion ? entry.conversion.toStorage(wanted) : wanted),
+    change: () => {
+      const stored = entry.conversion ? entry.conversion.toStorage(wanted) : wanted;
+      return { ...stored, metadata: { ...stored.metadata } };
+    },
   });
   return answerObject(registry, exchange, written, 200, [...warnings, ...(entry.strategy.warnings?.(written) ?? [])]);
 }

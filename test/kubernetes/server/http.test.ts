@@ -364,7 +364,13 @@ describe("paths beside resources", () => {
     expect((await call("/readyz?verbose")).text).toMatch(/\[\+\]etcd ok[\s\S]*readyz check passed/);
     expect((await call("/api")).body).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
     expect((await call("/apis/apps/v1")).body).toMatchObject({ kind: "APIResourceList", groupVersion: "apps/v1" });
-    expect((await call("/metrics")).text).toContain("apiserver_request_total{");
+    await call("/apis/made/v1/up");
+    const metrics = (await call("/metrics")).text;
+    expect(metrics).toMatch(
+      /apiserver_request_total\{verb="create",group="",version="v1",resource="configmaps",subresource="",scope="namespace",code="201"\} \d+/,
+    );
+    // Names that clients make up are no labels: they would never end.
+    expect(metrics).not.toContain("made");
   });
 
   it("keeps the form of a discovery document that the client has already", async () => {
