@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type Clock, formatSeconds } from "../../clock/clock.js";
 import type { Random } from "../../clock/random.js";
-import type { KubeApi, UserInfo } from "../api.js";
+import type { KubeApi } from "../api.js";
 import { badRequest, conflict, invalid, notFound } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { invalidValue } from "../registry/strategies/field.js";
@@ -26,6 +26,7 @@ import {
   signingKey,
   unverifiedClaims,
 } from "./signing-key.js";
+import { type Claims, isBoundClaims, type KubernetesClaim, type NamedObject, userOf } from "./token-claims.js";
 
 const LEAST_SECONDS = 600;
 const MOST_SECONDS = 2 ** 32;
@@ -40,32 +41,6 @@ const LEGACY = "kubernetes.io/serviceaccount/";
 const VERIFIED_TOKENS = 2000;
 
 export const SERVICE_ACCOUNT_TOKEN_TYPE = "kubernetes.io/service-account-token";
-
-interface NamedObject {
-  name: string;
-  uid: string;
-}
-
-/** The private claim `kubernetes.io`. */
-interface KubernetesClaim {
-  namespace: string;
-  serviceaccount: NamedObject;
-  pod?: NamedObject;
-  secret?: NamedObject;
-  node?: NamedObject;
-  warnafter?: number;
-}
-
-interface Claims {
-  aud: string[];
-  exp: number;
-  iat: number;
-  iss: string;
-  jti: string;
-  "kubernetes.io": KubernetesClaim;
-  nbf: number;
-  sub: string;
-}
 
 export interface ServiceAccountTokens {
   /** Fills the status of a TokenRequest. Refusals are StatusErrors. */
@@ -91,34 +66,6 @@ export interface TokenDependencies {
   audiences?: readonly string[];
   clock: Clock;
   api: Pick<KubeApi, "get">;
-}
-
-const isBoundClaims = (claims: Record<string, unknown>): claims is Record<string, unknown> & Claims => {
-  const own = claims["kubernetes.io"] as KubernetesClaim | undefined;
-  return (
-    typeof claims.exp === "number" &&
-    Array.isArray(claims.aud) &&
-    typeof own?.namespace === "string" &&
-    typeof own.serviceaccount?.name === "string"
-  );
-};
-
-function userOf({ namespace, serviceaccount, pod, node }: KubernetesClaim, jti?: string): UserInfo {
-  const extra: Record<string, string[]> = {
-    ...(jti ? { "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] } : {}),
-    ...(node
-      ? { "authentication.kubernetes.io/node-name": [node.name], "authentication.kubernetes.io/node-uid": [node.uid] }
-      : {}),
-    ...(pod
-      ? { "authentication.kubernetes.io/pod-name": [pod.name], "authentication.kubernetes.io/pod-uid": [pod.uid] }
-      : {}),
-  };
-  return {
-    username: `system:serviceaccount:${namespace}:${serviceaccount.name}`,
-    uid: serviceaccount.uid,
-    groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`],
-    extra,
-  };
 }
 
 export function createServiceAccountTokens({

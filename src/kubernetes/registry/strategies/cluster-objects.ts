@@ -11,11 +11,11 @@ import type {
   RuntimeClass,
 } from "../../schema/generated/types.js";
 import { compareQuantities } from "../quantity.js";
-import { validateAmounts } from "./container-validation.js";
 import { mapItems, withDefaults, withField } from "./defaulting.js";
 import { duplicate, forbiddenField, invalidValue, named, required, requiredOneOf, unsupported } from "./field.js";
 import { dnsLabel, labelValue, qualifiedName } from "./names.js";
 import { canonicalAmounts } from "./pod-defaults.js";
+import { validateAmounts } from "./resource-validation.js";
 import { immutableFields, strategyOf } from "./rules.js";
 import { TAINT_EFFECTS } from "./scheduling-validation.js";
 

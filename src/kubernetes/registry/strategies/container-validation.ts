@@ -1,14 +1,6 @@
 /** Rules of containers, of any of the three sorts (upstream: validateContainers in pkg/apis/core/validation). */
 import type { StatusCause } from "../../errors.js";
-import type {
-  Container,
-  ContainerPort,
-  EnvVar,
-  LifecycleHandler,
-  Probe,
-  ResourceRequirements,
-} from "../../schema/generated/types.js";
-import { compareQuantities, isQuantity, parseQuantity } from "../quantity.js";
+import type { Container, ContainerPort, EnvVar } from "../../schema/generated/types.js";
 import {
   duplicate,
   forbiddenField,
@@ -20,114 +12,17 @@ import {
   oneOf,
   required,
 } from "./field.js";
-import { dnsLabel, environmentName, portName, qualifiedName } from "./names.js";
+import { dnsLabel, environmentName, portName } from "./names.js";
+import { validateHandler, validateProbe } from "./probe-validation.js";
+import { validateResources } from "./resource-validation.js";
 
-export const QUANTITY_TEXT =
-  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
-const HANDLERS = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"] as const;
-/** Resources of a container that need no domain. */
-const CONTAINER_RESOURCES = new Set(["cpu", "memory", "ephemeral-storage"]);
-
 /** What a container's rules need to know of its pod. */
 export interface PodSurroundings {
   volumes: ReadonlySet<string>;
   hostNetwork: boolean;
   /** `restartPolicy: Always` init containers may have probes and lifecycle hooks; the others may not. */
   sort: "container" | "init" | "ephemeral";
-}
-
-export const validatePort = (field: string, port: number | string | undefined): StatusCause[] => {
-  if (typeof port === "string") return named(field, port, portName(port));
-  return port === undefined ? [required(field)] : inRange(field, port, 1, 65535);
-};
-
-export function validateAmounts(field: string, amounts: Record<string, string> | undefined): StatusCause[] {
-  return Object.entries(amounts ?? {}).flatMap(([name, amount]) => {
-    const at = `${field}[${name}]`;
-    if (!isQuantity(amount)) return [invalidValue(at, amount, QUANTITY_TEXT)];
-    return parseQuantity(amount).value < 0n
-      ? [invalidValue(at, String(amount), "must be greater than or equal to 0")]
-      : [];
-  });
-}
-
-/** Names such as `nvidia.com/gpu`: whole numbers that cannot be overcommitted. */
-const isExtended = (name: string): boolean =>
-  name.includes("/") && !name.startsWith("kubernetes.io/") && !name.startsWith("requests.");
-
-export function validateResources(field: string, resources: ResourceRequirements | undefined): StatusCause[] {
-  if (!resources) return [];
-  const { limits = {}, requests = {} } = resources;
-  const causes = [...validateAmounts(`${field}.limits`, limits), ...validateAmounts(`${field}.requests`, requests)];
-  if (causes.length > 0) return causes;
-  for (const [list, amounts] of [
-    ["limits", limits],
-    ["requests", requests],
-  ] as const) {
-    for (const name in amounts) {
-      const at = `${field}.${list}[${name}]`;
-      if (!name.includes("/")) {
-        if (CONTAINER_RESOURCES.has(name) || name.startsWith("hugepages-")) continue;
-        causes.push(invalidValue(`${field}.${list}`, name, "must be a standard resource type or fully qualified"));
-      } else {
-        causes.push(...named(at, name, qualifiedName(name)));
-        if (parseQuantity(amounts[name] as string).value % 1_000_000_000n !== 0n)
-          causes.push(invalidValue(at, amounts[name], "must be an integer"));
-      }
-    }
-  }
-  for (const name in requests) {
-    const request = requests[name] as string;
-    const limit = limits[name];
-    const at = `${field}.requests`;
-    if (limit === undefined) {
-      if (isExtended(name) || name.startsWith("hugepages-"))
-        causes.push(required(`${field}.limits`, "Limit must be set for non overcommitable resources"));
-    } else if (isExtended(name) && compareQuantities(request, limit) !== 0) {
-      causes.push(invalidValue(at, request, `must be equal to ${name} limit of ${limit}`));
-    } else if (compareQuantities(request, limit) > 0) {
-      causes.push(invalidValue(at, request, `must be less than or equal to ${name} limit of ${limit}`));
-    }
-  }
-  return causes;
-}
-
-function validateHandler(field: string, handler: Probe | LifecycleHandler): StatusCause[] {
-  const given = HANDLERS.filter((kind) => (handler as Record<string, unknown>)[kind]);
-  if (given.length === 0) return [required(field, "must specify a handler type")];
-  if (given.length > 1)
-    return given.slice(1).map((kind) => forbiddenField(`${field}.${kind}`, "may not specify more than 1 handler type"));
-  const { exec, httpGet, tcpSocket } = handler;
-  if (exec) return exec.command?.length ? [] : [required(`${field}.exec.command`)];
-  if (httpGet) {
-    return [
-      ...(httpGet.path ? [] : [required(`${field}.httpGet.path`)]),
-      ...validatePort(`${field}.httpGet.port`, httpGet.port),
-      ...oneOf(`${field}.httpGet.scheme`, httpGet.scheme, ["HTTP", "HTTPS"]),
-    ];
-  }
-  if (tcpSocket) return validatePort(`${field}.tcpSocket.port`, tcpSocket.port);
-  const grpc = "grpc" in handler ? handler.grpc : undefined;
-  return grpc ? validatePort(`${field}.grpc.port`, grpc.port) : [];
-}
-
-function validateProbe(field: string, probe: Probe | undefined, onlyOneSuccess: boolean): StatusCause[] {
-  if (!probe) return [];
-  const causes = validateHandler(field, probe);
-  for (const number of [
-    "initialDelaySeconds",
-    "timeoutSeconds",
-    "periodSeconds",
-    "successThreshold",
-    "failureThreshold",
-  ] as const) {
-    causes.push(...nonNegative(`${field}.${number}`, probe[number]));
-  }
-  if (onlyOneSuccess && probe.successThreshold !== undefined && probe.successThreshold !== 1) {
-    causes.push(invalidValue(`${field}.successThreshold`, probe.successThreshold, "must be 1"));
-  }
-  return causes;
 }
 
 function validateEnvironment(field: string, environment: readonly EnvVar[]): StatusCause[] {

@@ -10,7 +10,6 @@ import type {
   NetworkPolicyPeer,
   NetworkPolicyPort,
 } from "../../schema/generated/types.js";
-import { validatePort } from "./container-validation.js";
 import { mapItems, withDefaults, withField } from "./defaulting.js";
 import {
   duplicate,
@@ -25,6 +24,7 @@ import {
   unsupported,
 } from "./field.js";
 import { dns1035Label, dnsLabel, dnsSubdomain, portName, qualifiedName } from "./names.js";
+import { validatePort } from "./probe-validation.js";
 import { immutableFields, strategyOf, validateSelector } from "./rules.js";
 import { isAddress, isCidr } from "./service-addresses.js";
 

@@ -2,7 +2,7 @@
 import type { StatusCause } from "../../errors.js";
 import { isEmptySelector, matcherOf } from "../../runtime/label-selector.js";
 import type { Container, LabelSelector, PodSpec, PodTemplateSpec } from "../../schema/generated/types.js";
-import { type PodSurroundings, validateContainer, validateResources } from "./container-validation.js";
+import { type PodSurroundings, validateContainer } from "./container-validation.js";
 import {
   duplicate,
   forbiddenField,
@@ -16,6 +16,7 @@ import {
   unsupported,
 } from "./field.js";
 import { dnsLabel, dnsSubdomain } from "./names.js";
+import { validateResources } from "./resource-validation.js";
 import { validateLabels } from "./rules.js";
 import { validateAffinity, validateSpread, validateTolerations } from "./scheduling-validation.js";
 import { validateVolumes } from "./volume-validation.js";

@@ -9,12 +9,12 @@ import type {
   StorageClass,
 } from "../../schema/generated/types.js";
 import { compareQuantities, isQuantity, parseQuantity } from "../quantity.js";
-import { QUANTITY_TEXT } from "./container-validation.js";
 import { withDefaults, withField } from "./defaulting.js";
 import { sameValue } from "./equality.js";
 import { forbiddenField, invalidValue, named, oneOf, required, unsupported } from "./field.js";
 import { dnsSubdomain } from "./names.js";
 import { canonicalAmounts } from "./pod-defaults.js";
+import { QUANTITY_TEXT } from "./resource-validation.js";
 import { immutableFields, strategyOf, validateSelector } from "./rules.js";
 import { validateNodeSelector } from "./scheduling-validation.js";
 

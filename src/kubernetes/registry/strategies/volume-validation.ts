@@ -2,9 +2,10 @@
 import type { StatusCause } from "../../errors.js";
 import type { KeyToPath, Volume } from "../../schema/generated/types.js";
 import { isQuantity } from "../quantity.js";
-import { QUANTITY_TEXT, validateRelativePath } from "./container-validation.js";
+import { validateRelativePath } from "./container-validation.js";
 import { duplicate, forbiddenField, inRange, invalidValue, named, required } from "./field.js";
 import { dnsLabel } from "./names.js";
+import { QUANTITY_TEXT } from "./resource-validation.js";
 
 const MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive";
 
