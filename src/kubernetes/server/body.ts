@@ -23,6 +23,8 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
     });
     request.on("end", () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
     request.on("error", reject);
-    request.on("close", () => reject(new StatusError(499, "ClientClosedRequest", "the client closed the connection")));
+    request.on("close", () => {
+      if (!request.complete) reject(new StatusError(499, "ClientClosedRequest", "the client closed the connection"));
+    });
   });
 }

@@ -1,10 +1,11 @@
 import type { IndexName } from "../api.js";
 import { type KubeObject, keyOf } from "../object.js";
 import { EventRing, type StoreEvent } from "./event-ring.js";
+import { positionOf, SortedNames } from "./sorted-names.js";
 
 /** One namespace of a resource: names in order beside the objects themselves. */
 interface Partition {
-  names: string[];
+  names: SortedNames;
   objects: Map<string, KubeObject>;
 }
 
@@ -18,18 +19,6 @@ const INDEXED_VALUES: Record<IndexName, (object: KubeObject) => readonly string[
   },
   ownerUid: (object) => object.metadata.ownerReferences?.map((owner) => owner.uid) ?? [],
 };
-
-/** First position in sorted `items` whose item is not before `item`. */
-function positionOf(items: readonly string[], item: string): number {
-  let low = 0;
-  let high = items.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((items[middle] as string) < item) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 /**
  * The present objects of one resource, ordered as etcd orders its keys (`namespace/name`), with secondary indexes, the recent events and those who
@@ -62,13 +51,15 @@ export class Table {
   list(namespace?: string): readonly KubeObject[] {
     if (namespace !== undefined) {
       const partition = this.#partitions.get(namespace);
-      return partition ? partition.names.map((name) => partition.objects.get(name) as KubeObject) : NO_OBJECTS;
+      return partition
+        ? partition.names.inOrder().map((name) => partition.objects.get(name) as KubeObject)
+        : NO_OBJECTS;
     }
     if (this.#order.length === 1) return this.list((this.#order[0] as string).slice(0, -1));
     const all: KubeObject[] = [];
     for (const entry of this.#order) {
       const partition = this.#partitions.get(entry.slice(0, -1)) as Partition;
-      for (const name of partition.names) all.push(partition.objects.get(name) as KubeObject);
+      for (const name of partition.names.inOrder()) all.push(partition.objects.get(name) as KubeObject);
     }
     return all;
   }
@@ -85,7 +76,7 @@ export class Table {
     const name = object.metadata.name;
     let partition = this.#partitions.get(namespace);
     if (!partition) {
-      partition = { names: [], objects: new Map() };
+      partition = { names: new SortedNames(), objects: new Map() };
       this.#partitions.set(namespace, partition);
       const entry = `${namespace}/`;
       this.#order.splice(positionOf(this.#order, entry), 0, entry);
@@ -94,10 +85,7 @@ export class Table {
     partition.objects.set(name, object);
     if (!previous) {
       this.#size++;
-      const { names } = partition;
-      // Generated names mostly grow at the end while a restart loads them in key order: spare the search then.
-      if (names.length === 0 || (names[names.length - 1] as string) < name) names.push(name);
-      else names.splice(positionOf(names, name), 0, name);
+      partition.names.add(name);
     }
     this.#reindex(previous, object);
     return previous;
@@ -108,8 +96,8 @@ export class Table {
     const partition = this.#partitions.get(namespace);
     if (!partition?.objects.delete(object.metadata.name)) return;
     this.#size--;
-    partition.names.splice(positionOf(partition.names, object.metadata.name), 1);
-    if (partition.names.length === 0) {
+    partition.names.remove(object.metadata.name);
+    if (partition.objects.size === 0) {
       this.#partitions.delete(namespace);
       this.#order.splice(positionOf(this.#order, `${namespace}/`), 1);
     }

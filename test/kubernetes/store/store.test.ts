@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createClock } from "../../../src/clock/create-clock.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
@@ -45,6 +46,35 @@ describe("order and indexes", () => {
     expect(store.byIndex("pods", "ownerUid", "u")).toEqual([owned]);
     store.remove("pods", owned);
     expect(store.byIndex("pods", "ownerUid", "u")).toEqual([]);
+  });
+});
+
+describe("the order of names", () => {
+  it("is that of a sorted set, however names come and go between lists", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom("add", "remove", "list"), fc.integer({ min: 0, max: 60 })), {
+          maxLength: 200,
+          size: "max",
+        }),
+        (steps) => {
+          const store = createStore({ clock: clock() });
+          const expected = new Set<string>();
+          for (const [step, number] of steps) {
+            const name = `p${number}`;
+            if (step === "add") {
+              store.put("pods", object(name));
+              expected.add(name);
+            } else if (step === "remove" && expected.delete(name)) {
+              store.remove("pods", store.get("pods", "default", name) as KubeObject);
+            } else if (step === "list") {
+              expect(store.list("pods").map(({ metadata }) => metadata.name)).toEqual([...expected].sort());
+            }
+          }
+          expect(store.list("pods").map(({ metadata }) => metadata.name)).toEqual([...expected].sort());
+        },
+      ),
+    );
   });
 });
 
