@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { resourceQuotaController } from "../../../src/kubernetes/admission/resource-quota-status.js";
+import { resourceQuotaController } from "../../../src/kubernetes/controllers/resource-quota.js";
 import type { Pod, ResourceQuota } from "../../../src/kubernetes/schema/generated/types.js";
+import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import { pod, type SimulatedApi, startApi } from "../auth/simulated-api.js";
 
 const log = { debug: () => {}, warn: () => {}, error: () => {} };
@@ -17,12 +18,13 @@ async function startWithQuota(hard: Record<string, string>): Promise<SimulatedAp
     heartbeats: { lastRenewalMs: () => undefined },
     cloud: { state: () => "running" },
     caCert: "",
-  } as never);
+    resources: builtinResources,
+  });
   await api.create("resourcequotas", { metadata: { name: "q", namespace: "default" }, spec: { hard } } as never);
   return {
     ...world,
     used: async () => {
-      await clock.settled();
+      await clock.advance(200);
       return api.get<ResourceQuota>("resourcequotas", { namespace: "default", name: "q" })?.status?.used;
     },
   };
@@ -45,10 +47,10 @@ describe("a ResourceQuota's status", () => {
 
   it("shows the limits as they are after a change", async () => {
     const { api, clock } = await startWithQuota({ pods: "5" });
-    await clock.settled();
+    await clock.advance(200);
     const quota = api.get<ResourceQuota>("resourcequotas", { namespace: "default", name: "q" }) as ResourceQuota;
     await api.update<ResourceQuota>("resourcequotas", { ...quota, spec: { hard: { configmaps: "3" } } });
-    await clock.settled();
+    await clock.advance(200);
     expect(api.get<ResourceQuota>("resourcequotas", quota.metadata)?.status).toEqual({
       hard: { configmaps: "3" },
       used: { configmaps: "0" },
