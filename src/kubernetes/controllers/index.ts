@@ -19,6 +19,7 @@ import { replicaSetController, replicationControllerController } from "./replica
 import { resourceQuotaController } from "./resource-quota.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
+import { claimProtectionController, volumeProtectionController } from "./volume-protection.js";
 
 /** The controller manager: every controller of the cluster. Adding one is a file in this folder and a line here. */
 const CONTROLLERS: readonly (() => Controller)[] = [
@@ -43,6 +44,8 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   endpointsController,
   endpointSliceController,
   disruptionController,
+  claimProtectionController,
+  volumeProtectionController,
   eventTtlController,
 ];
 

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../clock/clock.js";
 import type { ClusterLog } from "../cluster.js";
-import { isStatusError } from "../errors.js";
+import { StatusError } from "../errors.js";
 
 /**
  * The queue between watches and reconciles, after client-go's rate-limited work queue: a key waits at most once, is never reconciled twice at the
@@ -29,6 +29,9 @@ export interface Backoff {
 
 /** The per-item limiter of client-go's DefaultControllerRateLimiter. */
 export const DEFAULT_BACKOFF: Backoff = { baseMs: 5, maxMs: 1_000_000 };
+
+/** Longest delay while the API server itself fails. */
+const AWAY_RETRY_MS = 5_000;
 
 export interface WorkQueueOptions {
   clock: Clock;
@@ -71,10 +74,12 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     if (stopped) return;
     const count = failures.get(key) ?? 0;
     failures.set(key, count + 1);
-    const retryMs = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
+    // An API server without quorum is no fault of the key: a real controller manager loses its lease meanwhile and begins afresh.
+    const isAway = error instanceof StatusError && error.code >= 500;
+    const retryMs = Math.min(isAway ? AWAY_RETRY_MS : backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
     const fields = { controller: name, key, retryMs, error };
     // Someone else was faster: the normal course of things.
-    if (isStatusError(error, "Conflict")) log.debug(fields, "reconcile met a newer object");
+    if (error instanceof StatusError && error.reason === "Conflict") log.debug(fields, "reconcile met a newer object");
     else log.warn(fields, "reconcile failed");
     queue.addAfter(key, retryMs);
   };

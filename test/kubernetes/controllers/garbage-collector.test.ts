@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { ConfigMap, Deployment, ReplicaSet } from "../../../src/kubernetes/schema/generated/types.js";
+import type {
+  ConfigMap,
+  Deployment,
+  PersistentVolumeClaim,
+  Pod,
+  ReplicaSet,
+} from "../../../src/kubernetes/schema/generated/types.js";
 import { deployment, startWorld, type World } from "./world.js";
 
 const configMap = (name: string, owners: ConfigMap[] = [], extra: object = {}) => ({
@@ -106,5 +112,30 @@ describe("events", () => {
     expect(world.events("RegisteredNode")).toHaveLength(1);
     await world.seconds(200);
     expect(world.api.list("events")).toEqual([]);
+  });
+});
+
+describe("claims", () => {
+  it("that are deleted stay until no pod uses them", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    const claim = await world.api.create<PersistentVolumeClaim>("persistentvolumeclaims", {
+      metadata: { name: "data", namespace: "default" },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+    });
+    const pod = await world.api.create<Pod>("pods", {
+      metadata: { name: "p", namespace: "default" },
+      spec: {
+        containers: [{ name: "c", image: "i" }],
+        volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+      },
+    });
+    expect(claim.metadata.finalizers).toEqual(["kubernetes.io/pvc-protection"]);
+    await world.api.delete("persistentvolumeclaims", claim.metadata);
+    await world.seconds(5);
+    expect(world.get("persistentvolumeclaims", "data", "default")).toBeDefined();
+    await world.api.delete("pods", pod.metadata);
+    await world.seconds(1);
+    expect(world.get("persistentvolumeclaims", "data", "default")).toBeUndefined();
   });
 });

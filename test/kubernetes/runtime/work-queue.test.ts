@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createClock } from "../../../src/clock/create-clock.js";
 import type { ClusterLog } from "../../../src/kubernetes/cluster.js";
+import { StatusError } from "../../../src/kubernetes/errors.js";
 import { createWorkQueue, type WorkQueueOptions } from "../../../src/kubernetes/runtime/work-queue.js";
 
 const log: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
@@ -67,6 +68,21 @@ describe("work queue", () => {
     expect(runs).toBe(3);
     await clock.advance(1_000_000);
     expect(runs).toBe(3);
+  });
+
+  it("tries again every five seconds at least while the API server is away", async () => {
+    let runs = 0;
+    let away = true;
+    const { clock, queue } = setup(() => {
+      runs++;
+      if (away) throw new StatusError(500, "InternalError", "etcdserver: request timed out");
+    });
+    queue.add("a");
+    await clock.advance(1_800_000);
+    away = false;
+    const before = runs;
+    await clock.advance(5_000);
+    expect(runs).toBe(before + 1);
   });
 
   it("keeps the earliest of several delayed additions", async () => {

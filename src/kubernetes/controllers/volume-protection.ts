@@ -1,0 +1,70 @@
+import type { Controller } from "../controller.js";
+import { isStatusError } from "../errors.js";
+import { type KubeObject, keyOf, parseKey } from "../object.js";
+import { orAbsent } from "../runtime/absent.js";
+import { isPodTerminal } from "../runtime/pods.js";
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../schema/generated/types.js";
+import { defineController, type Environment, on } from "./define-controller.js";
+
+/**
+ * Storage that is in use does not go: admission puts a finalizer on every claim and volume, and these two controllers take it off once a deleted claim has
+ * no pod left, or a deleted volume no claim.
+ */
+const CLAIMS = "persistentvolumeclaims";
+const VOLUMES = "persistentvolumes";
+const CLAIM_FINALIZER = "kubernetes.io/pvc-protection";
+const VOLUME_FINALIZER = "kubernetes.io/pv-protection";
+
+/** Names of the claims that a pod mounts; an ephemeral volume's claim is named after pod and volume. */
+const claimsOf = (pod: Pod): string[] =>
+  (pod.spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
+    return ephemeral ? [`${pod.metadata.name}-${name}`] : [];
+  });
+
+const isLeaving = ({ metadata }: KubeObject, finalizer: string): boolean =>
+  metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false);
+
+async function release({ api }: Environment, resource: string, object: KubeObject, finalizer: string): Promise<void> {
+  const finalizers = orAbsent(object.metadata.finalizers?.filter((present) => present !== finalizer));
+  try {
+    await api.update(resource, { ...object, metadata: { ...object.metadata, finalizers } });
+  } catch (error) {
+    if (!isStatusError(error, "NotFound")) throw error;
+  }
+}
+
+export const claimProtectionController = (): Controller =>
+  defineController({ name: "pvc-protection-controller" }, (env) => ({
+    async reconcile(key) {
+      const claim = env.api.get<PersistentVolumeClaim>(CLAIMS, parseKey(key));
+      if (!claim || !isLeaving(claim, CLAIM_FINALIZER)) return;
+      const { namespace, name } = claim.metadata;
+      const pods = env.api.list<Pod>("pods", { namespace });
+      if (pods.some((pod) => !isPodTerminal(pod) && claimsOf(pod).includes(name))) return;
+      await release(env, CLAIMS, claim, CLAIM_FINALIZER);
+    },
+    watches: [
+      on<PersistentVolumeClaim>(CLAIMS, ({ object }) =>
+        isLeaving(object, CLAIM_FINALIZER) ? keyOf(object) : undefined,
+      ),
+      on<Pod>("pods", ({ type, object }) =>
+        type === "DELETED" || isPodTerminal(object)
+          ? claimsOf(object).map((name) => `${object.metadata.namespace}/${name}`)
+          : undefined,
+      ),
+    ],
+  }));
+
+export const volumeProtectionController = (): Controller =>
+  defineController({ name: "pv-protection-controller" }, (env) => ({
+    async reconcile(key) {
+      const volume = env.api.get<PersistentVolume>(VOLUMES, parseKey(key));
+      if (volume && isLeaving(volume, VOLUME_FINALIZER) && volume.status?.phase !== "Bound") {
+        await release(env, VOLUMES, volume, VOLUME_FINALIZER);
+      }
+    },
+    watches: [
+      on<PersistentVolume>(VOLUMES, ({ object }) => (isLeaving(object, VOLUME_FINALIZER) ? keyOf(object) : undefined)),
+    ],
+  }));
