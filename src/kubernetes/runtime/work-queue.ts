@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../clock/clock.js";
 import type { ClusterLog } from "../cluster.js";
-import { StatusError } from "../errors.js";
+import { isStatusError, StatusError } from "../errors.js";
 
 /**
  * The queue between watches and reconciles, after client-go's rate-limited work queue: a key waits at most once, is never reconciled twice at the
@@ -78,8 +78,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     const isAway = error instanceof StatusError && error.code >= 500;
     const retryMs = Math.min(isAway ? AWAY_RETRY_MS : backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
     const fields = { controller: name, key, retryMs, error };
-    // Someone else was faster: the normal course of things.
-    if (error instanceof StatusError && error.reason === "Conflict") log.debug(fields, "reconcile met a newer object");
+    // Someone else was faster, which is the normal course of things; or nothing can be written at all, which the API server tells itself.
+    if (isAway || isStatusError(error, "Conflict")) log.debug(fields, "reconcile put off");
     else log.warn(fields, "reconcile failed");
     queue.addAfter(key, retryMs);
   };
