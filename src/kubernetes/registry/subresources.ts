@@ -1,6 +1,7 @@
 import type { DeleteOptions, WriteOptions } from "../api.js";
 import { notFound } from "../errors.js";
 import type { KubeObject, ObjectKey } from "../object.js";
+import { cloneJson } from "../patch/json.js";
 import { type Binding, bound } from "./binding.js";
 import type { ResourceEntry } from "./catalogue.js";
 import { evict } from "./eviction.js";
@@ -36,7 +37,10 @@ export const TAKEN_OVER: Readonly<Record<string, (current: KubeObject, body: Kub
   ephemeralcontainers: (current, body) => ({
     ...current,
     metadata: { ...body.metadata },
-    spec: { ...(current.spec as object), ephemeralContainers: (body as PodWithContainers).spec?.ephemeralContainers },
+    spec: cloneJson({
+      ...(current.spec as object),
+      ephemeralContainers: (body as PodWithContainers).spec?.ephemeralContainers,
+    }),
   }),
   resize: (current, body) => {
     const wanted = new Map(
@@ -48,7 +52,7 @@ export const TAKEN_OVER: Readonly<Record<string, (current: KubeObject, body: Kub
         wanted.get(container.name) ?? container;
       return { ...container, resources, ...(resizePolicy === undefined ? {} : { resizePolicy }) };
     });
-    return { ...current, metadata: { ...body.metadata }, spec: { ...spec, containers } };
+    return { ...current, metadata: { ...body.metadata }, spec: cloneJson({ ...spec, containers }) };
   },
 };
 

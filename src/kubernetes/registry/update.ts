@@ -140,6 +140,9 @@ function shareUnchanged(next: Record<string, unknown>, current: Record<string, u
   return same;
 }
 
+/** Subresources that bring new parts of a spec, which need their defaults and must be valid. */
+const CHANGES_SPEC = new Set(["ephemeralcontainers", "resize"]);
+
 /** Members of an object that are not its desired state. */
 const NOT_DESIRED = new Set(["apiVersion", "kind", "metadata", "status"]);
 
@@ -169,6 +172,7 @@ function prepare(
   }
   if (subresource !== undefined) {
     // Scale, binding and the like change only what they are for.
+    if (CHANGES_SPEC.has(subresource)) strategy.setDefaults?.(next);
     if (subresource !== "binding") raiseGeneration(entry, next, current);
     return;
   }
@@ -208,13 +212,10 @@ function validate(
   if (subresource === "status") causes.push(...(strategy.validateStatusUpdate?.(next, current, context) ?? []));
   else {
     causes.push(...validateMetadata(next, entry), ...validateMetadataUpdate(next, current));
-    // The rules of the kind judge what may change through its main resource; what a subresource changes, the subresource itself has judged.
-    if (subresource === undefined) {
-      causes.push(
-        ...(strategy.validate?.(next, context) ?? []),
-        ...(strategy.validateUpdate?.(next, current, context) ?? []),
-      );
-    }
+    if (subresource === undefined || CHANGES_SPEC.has(subresource))
+      causes.push(...(strategy.validate?.(next, context) ?? []));
+    // These rules judge what may change through the main resource; what a subresource changes, the subresource itself has judged.
+    if (subresource === undefined) causes.push(...(strategy.validateUpdate?.(next, current, context) ?? []));
   }
   if (causes.length > 0) throw invalid(info.group, info.kind, current.metadata.name, causes);
 }

@@ -35,6 +35,8 @@ export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
   listen(address: { host: string; port: number }): Promise<number>;
   close(): Promise<void>;
+  /** Watches open now. */
+  readonly watches: number;
 }
 
 /**
@@ -194,6 +196,9 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   server.on("clientError", (_error, socket) => socket.destroy());
 
   return {
+    get watches() {
+      return watches.count;
+    },
     listen: (address) =>
       new Promise((resolvePort, reject) => {
         server.once("error", reject);

@@ -257,6 +257,56 @@ describe("objects over HTTP", () => {
     });
   });
 
+  it("changes pods through their other subresources", async () => {
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "subs" },
+      spec: { containers: [{ name: "c", image: "nginx" }] },
+    };
+    const path = "/api/v1/namespaces/default/pods";
+    await call(path, { method: "POST", body: pod });
+    const strategic = { "content-type": "application/strategic-merge-patch+json" };
+    const debugged = await call(`${path}/subs/ephemeralcontainers`, {
+      method: "PATCH",
+      body: { spec: { ephemeralContainers: [{ name: "debug", image: "busybox" }] } },
+      headers: strategic,
+    });
+    expect(debugged).toMatchObject({
+      code: 200,
+      body: { spec: { ephemeralContainers: [{ name: "debug", imagePullPolicy: "Always" }] } },
+    });
+    const resized = await call(`${path}/subs/resize`, {
+      method: "PATCH",
+      body: { spec: { containers: [{ name: "c", image: "other", resources: { requests: { cpu: "1" } } }] } },
+      headers: strategic,
+    });
+    // Only the resources: the image is none of this subresource's business.
+    expect(resized.body.spec.containers).toMatchObject([
+      { name: "c", image: "nginx", resources: { requests: { cpu: "1" } } },
+    ]);
+    const bound = await call(`${path}/subs/binding`, {
+      method: "POST",
+      body: { apiVersion: "v1", kind: "Binding", metadata: { name: "subs" }, target: { kind: "Node", name: "n1" } },
+    });
+    expect(bound).toMatchObject({ code: 201, body: { status: "Success" } });
+    const evicted = await call(`${path}/subs/eviction`, {
+      method: "POST",
+      body: { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: "subs" } },
+    });
+    expect(evicted).toMatchObject({ code: 201, body: { status: "Success" } });
+    expect((await call(`${path}/subs`)).body).toMatchObject({
+      spec: { nodeName: "n1" },
+      metadata: { deletionGracePeriodSeconds: 30 },
+    });
+  });
+
+  it("answers HEAD with the headers of GET", async () => {
+    await call(CONFIG_MAPS, { method: "POST", body: configMap("head") });
+    const reply = await call(`${CONFIG_MAPS}/head`, { method: "HEAD" });
+    expect([reply.code, reply.text, reply.headers["content-type"]]).toEqual([200, "", "application/json"]);
+  });
+
   it("serves one object in two versions", async () => {
     const v1 = {
       apiVersion: "autoscaling/v1",

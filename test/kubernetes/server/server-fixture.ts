@@ -109,7 +109,7 @@ export async function startServer(options: { persistence?: Persistence; real?: b
     });
   }
 
-  return { certificates, clock, store, registry, api, server, port, call, errors };
+  return { certificates, clock, store, registry, api, server, port, call, errors, open: () => server.watches };
 }
 
 export interface WatchLine {
@@ -166,6 +166,7 @@ export async function openWatch(
     received: (count: number) => until(() => events.length >= count),
     ended: () => until(() => ended),
     summary: () => events.map(({ type, object }) => `${type} ${object.metadata?.name ?? object.code ?? ""}`.trim()),
+    pause: () => response.pause(),
     close: () => request.destroy(),
   };
 }

@@ -112,6 +112,19 @@ describe("a watch", () => {
     watch.close();
   });
 
+  it("is cut off when its client does not read", async () => {
+    const watch = await openWatch(server, `${PATH}?watch=1`);
+    expect(server.open()).toBe(1);
+    watch.pause();
+    const text = "x".repeat(1024 * 1024);
+    for (let i = 0; i < 48 && server.open() > 0; i++) {
+      await server.api.create("configmaps", { metadata: { name: `big${i}`, namespace: "default" }, data: { text } });
+      await clock.settled();
+    }
+    expect(server.open()).toBe(0);
+    watch.close();
+  });
+
   it("of one object, by field selector or by path, sees that object alone", async () => {
     const bySelector = await openWatch(server, `${PATH}?watch=1&fieldSelector=metadata.name%3Da`);
     const byPath = await openWatch(server, `/api/v1/watch/namespaces/default/configmaps/a`);
