@@ -9,7 +9,6 @@ import { createMembers } from "./members.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
 import { customResourceDefinitions, DEFINITIONS, serveCustomResources } from "./registry/custom-resources.js";
-import { expireEvents } from "./registry/event-expiry.js";
 import { createKubeApi } from "./registry/kube-api.js";
 import { createRegistry } from "./registry/registry.js";
 import { createStrategies } from "./registry/strategies/index.js";
@@ -94,7 +93,6 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
           log,
           events: createEventRecorder({ api: schedulerApi, clock, log, component: "default-scheduler" }),
         }).start(),
-        expireEvents(registry),
         () => kubelets.stop(),
       ];
     },
