@@ -117,7 +117,7 @@ export async function startEmulator(options: { config: Config; log: Log; version
       backend: config.backend,
       verifySignatures: config.verifySignatures,
       secretFor: (accessKeyId) => config.credentials.get(accessKeyId),
-      hosts: [config.host],
+      hosts: [config.host, "host.docker.internal"],
     },
     admin: (app) =>
       registerAdminRoutes(app, {

@@ -4,7 +4,7 @@ import { TimerQueue } from "./timer-queue.js";
 
 /** Longest delay that Node's setTimeout takes, in milliseconds; a later timer is armed again on waking. */
 const MAX_NODE_DELAY_MS = 2_147_483_647;
-/** How long deferred work may hold the event loop before waiting requests get their turn, in milliseconds. */
+/** How long deferred work may hold the event loop of a running clock before waiting requests get their turn, in milliseconds. */
 const DEFER_SLICE_MS = 8;
 
 /** What the three kinds share: deferred work, tracked work, timers in order, seeded randomness. */
@@ -24,6 +24,8 @@ abstract class BaseClock {
 
   abstract now(): number;
   protected abstract armed(): void;
+  /** Whether deferred work that began at `startMs` (performance.now) should pause. A stepped clock never does: the machine's speed must not decide an order. */
+  protected abstract pauses(startMs: number): boolean;
 
   wallNow(): number {
     return Date.now();
@@ -99,7 +101,7 @@ abstract class BaseClock {
     while (this.#deferredHead < end) {
       const fn = this.#deferred[this.#deferredHead++] as () => void;
       fn();
-      if ((this.#deferredHead & 15) === 0 && performance.now() - startMs > DEFER_SLICE_MS) break;
+      if ((this.#deferredHead & 15) === 0 && this.pauses(startMs)) break;
     }
     if (this.#deferredHead === this.#deferred.length) {
       this.#deferred.length = 0;
@@ -166,6 +168,10 @@ class RunningClock extends BaseClock implements Clock {
     this.#wake.unref();
   }
 
+  protected pauses(startMs: number): boolean {
+    return performance.now() - startMs > DEFER_SLICE_MS;
+  }
+
   override stop(): void {
     super.stop();
     clearTimeout(this.#wake);
@@ -190,6 +196,10 @@ class ManualClock extends BaseClock implements SteppedClock {
   protected armed(): void {
     const dueMs = this.timers.nextDueMs();
     if (dueMs !== undefined && dueMs <= this.#nowMs) this.defer(() => this.fireDue());
+  }
+
+  protected pauses(): boolean {
+    return false;
   }
 
   advance(ms: number): Promise<void> {

@@ -42,5 +42,12 @@ export const MIGRATIONS: readonly string[] = [
     position INTEGER PRIMARY KEY, store INTEGER NOT NULL, resource TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL, json TEXT NOT NULL,
     UNIQUE (store, resource, key)
   );
+  CREATE TABLE cluster_resources (
+    cluster_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (cluster_id, kind, name)
+  );
+  CREATE TABLE account_resources (
+    account_id TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (account_id, region, kind, name)
+  );
   `,
 ];

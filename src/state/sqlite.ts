@@ -128,7 +128,9 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
   };
 
   const stores = objectStores(db, transaction);
+  const changes = db.prepare<[], number>("SELECT total_changes()").pluck();
   return {
+    changes: () => changes.get() ?? 0,
     clusters: clusterRepository(db),
     members: memberRepository(db),
     nodegroups: nodegroupRepository(db),

@@ -47,6 +47,30 @@ export interface NodegroupRepository {
   list(clusterId: string): NodegroupRecord[];
 }
 
+/** A family of resources of a cluster that is looked up by name (or id) alone. */
+export interface ClusterResourceRepository<T> {
+  get(clusterId: string, name: string): T | undefined;
+  put(record: T): void;
+  remove(clusterId: string, name: string): void;
+  /** Names in alphabetical order. */
+  names(clusterId: string, page: Page): string[];
+  /** In order of name. */
+  list(clusterId: string): T[];
+  count(clusterId: string): number;
+  removeOfCluster(clusterId: string): void;
+}
+
+/** A family of resources of an account in a region that is looked up by name (or id) alone. */
+export interface AccountResourceRepository<T> {
+  get(scope: Scope, name: string): T | undefined;
+  put(record: T): void;
+  remove(scope: Scope, name: string): void;
+  /** In order of name. */
+  list(scope: Scope): T[];
+  /** Over all accounts and regions: for reconcilers only. */
+  all(): T[];
+}
+
 export interface InstanceRepository {
   get(instanceId: string): InstanceRecord | undefined;
   put(instance: InstanceRecord): void;

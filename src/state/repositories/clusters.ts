@@ -16,9 +16,11 @@ export function clusterRepository(db: Database): ClusterRepository {
   const remove = db.prepare<[string, string, string]>(
     "DELETE FROM clusters WHERE account_id = ? AND region = ? AND name = ?",
   );
-  const names = db.prepare<[string, string, string, number], { name: string }>(
-    "SELECT name FROM clusters WHERE account_id = ? AND region = ? AND name > ? ORDER BY name LIMIT ?",
-  );
+  const names = db
+    .prepare<[string, string, string, number], string>(
+      "SELECT name FROM clusters WHERE account_id = ? AND region = ? AND name > ? ORDER BY name LIMIT ?",
+    )
+    .pluck();
   const count = db.prepare<[string, string], { n: number }>(
     "SELECT count(*) AS n FROM clusters WHERE account_id = ? AND region = ?",
   );
@@ -32,8 +34,7 @@ export function clusterRepository(db: Database): ClusterRepository {
     remove: ({ accountId, region, name }) => {
       remove.run(accountId, region, name);
     },
-    names: ({ accountId, region }, page) =>
-      names.all(accountId, region, page.after ?? "", page.limit).map(({ name }) => name),
+    names: ({ accountId, region }, page) => names.all(accountId, region, page.after ?? "", page.limit),
     count: ({ accountId, region }) => count.get(accountId, region)?.n ?? 0,
     all: () => all.all().map(recordOf<ClusterRecord>),
   };
@@ -67,9 +68,11 @@ export function nodegroupRepository(db: Database): NodegroupRepository {
   const remove = db.prepare<[string, string, string, string]>(
     "DELETE FROM nodegroups WHERE account_id = ? AND region = ? AND cluster_name = ? AND name = ?",
   );
-  const names = db.prepare<[string, string, string, string, number], { name: string }>(
-    `SELECT name FROM nodegroups WHERE account_id = ? AND region = ? AND cluster_name = ? AND name > ? ORDER BY name LIMIT ?`,
-  );
+  const names = db
+    .prepare<[string, string, string, string, number], string>(
+      `SELECT name FROM nodegroups WHERE account_id = ? AND region = ? AND cluster_name = ? AND name > ? ORDER BY name LIMIT ?`,
+    )
+    .pluck();
   const list = db.prepare<[string], BodyRow>("SELECT body FROM nodegroups WHERE cluster_id = ? ORDER BY name");
   return {
     get: (key, nodegroupName) =>
@@ -81,8 +84,7 @@ export function nodegroupRepository(db: Database): NodegroupRepository {
     remove: (key, nodegroupName) => {
       remove.run(key.accountId, key.region, key.name, nodegroupName);
     },
-    names: (key, page) =>
-      names.all(key.accountId, key.region, key.name, page.after ?? "", page.limit).map(({ name }) => name),
+    names: (key, page) => names.all(key.accountId, key.region, key.name, page.after ?? "", page.limit),
     list: (clusterId) => list.all(clusterId).map(recordOf<NodegroupRecord>),
   };
 }
