@@ -60,9 +60,19 @@ export interface KubeApi {
   update<T extends KubeObject>(resource: ResourceName, object: T, options?: WriteOptions): Promise<T>;
   /** Replacement of the status alone. Nothing is written, and no event is sent, when it equals the present one. */
   updateStatus<T extends KubeObject>(resource: ResourceName, object: T, options?: WriteOptions): Promise<T>;
-  patch<T extends KubeObject>(resource: ResourceName, key: ObjectKey, type: PatchType, patch: unknown, options?: WriteOptions & { force?: boolean }): Promise<T>;
+  patch<T extends KubeObject>(
+    resource: ResourceName,
+    key: ObjectKey,
+    type: PatchType,
+    patch: unknown,
+    options?: WriteOptions & { force?: boolean },
+  ): Promise<T>;
   /** Server-side apply of `object` under `options.fieldManager`. */
-  apply<T extends KubeObject>(resource: ResourceName, object: Draft<T>, options?: WriteOptions & { force?: boolean }): Promise<T>;
+  apply<T extends KubeObject>(
+    resource: ResourceName,
+    object: Draft<T>,
+    options?: WriteOptions & { force?: boolean },
+  ): Promise<T>;
   /** The object as it was when it went, or as it is now when finalizers or a grace period hold it. Rejects with NotFound. */
   delete<T extends KubeObject>(resource: ResourceName, key: ObjectKey, options?: DeleteOptions): Promise<T>;
   /**

@@ -48,41 +48,69 @@ export class StatusError extends Error {
 const qualified = (resource: string, group: string): string => (group ? `${resource}.${group}` : resource);
 
 export function notFound(group: string, resource: string, name: string): StatusError {
-  return new StatusError(404, "NotFound", `${qualified(resource, group)} "${name}" not found`, { name, ...(group ? { group } : {}), kind: resource });
-}
-
-export function alreadyExists(group: string, resource: string, name: string): StatusError {
-  return new StatusError(409, "AlreadyExists", `${qualified(resource, group)} "${name}" already exists`, { name, ...(group ? { group } : {}), kind: resource });
-}
-
-export function conflict(group: string, resource: string, name: string, why: string): StatusError {
-  return new StatusError(409, "Conflict", `Operation cannot be fulfilled on ${qualified(resource, group)} "${name}": ${why}`, {
+  return new StatusError(404, "NotFound", `${qualified(resource, group)} "${name}" not found`, {
     name,
     ...(group ? { group } : {}),
     kind: resource,
   });
 }
 
+export function alreadyExists(group: string, resource: string, name: string): StatusError {
+  return new StatusError(409, "AlreadyExists", `${qualified(resource, group)} "${name}" already exists`, {
+    name,
+    ...(group ? { group } : {}),
+    kind: resource,
+  });
+}
+
+export function conflict(group: string, resource: string, name: string, why: string): StatusError {
+  return new StatusError(
+    409,
+    "Conflict",
+    `Operation cannot be fulfilled on ${qualified(resource, group)} "${name}": ${why}`,
+    {
+      name,
+      ...(group ? { group } : {}),
+      kind: resource,
+    },
+  );
+}
+
 /** The text of a stale resourceVersion. */
-export const STALE_OBJECT = "the object has been modified; please apply your changes to the latest version and try again";
+export const STALE_OBJECT =
+  "the object has been modified; please apply your changes to the latest version and try again";
 
 /** 422: `causes` are field errors; one message is made of all of them as upstream does. */
 export function invalid(group: string, kind: string, name: string, causes: StatusCause[]): StatusError {
   const texts = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message));
   const listed = texts.length === 1 ? (texts[0] as string) : `[${texts.join(", ")}]`;
-  return new StatusError(422, "Invalid", `${qualified(kind, group)} "${name}" is invalid: ${listed}`, { name, ...(group ? { group } : {}), kind, causes });
+  return new StatusError(422, "Invalid", `${qualified(kind, group)} "${name}" is invalid: ${listed}`, {
+    name,
+    ...(group ? { group } : {}),
+    kind,
+    causes,
+  });
 }
 
 export const badRequest = (message: string): StatusError => new StatusError(400, "BadRequest", message);
 export const unauthorized = (): StatusError => new StatusError(401, "Unauthorized", "Unauthorized");
-export const methodNotAllowed = (): StatusError => new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
-export const unsupportedMediaType = (message: string): StatusError => new StatusError(415, "UnsupportedMediaType", message);
+export const methodNotAllowed = (): StatusError =>
+  new StatusError(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
+export const unsupportedMediaType = (message: string): StatusError =>
+  new StatusError(415, "UnsupportedMediaType", message);
 export const expired = (message: string): StatusError => new StatusError(410, "Expired", message);
-export const internalError = (message: string): StatusError => new StatusError(500, "InternalError", `Internal error occurred: ${message}`);
+export const internalError = (message: string): StatusError =>
+  new StatusError(500, "InternalError", `Internal error occurred: ${message}`);
 
 export function forbidden(group: string, resource: string, name: string, why: string): StatusError {
-  const text = name ? `${qualified(resource, group)} "${name}" is forbidden: ${why}` : `${qualified(resource, group)} is forbidden: ${why}`;
-  return new StatusError(403, "Forbidden", text, { ...(name ? { name } : {}), ...(group ? { group } : {}), kind: resource });
+  const text = name
+    ? `${qualified(resource, group)} "${name}" is forbidden: ${why}`
+    : `${qualified(resource, group)} is forbidden: ${why}`;
+  return new StatusError(403, "Forbidden", text, {
+    ...(name ? { name } : {}),
+    ...(group ? { group } : {}),
+    kind: resource,
+  });
 }
 
 export const isStatusError = (error: unknown, reason?: string): error is StatusError =>

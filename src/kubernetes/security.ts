@@ -16,7 +16,14 @@ export interface AccessAttributes {
   user: UserInfo;
   verb: string;
   /** Present for resource requests. */
-  resource?: { group: string; version: string; resource: string; subresource?: string; namespace?: string; name?: string };
+  resource?: {
+    group: string;
+    version: string;
+    resource: string;
+    subresource?: string;
+    namespace?: string;
+    name?: string;
+  };
   /** Present for non-resource requests: the path. */
   path?: string;
 }

@@ -1,3 +1,4 @@
+import { hash32 } from "../../clock/random.js";
 import type { Container, Pod } from "../schema/generated/types.js";
 import { type Outcome, outcomeOf } from "./command.js";
 
@@ -102,15 +103,25 @@ export function behaviourProblem(pod: Pod): string | undefined {
   return result && "problem" in result ? `annotation ${BEHAVIOUR_ANNOTATION}: ${result.problem}` : undefined;
 }
 
-export function behaviourOf(pod: Pod, container: Container, isApp: boolean): Behaviour {
+/** How long an init container takes whose command does not tell, ms: its pod's work cannot begin before it ends, so it is not taken for a server. */
+const INIT_MS = { min: 50, spread: 150 };
+
+/** The time an init container of unknown content runs: drawn from its name and its pod's, so that a restarted process finds the same. */
+const initMs = (pod: Pod, { name }: Container): number =>
+  INIT_MS.min + (hash32(`${pod.metadata.uid}/${name}`) % INIT_MS.spread);
+
+export function behaviourOf(pod: Pod, container: Container, role: "init" | "sidecar" | "app" | "ephemeral"): Behaviour {
   const outcome = outcomeOf(container);
   const result = annotationOf(pod);
   const annotation = result && "annotation" in result ? result.annotation : {};
-  const program: Program = { ...(isApp ? annotation : {}), ...annotation.containers?.[container.name] };
+  const program: Program = { ...(role === "app" ? annotation : {}), ...annotation.containers?.[container.name] };
   // An exit code without a time means: ends at once.
   const runForSeconds = program.runForSeconds ?? (program.exitCode === undefined ? undefined : 0);
   return {
-    runForMs: runForSeconds === undefined ? outcome.runForMs : runForSeconds * 1000,
+    runForMs:
+      runForSeconds === undefined
+        ? (outcome.runForMs ?? (role === "init" ? initMs(pod, container) : undefined))
+        : runForSeconds * 1000,
     exitCode: program.exitCode ?? (program.runForSeconds === undefined ? outcome.exitCode : 0),
     output: program.logs ?? outcome.output,
     readyAfterMs: (program.readyAfterSeconds ?? 0) * 1000,

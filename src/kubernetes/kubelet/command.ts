@@ -5,7 +5,7 @@ import type { Container } from "../schema/generated/types.js";
  * No program runs; anything that is not understood is taken for a server, which runs until it is stopped.
  */
 export interface Outcome {
-  /** Undefined: runs until it is stopped. */
+  /** Infinity: says itself that it never ends. Undefined: nothing tells; taken for a server, which runs until it is stopped. */
   runForMs: number | undefined;
   exitCode: number;
   /** Lines on standard output. */
@@ -37,6 +37,11 @@ function endsByItself(name: string, args: readonly string[]): boolean {
   const flag = ONE_LINER[name];
   return TOOLS.has(name) || (flag !== undefined && args.some((arg) => flag.test(arg)));
 }
+
+/** What people write to keep a container up: `sleep infinity` aside, following a file, and a loop without a condition. */
+const isEndless = (name: string, args: readonly string[]): boolean =>
+  (name === "tail" && args.some((arg) => /^-\d*[fF]$/.test(arg))) ||
+  (name === "while" && (args[0] === "true" || args[0] === ":" || args[0] === "sleep"));
 
 const UNITS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -117,15 +122,16 @@ function runCommands(commands: readonly Command[]): Outcome {
       const code = args[0] === undefined ? status : Number(args[0]);
       // A shell takes anything but a number for an error of its own.
       return { runForMs: elapsedMs, exitCode: Number.isInteger(code) ? code & 0xff : 2, output };
-    } else return { runForMs: undefined, exitCode: 0, output };
+    } else return { runForMs: isEndless(name, args) ? Number.POSITIVE_INFINITY : undefined, exitCode: 0, output };
   }
   return { runForMs: elapsedMs, exitCode: status, output };
 }
 
-/** Sum of `sleep`'s arguments; undefined for one that never ends or is not understood. */
+/** Sum of `sleep`'s arguments, Infinity for one that never ends; undefined when they are not understood. */
 function durationMs(args: readonly string[]): number | undefined {
   let sum = 0;
   for (const arg of args) {
+    if (/^inf(?:inity)?$/.test(arg)) return Number.POSITIVE_INFINITY;
     const match = /^(\d+(?:\.\d+)?)([smhd]?)$/.exec(arg);
     if (!match) return undefined;
     sum += Number(match[1]) * (UNITS[match[2] ?? ""] as number) * 1000;

@@ -1,9 +1,9 @@
 import type { Container, Pod } from "../schema/generated/types.js";
+import { behaviourOf } from "./behaviour.js";
 import { imageOf, notFoundText } from "./images.js";
 import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
 import { environmentProblem } from "./pod-references.js";
 import {
-  behaviourIn,
   type ContainerRuntime,
   type ContainerState,
   crashBackoffMs,
@@ -161,7 +161,7 @@ function prepare(container: ContainerRuntime, moment: Moment, atMs: number): Con
 }
 
 const isMissing = ({ image, role }: ContainerRuntime, { pod, spec }: Moment): boolean =>
-  imageOf(image).problem === "missing" || behaviourIn(pod, spec, role).imageMissing;
+  imageOf(image).problem === "missing" || behaviourOf(pod, spec, role).imageMissing;
 
 function pulled(container: ContainerRuntime, { sinceMs, untilMs, attempts }: Pulling, moment: Moment): ContainerState {
   const { emit, env } = moment;
@@ -186,7 +186,7 @@ const tookText = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `$
 function started(container: ContainerRuntime, atMs: number, { pod, spec, emit }: Moment): Running {
   emit("Normal", "Created", `Created container: ${container.name}`);
   emit("Normal", "Started", `Started container ${container.name}`);
-  return runningState(atMs, spec, behaviourIn(pod, spec, container.role));
+  return runningState(atMs, spec, behaviourOf(pod, spec, container.role));
 }
 
 function followRunning(container: ContainerRuntime, state: Running, moment: Moment): Next {

@@ -38,8 +38,9 @@ const LEASES = "leases.coordination.k8s.io";
 const LEASE_NAMESPACE = "kube-node-lease";
 
 export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): NodeAgent {
-  const { clock, log, events, wake } = options;
+  const { clock, log, wake } = options;
   const { name } = spec;
+  const events = options.events.onHost(name);
   const api = options.api.as(
     { username: `system:node:${name}`, groups: ["system:nodes", "system:authenticated"] },
     "kubelet",
@@ -144,10 +145,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const ensureNode = async (): Promise<{ node: Node; isNew: boolean }> => {
     const present = api.get<Node>("nodes", { name });
     if (present) return { node: present, isNew: false };
-    const draft = newNode(spec, clock.now());
-    let node = await api.create<Node>("nodes", draft);
-    if (!node.status?.conditions) node = await api.updateStatus<Node>("nodes", { ...node, status: draft.status });
-    return { node, isNew: true };
+    return { node: await api.create<Node>("nodes", newNode(spec, clock.now())), isNew: true };
   };
 
   const start = async (): Promise<void> => {

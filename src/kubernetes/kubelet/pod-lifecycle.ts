@@ -1,9 +1,8 @@
 import type { Pod } from "../schema/generated/types.js";
-import { behaviourProblem } from "./behaviour.js";
+import { behaviourOf, behaviourProblem } from "./behaviour.js";
 import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
 import { mountProblem, type ReferenceLookups } from "./pod-references.js";
 import {
-  behaviourIn,
   type ContainerRuntime,
   KILLED,
   type PodRuntime,
@@ -91,7 +90,7 @@ function stopContainer(
   const spec = specOf(pod, container);
   if (container.state.is !== "running" || !spec) return container;
   const preStopMs = (spec.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000;
-  const stopMs = behaviourIn(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
+  const stopMs = behaviourOf(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
   const needMs = preStopMs + stopMs;
   const exitMs = Math.min(env.nowMs + Math.min(needMs, graceMs), container.state.exitMs ?? Number.POSITIVE_INFINITY);
   const killed = needMs > graceMs && graceMs > 0;

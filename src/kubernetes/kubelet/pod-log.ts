@@ -1,7 +1,8 @@
 import { formatMicros } from "../../clock/clock.js";
 import { badRequest } from "../errors.js";
 import type { Pod } from "../schema/generated/types.js";
-import { behaviourIn, type ContainerRuntime, type PodRuntime, specOf } from "./pod-runtime.js";
+import { behaviourOf } from "./behaviour.js";
+import { type ContainerRuntime, type PodRuntime, specOf } from "./pod-runtime.js";
 
 /** What `kubectl logs` asks for. */
 export interface PodLogOptions {
@@ -34,7 +35,7 @@ export function podLog(pod: Pod, runtime: PodRuntime | undefined, options: PodLo
     throw badRequest(`container "${wanted}" in pod "${name}" is waiting to start: ContainerCreating`);
   }
   if (options.sinceSeconds !== undefined && startedMs < nowMs - options.sinceSeconds * 1000) return "";
-  let lines = behaviourIn(pod, spec, container.role).output;
+  let lines = behaviourOf(pod, spec, container.role).output;
   if (options.tailLines !== undefined) lines = options.tailLines > 0 ? lines.slice(-options.tailLines) : [];
   const stamp = options.timestamps ? `${formatMicros(startedMs)} ` : "";
   const text = lines.map((line) => `${stamp}${line}\n`).join("");

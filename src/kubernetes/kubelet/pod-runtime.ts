@@ -107,8 +107,6 @@ export function specOf(pod: Pod, container: Pick<ContainerRuntime, "name" | "rol
   return list?.find((candidate) => candidate.name === container.name);
 }
 
-export const behaviourIn = (pod: Pod, spec: Container, role: Role): Behaviour => behaviourOf(pod, spec, role === "app");
-
 /** Every container of the pod, in order of starting. */
 function* rolesOf(pod: Pod): Iterable<{ container: Container; role: Role }> {
   const spec = pod.spec as PodSpec;
@@ -181,7 +179,7 @@ function restored(
   if (ended) return { ...container, restarts, crashes, last, state: ended };
   if (status.state?.running) {
     const startedMs = timeOf(status.state.running.startedAt, nowMs);
-    const running = runningState(startedMs, spec, behaviourIn(pod, spec, container.role));
+    const running = runningState(startedMs, spec, behaviourOf(pod, spec, container.role));
     // What the probes had found stays so; only what was still to come is worked out anew.
     return {
       ...container,

@@ -13,7 +13,7 @@ export const TIMINGS = {
   /** From SIGTERM to the end of a well-behaved process. */
   stop: [100, 600],
   /** From registration until the CNI plugin is up and the node Ready. */
-  nodeReady: [500, 1500],
+  nodeReady: [100, 300],
   /** From power on until the kubelet runs again. */
   boot: [2000, 4000],
   /** Until a kubelet that was cut off reports again: well within one heartbeat. */

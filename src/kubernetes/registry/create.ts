@@ -37,7 +37,7 @@ export async function createObject(
   } else delete metadata.namespace;
   if (!metadata.name && metadata.generateName)
     metadata.name = freeName(machinery, entry, metadata.generateName, metadata.namespace);
-  if (entry.hasStatus) delete draft.status;
+  if (entry.hasStatus && !strategy.keepsStatusOnCreate) delete draft.status;
   if (entry.hasGeneration) metadata.generation = 1;
   else delete metadata.generation;
   strategy.setDefaults?.(draft);

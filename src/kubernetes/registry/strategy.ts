@@ -28,6 +28,8 @@ export interface Strategy {
   validateStatusUpdate?(object: KubeObject, previous: KubeObject, context: WriteContext): StatusCause[];
   /** False where status travels with the main resource (kinds without a status subresource). Default: taken from the resource table. */
   hasStatusSubresource?: boolean;
+  /** True when a create may bring a status although there is a subresource for it: kubelets register their Node with one. */
+  keepsStatusOnCreate?: boolean;
   /** True when spec changes raise metadata.generation. Default: true for kinds with a spec and a status subresource. */
   hasGeneration?: boolean;
   /**
@@ -35,7 +37,7 @@ export interface Strategy {
    * `requested` is the caller's gracePeriodSeconds.
    */
   deleteGracePeriodSeconds?(object: KubeObject, requested: number | undefined): number;
-  /** Allocates addresses and ports after validation, just before the write; `release` undoes it when the object is gone. */
+  /** Allocates addresses and ports after validation, just before the write. */
   allocate?(draft: KubeObject, previous: KubeObject | undefined, context: WriteContext): StatusCause[];
   /** Deprecation and other warnings for this object (`Warning: 299` headers). */
   warnings?(object: KubeObject): string[];

@@ -16,6 +16,8 @@ export interface EventRecorder {
    * must not write.
    */
   event(about: KubeObject | ObjectReference, type: "Normal" | "Warning", reason: string, message: string): void;
+  /** The same recorder, whose events say that they come from this node: one serves all the kubelets of a cluster. */
+  onHost(host: string): EventRecorder;
 }
 
 export interface EventRecorderOptions {
@@ -24,12 +26,12 @@ export interface EventRecorderOptions {
   log: ClusterLog;
   /** Source of the events, e.g. `deployment-controller`. */
   component: string;
-  /** Node name, for kubelets. */
-  host?: string;
 }
 
 /** client-go's defaults: events_cache.go and event_aggregator. */
 const CACHE_SIZE = 4096;
+/** Bounded by count all the same, but growing as it fills: `max` would reserve all of it for every recorder of every cluster at once. */
+const BOUNDED = { maxSize: CACHE_SIZE, sizeCalculation: () => 1 } as const;
 const COMBINE_AFTER = 10;
 const COMBINE_WINDOW_MS = 600_000;
 const SPAM_BURST = 25;
@@ -47,6 +49,7 @@ interface Matter {
 }
 
 interface Said {
+  host: string | undefined;
   about: ObjectReference;
   type: string;
   reason: string;
@@ -74,11 +77,11 @@ export function referenceTo(object: KubeObject): ObjectReference {
 }
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { api, clock, log, component, host } = options;
-  const written = new LRUCache<string, Written>({ max: CACHE_SIZE });
-  const matters = new LRUCache<string, Matter>({ max: CACHE_SIZE });
-  const buckets = new LRUCache<string, Bucket>({ max: CACHE_SIZE });
-  const random = clock.random(`events/${component}/${host ?? ""}`);
+  const { api, clock, log, component } = options;
+  const written = new LRUCache<string, Written>(BOUNDED);
+  const matters = new LRUCache<string, Matter>(BOUNDED);
+  const buckets = new LRUCache<string, Bucket>(BOUNDED);
+  const random = clock.random(`events/${component}`);
 
   const isSpam = (objectKey: string, nowMs: number): boolean => {
     const bucket = buckets.get(objectKey) ?? { tokens: SPAM_BURST, atMs: nowMs };
@@ -103,13 +106,17 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return { text: `(combined from similar events): ${message}`, countedAs: "" };
   };
 
-  /** Upstream appends the time in nanoseconds; here the digits below the millisecond only keep names apart. */
-  const nameFor = (about: ObjectReference, nowMs: number): string =>
-    `${about.name ?? "unknown"}.${(BigInt(Math.floor(nowMs)) * 1_000_000n + BigInt(random.integer(0, 999_999))).toString(16)}`;
+  /** Upstream appends the time in nanoseconds; here the digits below the millisecond keep names apart and in the order of telling. */
+  let last = { ms: Number.NaN, nanoseconds: 0 };
+  const nameFor = (about: ObjectReference, nowMs: number): string => {
+    const ms = Math.floor(nowMs);
+    last = { ms, nanoseconds: (ms === last.ms ? last.nanoseconds : 0) + random.integer(1, 500) };
+    return `${about.name ?? "unknown"}.${(BigInt(ms) * 1_000_000n + BigInt(last.nanoseconds)).toString(16)}`;
+  };
 
   const write = async (key: string, event: Said, nowMs: number): Promise<void> => {
     const time = formatSeconds(nowMs);
-    const { about, type, reason, message } = event;
+    const { about, type, reason, message, host } = event;
     const namespace = about.namespace || "default";
     const known = written.get(key);
     const present = known && api.get<CoreEvent>("events", { namespace, name: known.name });
@@ -135,15 +142,16 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     });
   };
 
-  return {
+  const recorderOn = (host: string | undefined): EventRecorder => ({
+    onHost: recorderOn,
     event(subject, type, reason, message) {
       const about = isObject(subject) ? referenceTo(subject) : subject;
       const nowMs = clock.now();
-      const objectKey = `${about.kind}/${about.namespace ?? ""}/${about.name}/${about.uid ?? ""}/${about.fieldPath ?? ""}`;
+      const objectKey = `${host ?? ""}/${about.kind}/${about.namespace ?? ""}/${about.name}/${about.uid ?? ""}/${about.fieldPath ?? ""}`;
       if (isSpam(objectKey, nowMs)) return;
       const matterKey = `${objectKey} ${type} ${reason}`;
       const { text, countedAs } = combined(matterKey, message, nowMs);
-      const work = write(`${matterKey} ${countedAs}`, { about, type, reason, message: text }, nowMs).catch(
+      const work = write(`${matterKey} ${countedAs}`, { host, about, type, reason, message: text }, nowMs).catch(
         (error: unknown) => {
           // A namespace on its way out takes no new events.
           if (isStatusError(error, "Forbidden") || isStatusError(error, "NotFound"))
@@ -153,5 +161,6 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       );
       void clock.track(work);
     },
-  };
+  });
+  return recorderOn(undefined);
 }

@@ -78,8 +78,10 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     const isAway = error instanceof StatusError && error.code >= 500;
     const retryMs = Math.min(isAway ? AWAY_RETRY_MS : backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
     const fields = { controller: name, key, retryMs, error };
-    // Someone else was faster, which is the normal course of things; or nothing can be written at all, which the API server tells itself.
-    if (isAway || isStatusError(error, "Conflict")) log.debug(fields, "reconcile put off");
+    // Someone else was faster, or the object has just gone, which is the normal course of things; or nothing can be written at all, which the API
+    // server tells itself.
+    const isOvertaken = isStatusError(error, "Conflict") || (count === 0 && isStatusError(error, "NotFound"));
+    if (isAway || isOvertaken) log.debug(fields, "reconcile put off");
     else log.warn(fields, "reconcile failed");
     queue.addAfter(key, retryMs);
   };

@@ -228,7 +228,7 @@ describe("taints by condition", () => {
 });
 
 describe("a machine that is gone", () => {
-  it("has its Node deleted as soon as it is not ready, and its pods a minute later", async () => {
+  it("has its Node deleted five seconds after it is not ready, its pods out of service before and gone a minute later", async () => {
     const world = await worldOf({ a: 2, b: 2 });
     await world.api.create("deployments.apps", deployment("web", 4));
     await world.seconds(5);
@@ -236,8 +236,11 @@ describe("a machine that is gone", () => {
     expect(lost).toHaveLength(1);
     world.silence("a1");
     world.missing.add("aws:///a/a1");
-    const seconds = await secondsUntil(world, 120, () => world.get("nodes", "a1") === undefined);
-    expect(seconds).toBeLessThanOrEqual(46);
+    const isUnknown = (): boolean =>
+      world.get<Node>("nodes", "a1")?.status?.conditions?.find(({ type }) => type === "Ready")?.status === "Unknown";
+    expect(await secondsUntil(world, 120, isUnknown)).toBeLessThanOrEqual(46);
+    expect(readyOf(world.get<Pod>("pods", lost[0] ?? "", "default") as Pod)?.status).toBe("False");
+    expect(await secondsUntil(world, 20, () => world.get("nodes", "a1") === undefined)).toBe(5);
     expect(world.events("DeletingNode")[0]?.message).toBe(
       "Deleting node a1 because it does not exist in the cloud provider",
     );
@@ -248,6 +251,15 @@ describe("a machine that is gone", () => {
     expect(gone).toBeLessThanOrEqual(60);
     await world.seconds(5);
     expect(world.pods().filter((pod) => readyOf(pod)?.status === "True")).toHaveLength(4);
+  });
+
+  it("goes at once when its kubelet has said that it shuts down", async () => {
+    const world = await worldOf({ a: 2, b: 2 });
+    world.missing.add("aws:///a/a1");
+    await world.setReady("a1", "False");
+    expect(await secondsUntil(world, 20, () => world.get("nodes", "a1") === undefined)).toBeLessThanOrEqual(1);
+    await world.seconds(1);
+    expect(world.warnings).toEqual([]);
   });
 
   it("stopped, it is tainted; running again, the taint goes", async () => {

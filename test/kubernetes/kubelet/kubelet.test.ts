@@ -16,7 +16,7 @@ const program = (behaviour: object) => ({ annotations: { "eksim.dev/behaviour": 
 
 describe("a node", () => {
   it("joins tainted and not ready, and is Ready once its network is up", async () => {
-    const { kubelets, clock, getNode, reasons, api } = await startCluster();
+    const { kubelets, clock, getNode, reasons, eventsAbout, api } = await startCluster();
     kubelets.start();
     await kubelets.addNode(nodeSpec("node-1", { taints: [{ key: "team", value: "red", effect: "NoSchedule" }] }));
     const joined = getNode("node-1");
@@ -30,7 +30,9 @@ describe("a node", () => {
       reason: "KubeletNotReady",
     });
     expect(joined.status?.capacity?.cpu).toBe("2");
-    await clock.advance(1_500);
+    await clock.advance(99);
+    expect(getNode("node-1").status?.conditions?.find((c) => c.type === "Ready")?.status).toBe("False");
+    await clock.advance(201);
     expect(getNode("node-1").status?.conditions?.map(({ type, status, reason }) => [type, status, reason])).toEqual([
       ["MemoryPressure", "False", "KubeletHasSufficientMemory"],
       ["DiskPressure", "False", "KubeletHasNoDiskPressure"],
@@ -38,6 +40,7 @@ describe("a node", () => {
       ["Ready", "True", "KubeletReady"],
     ]);
     expect(reasons("node-1")).toContain("NodeReady");
+    expect(eventsAbout("node-1")[0]?.source).toEqual({ component: "kubelet", host: "node-1" });
     const lease = api.get("leases.coordination.k8s.io", { namespace: "kube-node-lease", name: "node-1" });
     expect(lease).toMatchObject({ spec: { holderIdentity: "node-1", leaseDurationSeconds: 40 } });
   });
@@ -176,6 +179,25 @@ describe("a pod", () => {
       containerStatuses: [{ ready: false, state: { terminated: { exitCode: 0, reason: "Completed" } } }],
     });
     expect(getPod("job").status?.conditions?.find((c) => c.type === "Ready")).toMatchObject({ reason: "PodCompleted" });
+  });
+
+  it("takes an init container for one that ends, unless it says that it does not", async () => {
+    const { clock, run, getPod } = await withNode();
+    const app = [{ name: "app", image: "nginx:1" }];
+    await run("ends", { initContainers: [{ name: "cni", image: "example.com/cni-init:1" }], containers: app });
+    const command = ["sh", "-c", "until nslookup db; do sleep 2; done"];
+    await run("waits", { initContainers: [{ name: "db", image: "busybox:1", command }], containers: app });
+    await run("hangs", { initContainers: [{ name: "s", image: "busybox:1", command: ["sleep", "infinity"] }] });
+    const forever = program({ containers: { cni: { runForSeconds: 3600 } } });
+    await run("told", { initContainers: [{ name: "cni", image: "example.com/cni-init:1" }] }, forever);
+    await clock.advance(4_000);
+    for (const name of ["ends", "waits"]) {
+      const [init] = getPod(name).status?.initContainerStatuses ?? [];
+      expect(getPod(name).status?.phase).toBe("Running");
+      expect(init?.state?.terminated).toMatchObject({ exitCode: 0, reason: "Completed" });
+    }
+    await clock.advance(600_000);
+    for (const name of ["hangs", "told"]) expect(getPod(name).status?.phase).toBe("Pending");
   });
 
   it("backs off longer each time a container crashes", async () => {

@@ -64,11 +64,11 @@ describe("the behaviour annotation", () => {
   it("applies to app containers, and to any container that it names", () => {
     const programmed = pod('{"exitCode": 4, "containers": {"setup": {"runForSeconds": 2}}}');
     expect(behaviourProblem(programmed)).toBeUndefined();
-    expect(behaviourOf(programmed, container, true)).toMatchObject({ runForMs: 0, exitCode: 4 });
-    expect(behaviourOf(programmed, { ...container, name: "setup" }, false)).toMatchObject({
+    expect(behaviourOf(programmed, container, "app")).toMatchObject({ runForMs: 0, exitCode: 4 });
+    expect(behaviourOf(programmed, { ...container, name: "setup" }, "init")).toMatchObject({
       runForMs: 2_000,
       exitCode: 0,
     });
-    expect(behaviourOf(programmed, { ...container, name: "other" }, false).runForMs).toBeUndefined();
+    expect(behaviourOf(programmed, { ...container, name: "other" }, "sidecar").runForMs).toBeUndefined();
   });
 });

@@ -8,7 +8,8 @@ import { readyCondition } from "./node-health.js";
 
 /**
  * The two node loops of a cloud controller manager. Cloud node: takes the `uninitialized` taint off new nodes. Cloud node lifecycle: deletes the Node of a
- * machine that no longer exists and taints the Node of one that is stopped; it looks at nodes that are not ready only, every five seconds.
+ * machine that no longer exists and taints the Node of one that is stopped; it looks at nodes that are not ready only, every five seconds. So a node that has fallen silent is
+ * seen unready, and its pods out of service, before it goes.
  */
 const PERIOD_MS = 5_000;
 
@@ -79,8 +80,11 @@ export const cloudNodeLifecycleController = (): Controller =>
       watches: [
         on<Node>("nodes", ({ type, object, previous }) => {
           if (type === "DELETED") return undefined;
-          const changed = !previous || isReady(previous) !== isReady(object);
-          return changed ? object.metadata.name : undefined;
+          if (previous && readyCondition(previous)?.status === readyCondition(object)?.status) return undefined;
+          // A kubelet that says it is not ready has spoken: of a silent one's machine the cloud is asked with the next round.
+          if (readyCondition(object)?.status !== "Unknown") return object.metadata.name;
+          queue.addAfter(object.metadata.name, PERIOD_MS);
+          return undefined;
         }),
       ],
     };

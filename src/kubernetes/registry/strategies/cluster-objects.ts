@@ -44,6 +44,7 @@ export const namespaces = strategyOf<Namespace>({
 });
 
 export const nodes = strategyOf<Node>({
+  keepsStatusOnCreate: true,
   setDefaults(node) {
     const { capacity, allocatable } = node.status ?? {};
     node.spec ??= {};

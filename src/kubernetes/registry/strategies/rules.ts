@@ -10,15 +10,14 @@ import { IMMUTABLE, invalidValue, named, required } from "./field.js";
 import { labelValue, qualifiedName } from "./names.js";
 
 /** A Strategy whose functions see the kind's own type. */
-export interface StrategyOf<T extends KubeObject> extends Omit<Strategy, "hasStatusSubresource" | "hasGeneration"> {
+export interface StrategyOf<T extends KubeObject>
+  extends Pick<Strategy, "hasStatusSubresource" | "keepsStatusOnCreate" | "hasGeneration"> {
   setDefaults?(draft: T): void;
   prepareForCreate?(draft: T, context: WriteContext): void;
   prepareForUpdate?(draft: T, previous: T, context: WriteContext): void;
   validate?(object: T, context: WriteContext): StatusCause[];
   validateUpdate?(object: T, previous: T, context: WriteContext): StatusCause[];
   validateStatusUpdate?(object: T, previous: T, context: WriteContext): StatusCause[];
-  hasStatusSubresource?: boolean;
-  hasGeneration?: boolean;
   deleteGracePeriodSeconds?(object: T, requested: number | undefined): number;
   allocate?(draft: T, previous: T | undefined, context: WriteContext): StatusCause[];
   warnings?(object: T): string[];
