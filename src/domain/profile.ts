@@ -18,6 +18,10 @@ export interface Profile {
   nodegroupConfigUpdateMs: number;
   /** From launch until the kubelet starts. */
   instanceBootMs: number;
+  /** How long pods are evicted before their node goes in scale-in, rebalancing and deletion; budgets that still forbid it then no longer count. */
+  drainMs: number;
+  /** The same where nothing can make those budgets give way any more: no other node could take a pod. */
+  hopelessDrainMs: number;
   /** From shutting-down until terminated. */
   instanceShutdownMs: number;
   /** From the loss of a machine until EC2's status checks say impaired (two failed checks, a minute apart). */
@@ -42,6 +46,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupDeleteMs: 0,
     nodegroupConfigUpdateMs: 0,
     instanceBootMs: 0,
+    drainMs: 10_000,
+    hopelessDrainMs: 0,
     instanceShutdownMs: 0,
     statusCheckFailureMs: 0,
     healthCheckPeriodMs: 0,
@@ -58,6 +64,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupDeleteMs: 3 * MINUTE_MS,
     nodegroupConfigUpdateMs: MINUTE_MS / 2,
     instanceBootMs: MINUTE_MS,
+    drainMs: 15 * MINUTE_MS,
+    hopelessDrainMs: 15 * MINUTE_MS,
     instanceShutdownMs: MINUTE_MS,
     statusCheckFailureMs: 2 * MINUTE_MS,
     healthCheckPeriodMs: MINUTE_MS,
@@ -67,8 +75,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
 
 /** Limits that EKS sets itself whatever the profile, in milliseconds. */
 export const LIMITS = {
-  /** Eviction of a node's pods is tried this long, in scale-in as in version updates. */
-  drainMs: 15 * MINUTE_MS,
+  /** A version update evicts a node's pods this long before it fails, or is forced to go on. */
+  evictionMs: 15 * MINUTE_MS,
   /** Nodes that have not joined by then are a NodeCreationFailure. */
   joinMs: 15 * MINUTE_MS,
   /** A group whose instances cannot be launched at all turns CREATE_FAILED after this long; its issues stay empty until then. */

@@ -6,7 +6,7 @@ import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { nodeSpec } from "./specs.js";
 
 /** How often a drain that is under way looks whether the node is empty, in milliseconds. */
-const DRAIN_POLL_MS = 2_000;
+const DRAIN_POLL_MS = 1_000;
 
 export async function reconcileInstance(context: ReconcileContext, instanceId: string): Promise<void> {
   const instance = context.state.instances.get(instanceId);
@@ -116,37 +116,44 @@ async function terminate(context: ReconcileContext, cluster: ClusterRecord, inst
 }
 
 /**
- * Whether nothing keeps the instance any longer. EKS evicts the pods through the terminate hook, for 15 minutes at most; budgets that still forbid it
- * then no longer count. A machine that is off, or never became a node, has nothing to drain.
+ * Whether nothing keeps the instance any longer. EKS evicts the pods through the terminate hook, for 15 minutes at most (how long, is the profile's
+ * matter); budgets that still forbid it then no longer count. A machine that is off, or never became a node, has nothing to drain.
  */
 async function isDrained(
   context: ReconcileContext,
   cluster: ClusterRecord,
   instance: InstanceRecord,
 ): Promise<boolean> {
-  const { clock } = context;
+  const { clock, profile } = context;
   if (instance.unhealthySinceMs !== undefined || instance.state === "pending") return true;
-  const deadlineMs = instance.drainDeadlineMs ?? clock.now() + LIMITS.drainMs;
+  const now = clock.now();
+  let deadlineMs = instance.drainDeadlineMs ?? now + profile.drainMs;
   if (instance.drainDeadlineMs === undefined) change(context, instance.instanceId, { drainDeadlineMs: deadlineMs });
-  if (clock.now() >= deadlineMs) return true;
-  if ((await remainingPods(context, cluster, instance)) === 0) return true;
+  if (now >= deadlineMs) return true;
+  const { remainingPods, hopeless } = await drain(context, cluster, instance);
+  if (remainingPods === 0) return true;
+  if (hopeless) deadlineMs = Math.min(deadlineMs, deadlineMs - profile.drainMs + profile.hopelessDrainMs);
+  if (now >= deadlineMs) return true;
   context.schedule("instance", instance.instanceId, Math.min(deadlineMs, clock.now() + DRAIN_POLL_MS));
   return false;
 }
 
 /** An API server that cannot be reached evicts nothing: the drain goes on until its deadline. */
-async function remainingPods(
+async function drain(
   context: ReconcileContext,
   cluster: ClusterRecord,
   instance: InstanceRecord,
-): Promise<number> {
+): Promise<{ remainingPods: number; hopeless: boolean }> {
   try {
-    return (await context.backendOf(cluster).drainNode(cluster.id, instance.privateDnsName)).remainingPods.length;
+    const { remainingPods, hopeless = false } = await context
+      .backendOf(cluster)
+      .drainNode(cluster.id, instance.privateDnsName);
+    return { remainingPods: remainingPods.length, hopeless };
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
-    if (error.code === "missing") return 0;
+    if (error.code === "missing") return { remainingPods: 0, hopeless: false };
     context.log.debug({ err: error, instanceId: instance.instanceId }, "draining is not possible now");
-    return Number.POSITIVE_INFINITY;
+    return { remainingPods: Number.POSITIVE_INFINITY, hopeless: false };
   }
 }
 

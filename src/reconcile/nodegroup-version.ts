@@ -193,7 +193,7 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
     if (!entry) continue;
     const remaining = await drain(rolling, instance);
     if (remaining > 0) {
-      const deadlineMs = entry.sinceMs + LIMITS.drainMs;
+      const deadlineMs = entry.sinceMs + LIMITS.evictionMs;
       if (clock.now() < deadlineMs) {
         again(rolling, Math.min(deadlineMs, clock.now() + POLL_MS));
         continue;

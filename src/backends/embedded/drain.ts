@@ -13,6 +13,7 @@ interface Taint {
 
 interface Node extends KubeObject {
   spec?: { unschedulable?: boolean; taints?: Taint[] };
+  status?: { conditions?: { type: string; status: string }[] };
 }
 
 interface Pod extends KubeObject {
@@ -39,8 +40,16 @@ function isLeftAlone(pod: Pod): boolean {
   );
 }
 
-/** Cordons the node and evicts what runs on it. Keys of pods that are still there; none when it is empty. */
-export async function drainNode(api: KubeApi, name: string): Promise<string[]> {
+/** Whether a node could take a new pod, as far as the node itself says. */
+const takesPods = ({ spec, status }: Node): boolean =>
+  spec?.unschedulable !== true &&
+  status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
+
+/**
+ * Cordons the node and evicts what runs on it. Keys of pods that are still there; none when it is empty. Hopeless when budgets forbid the eviction of all
+ * of them while no node is left on which their replacements could become Ready.
+ */
+export async function drainNode(api: KubeApi, name: string): Promise<{ remainingPods: string[]; hopeless: boolean }> {
   if (nodeNamed(api, name).spec?.unschedulable !== true) {
     await api.patch("nodes", { name }, "merge", { spec: { unschedulable: true } });
   }
@@ -48,7 +57,12 @@ export async function drainNode(api: KubeApi, name: string): Promise<string[]> {
   for (const pod of evicted()) {
     if (pod.metadata.deletionTimestamp === undefined) await evict(api, pod);
   }
-  return evicted().map(keyOf);
+  const remaining = evicted();
+  const forbidden = remaining.every(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return {
+    remainingPods: remaining.map(keyOf),
+    hopeless: remaining.length > 0 && forbidden && !api.list<Node>("nodes").some(takesPods),
+  };
 }
 
 async function evict(api: KubeApi, pod: Pod): Promise<void> {

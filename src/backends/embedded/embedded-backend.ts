@@ -186,7 +186,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
 
     drainNode: async (clusterId, nodeName) => {
       const { eks } = find(clusterId);
-      return { remainingPods: await asBackendError(() => drainNode(eks, nodeName)) };
+      return asBackendError(() => drainNode(eks, nodeName));
     },
 
     patchNode: async (clusterId, nodeName, patch) => {

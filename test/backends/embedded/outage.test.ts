@@ -80,7 +80,8 @@ describe("an EKS cluster on the simulated Kubernetes", () => {
     const group = world.group("workers");
     if (group) world.state.nodegroups.put({ ...group, status: "DELETING" });
     world.reconcilers.nudge("nodegroup", `${cluster.id}/workers`);
-    await world.until(() => world.group("workers") === undefined, 20 * 60_000);
+    // CoreDNS's budget cannot be kept without a node, so nobody waits for it.
+    await world.until(() => world.group("workers") === undefined, 5_000);
     await world.clock.advance(60_000);
     const { zones, pendingPods } = await world.backend.summary(cluster.id);
     expect(Object.values(zones).every(({ nodes }) => nodes === 0)).toBe(true);
