@@ -28,7 +28,7 @@ export interface ClusterBackend {
   setMember(clusterId: string, memberId: string, state: "up" | "down"): Promise<void>;
   /** Brings a replaced master in (maybe in another zone); the lost one has left the quorum properly. */
   replaceMember(clusterId: string, lostId: string, member: MemberSpec): Promise<void>;
-  /** New server version, one master after the other while the API stays up. */
+  /** The cluster as a whole has the new server version; its masters have been replaced by ones of it, one after the other. */
   upgradeControlPlane(clusterId: string, version: string): Promise<void>;
   /** What nodes and masters look like now, and then every change, until the signal aborts. */
   observe(clusterId: string, listener: (observation: Observation) => void): () => void;
@@ -42,6 +42,8 @@ export interface ClusterBackend {
 export interface MemberSpec {
   id: string;
   zone: string;
+  /** Minor version of its API server, where that is not the cluster's: it is one of those that a version update swaps. */
+  version?: string;
 }
 
 export interface ClusterSpec {

@@ -16,6 +16,9 @@ export interface Profile {
   nodegroupCreateMs: number;
   nodegroupDeleteMs: number;
   nodegroupConfigUpdateMs: number;
+  /** Subscriptions of EKS Anywhere: CREATING and UPDATING. */
+  subscriptionCreateMs: number;
+  subscriptionUpdateMs: number;
   /** From launch until the kubelet starts. */
   instanceBootMs: number;
   /** How long pods are evicted before their node goes in scale-in, rebalancing and deletion; budgets that still forbid it then no longer count. */
@@ -45,6 +48,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupCreateMs: 0,
     nodegroupDeleteMs: 0,
     nodegroupConfigUpdateMs: 0,
+    subscriptionCreateMs: 0,
+    subscriptionUpdateMs: 0,
     instanceBootMs: 0,
     drainMs: 10_000,
     hopelessDrainMs: 0,
@@ -63,6 +68,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupCreateMs: 2 * MINUTE_MS,
     nodegroupDeleteMs: 3 * MINUTE_MS,
     nodegroupConfigUpdateMs: MINUTE_MS / 2,
+    subscriptionCreateMs: 20 * MINUTE_MS,
+    subscriptionUpdateMs: MINUTE_MS,
     instanceBootMs: MINUTE_MS,
     drainMs: 15 * MINUTE_MS,
     hopelessDrainMs: 15 * MINUTE_MS,
@@ -88,4 +95,6 @@ export const LIMITS = {
    * one after the other costs the quorum as it does in etcd.
    */
   memberLossMs: 5 * MINUTE_MS,
+  /** A version update of the control plane that finds a master lost for this long is given up. EKS publishes no figure. */
+  controlPlaneUpdateMs: 60 * MINUTE_MS,
 } as const;

@@ -1,8 +1,9 @@
 /** Clusters: brought up, changed and taken down as their rows say. */
 import { BackendError } from "../backends/backend.js";
-import type { ClusterRecord, MemberRecord, UpdateRecord } from "../domain/model.js";
+import type { ClusterRecord, MemberRecord } from "../domain/model.js";
 import { nextClusterStatus } from "../domain/transitions.js";
 import { clusterZones } from "../domain/zones.js";
+import { carryOutUpdate } from "./cluster-update.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 
 /** Attempts after which a cluster that its backend cannot make is FAILED. */
@@ -48,7 +49,8 @@ async function create(context: ReconcileContext, cluster: ClusterRecord, attempt
       source: "cluster",
       type: "ClusterActive",
       subject: cluster.name,
-      message: `Cluster ${cluster.name} is ACTIVE at ${present.endpoint ?? "an unknown endpoint"}.`,
+      // Not where: the port differs from run to run, and the same run is told in the same words.
+      message: `Cluster ${cluster.name} is ACTIVE.`,
     });
   });
 }
@@ -84,55 +86,6 @@ function markFailed(context: ReconcileContext, cluster: ClusterRecord, error: Ba
   });
 }
 
-/** Update types that roll the API servers, and so take longer. */
-const NETWORK_UPDATES: readonly string[] = ["EndpointAccessUpdate", "VpcConfigUpdate", "ControlPlaneEgressUpdate"];
-const VERSION_UPDATES: readonly string[] = ["VersionUpdate", "VersionRollback"];
-
-/** The new values of a cluster's update as its plan carries them. */
-function changesOf(update: UpdateRecord): Partial<ClusterRecord> {
-  if (!VERSION_UPDATES.includes(update.type)) return (update.plan.changes as Partial<ClusterRecord> | undefined) ?? {};
-  const { version, platformVersion } = update.plan as { version: string; platformVersion: string };
-  return { version, platformVersion };
-}
-
-async function carryOutUpdate(context: ReconcileContext, cluster: ClusterRecord): Promise<void> {
-  const { state, clock, profile } = context;
-  const update = state.updates.inProgress(cluster.id);
-  if (!update) return;
-  if (cluster.status === "ACTIVE") {
-    cluster = { ...cluster, status: nextClusterStatus(cluster.status, "UPDATING") };
-    state.clusters.put(cluster);
-  }
-  const isVersionUpdate = VERSION_UPDATES.includes(update.type);
-  const durationMs = isVersionUpdate
-    ? profile.clusterVersionUpdateMs
-    : NETWORK_UPDATES.includes(update.type)
-      ? profile.clusterNetworkUpdateMs
-      : profile.clusterConfigUpdateMs;
-  const doneAtMs = update.createdAtMs + durationMs;
-  if (clock.now() < doneAtMs) return context.schedule("cluster", cluster.id, doneAtMs);
-  const changes = changesOf(update);
-  if (isVersionUpdate && changes.version) {
-    await context.backendOf(cluster).upgradeControlPlane(cluster.id, changes.version);
-  }
-  state.transaction(() => {
-    const present = state.clusters.byId(cluster.id) ?? cluster;
-    state.clusters.put({ ...present, ...changes, status: nextClusterStatus(present.status, "ACTIVE") });
-    if (changes.version) {
-      for (const member of state.members.list(cluster.id)) state.members.put({ ...member, version: changes.version });
-    }
-    state.updates.put({ ...update, status: "Successful", finishedAtMs: clock.now() });
-    emit(context, cluster, {
-      source: "update",
-      type: "UpdateSuccessful",
-      subject: update.id,
-      message: `${update.type} of cluster ${cluster.name} has succeeded.`,
-    });
-  });
-  // Updates that were accepted one after the other are carried out one after the other.
-  if (state.updates.inProgress(cluster.id)) context.schedule("cluster", cluster.id);
-}
-
 async function remove(context: ReconcileContext, cluster: ClusterRecord): Promise<void> {
   const { state, clock, profile } = context;
   const sinceMs = cluster.deletingSinceMs ?? clock.now();
@@ -163,6 +116,7 @@ async function remove(context: ReconcileContext, cluster: ClusterRecord): Promis
 /** Everything of a cluster that may owe a step: after it was attached, or when a zone's power has changed. */
 export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedule">, clusterId: string): void {
   context.schedule("members", clusterId);
+  context.schedule("patching", clusterId);
   for (const instance of context.state.instances.ofCluster(clusterId, { terminated: true })) {
     context.schedule("instance", instance.instanceId);
   }

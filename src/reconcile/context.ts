@@ -2,12 +2,12 @@
 import type { ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
 import { zoneHasPower } from "../domain/faults.js";
-import type { ClusterRecord, EventRecord } from "../domain/model.js";
+import type { ClusterRecord, EventRecord, Scope } from "../domain/model.js";
 import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
 
-/** Families of work, one reconciler each. Keys: cluster id; cluster id; `<cluster id>/<node group>`; instance id. */
-export type WorkKind = "cluster" | "members" | "nodegroup" | "instance";
+/** Families of work, one reconciler each. Keys: cluster id; cluster id; `<cluster id>/<node group>`; instance id; cluster id. */
+export type WorkKind = "cluster" | "members" | "nodegroup" | "instance" | "patching" | "registration" | "subscription";
 
 export interface ReconcileLog {
   debug(fields: Record<string, unknown>, message: string): void;
@@ -35,6 +35,12 @@ export interface ReconcileContext {
 export type Reconcile = (context: ReconcileContext, key: string) => Promise<void>;
 
 export const nodegroupKey = (clusterId: string, nodegroupName: string): string => `${clusterId}/${nodegroupName}`;
+
+/** Key of what an account has in a region, and not in a cluster. */
+export function scopedKey(key: string): { scope: Scope; name: string } {
+  const [accountId = "", region = "", name = ""] = key.split("/");
+  return { scope: { accountId, region }, name };
+}
 
 /** Appends an event about something of a cluster. */
 export function emit(

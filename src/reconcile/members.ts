@@ -42,7 +42,7 @@ export async function reconcileMembers(context: ReconcileContext, clusterId: str
   context.schedule("members", clusterId);
 }
 
-const nextMemberId = (members: readonly MemberRecord[]): string =>
+export const nextMemberId = (members: readonly MemberRecord[]): string =>
   `master-${Math.max(0, ...members.map(({ id }) => Number(/\d+$/.exec(id)?.[0] ?? 0))) + 1}`;
 
 /** Takes down what the backend saw of a master. */

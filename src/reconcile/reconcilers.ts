@@ -14,6 +14,9 @@ import { reconcileInstance } from "./instance.js";
 import { createLoop } from "./loop.js";
 import { reconcileMembers } from "./members.js";
 import { reconcileNodegroup } from "./nodegroup.js";
+import { reconcilePatching } from "./patching.js";
+import { reconcileRegistration } from "./registration.js";
+import { reconcileSubscription } from "./subscription.js";
 
 export interface ReconcilersOptions {
   state: State;
@@ -45,6 +48,9 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   members: reconcileMembers,
   nodegroup: reconcileNodegroup,
   instance: reconcileInstance,
+  registration: reconcileRegistration,
+  subscription: reconcileSubscription,
+  patching: reconcilePatching,
 };
 
 /** The cluster a key belongs to: one cluster's work runs in order. */
@@ -53,6 +59,9 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   members: (_, key) => key,
   nodegroup: (_, key) => key.slice(0, key.indexOf("/")),
   instance: (state, key) => state.instances.get(key)?.clusterId ?? key,
+  registration: (_, key) => key,
+  subscription: (_, key) => key,
+  patching: (_, key) => key,
 };
 
 const isKind = (kind: string): kind is WorkKind => kind in HANDLERS;

@@ -1,15 +1,22 @@
 /** The Kubernetes versions that EKS offers, with their support calendar. */
-import { type ClusterVersion, clusterVersions, dayMs, supportStatus } from "../../domain/catalogue/index.js";
+import {
+  type ClusterVersion,
+  clusterVersions,
+  dayMs,
+  platformVersionAt,
+  supportStatus,
+} from "../../domain/catalogue/index.js";
 import type { ClusterVersionInformation, ClusterVersionStatus } from "../model/generated/operations.js";
 import type { EksOperations, OperationContext } from "./context.js";
 import { pageOf } from "./paging.js";
 
 function versionView(entry: ClusterVersion, context: OperationContext): ClusterVersionInformation {
-  const status = supportStatus(entry, context.clock.now());
+  const nowMs = context.clock.now();
+  const status = supportStatus(entry, nowMs);
   return {
     clusterVersion: entry.version,
     clusterType: "eks",
-    defaultPlatformVersion: entry.platformVersion,
+    defaultPlatformVersion: platformVersionAt(entry.version, nowMs)?.platformVersion ?? entry.platformVersion,
     defaultVersion: entry.version === context.config.defaultVersion,
     releaseDate: dayMs(entry.releaseDate),
     endOfStandardSupportDate: dayMs(entry.endOfStandardSupportDate),

@@ -1,5 +1,5 @@
 /** What CreateCluster makes of a request: every rule of EKS that needs no look at the world, and the defaults of what was not said. */
-import { clusterVersion, isOffered } from "../catalogue/index.js";
+import { clusterVersion, isOffered, platformVersionAt } from "../catalogue/index.js";
 import type { AuthenticationMode, ClusterRecord, Scope } from "../model.js";
 import { stableHex } from "../stable-hex.js";
 import { clusterArn } from "./arns.js";
@@ -127,7 +127,7 @@ export function newCluster(request: NewCluster, facts: ClusterFacts): ClusterRec
 function chooseVersion(version: string, nowMs: number): { version: string; platformVersion: string } {
   const known = clusterVersion(version);
   if (!known || !isOffered(known, nowMs)) throw invalidParameter(`unsupported Kubernetes version ${version}`);
-  return known;
+  return { version, platformVersion: platformVersionAt(version, nowMs)?.platformVersion ?? known.platformVersion };
 }
 
 /** No VPC is known here: an account has one a region, by a name that stays the same. */

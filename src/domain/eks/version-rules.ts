@@ -1,5 +1,12 @@
 /** Which Kubernetes version a cluster may move to: the next minor, or within a week of an upgrade back to the one before. */
-import { type ClusterVersion, clusterVersion, isOffered, minorOf, supportStatus } from "../catalogue/index.js";
+import {
+  type ClusterVersion,
+  clusterVersion,
+  isOffered,
+  minorOf,
+  platformVersionAt,
+  supportStatus,
+} from "../catalogue/index.js";
 import { DomainError } from "../errors.js";
 import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../model.js";
 import { invalidParameter } from "./refusals.js";
@@ -35,7 +42,7 @@ export function planVersionUpdate(options: {
       cluster,
       nodegroups.filter(({ version }) => minorOf(target) - minorOf(version) > kubeletLag(minorOf(version))),
     );
-    return { type: "VersionUpdate", version: target, platformVersion: known.platformVersion };
+    return { type: "VersionUpdate", version: target, platformVersion: newestPlatform(known, nowMs) };
   }
   if (step !== -1 || !mayRollBack(cluster, updates, nowMs)) {
     throw invalidParameter(`Unsupported Kubernetes minor version update from ${cluster.version} to ${target}`);
@@ -48,6 +55,8 @@ export function mayRollBack(cluster: ClusterRecord, updates: readonly UpdateReco
   const last = updates.findLast(({ type, status }) => /^Version/.test(type) && status === "Successful");
   return (
     last?.type === "VersionUpdate" &&
+    // The version that support has ended of is not to be had again.
+    last.plan.automatic !== "end of extended support" &&
     last.plan.version === cluster.version &&
     nowMs - (last.finishedAtMs ?? last.createdAtMs) <= ROLLBACK_WINDOW_MS
   );
@@ -73,7 +82,7 @@ function planRollback(
       `Kubernetes version ${target.version} is in extended support; set the cluster's upgrade policy to EXTENDED before rolling back`,
     );
   }
-  return { type: "VersionRollback", version: target.version, platformVersion: target.platformVersion };
+  return { type: "VersionRollback", version: target.version, platformVersion: newestPlatform(target, nowMs) };
 }
 
 function refuseLaggards(cluster: ClusterRecord, laggards: readonly NodegroupRecord[]): void {
@@ -83,6 +92,9 @@ function refuseLaggards(cluster: ClusterRecord, laggards: readonly NodegroupReco
     `Nodegroups ${names(laggards)} must be updated to match cluster version ${cluster.version} before updating cluster version`,
   );
 }
+
+const newestPlatform = ({ version, platformVersion }: ClusterVersion, nowMs: number): string =>
+  platformVersionAt(version, nowMs)?.platformVersion ?? platformVersion;
 
 const names = (nodegroups: readonly NodegroupRecord[]): string => nodegroups.map(({ name }) => name).join(",");
 

@@ -1,0 +1,71 @@
+/** Updates of clusters carried out: what their plan holds is put in place, after the time that EKS takes for their kind. */
+import type { ClusterRecord, UpdateRecord } from "../domain/model.js";
+import { nextClusterStatus } from "../domain/transitions.js";
+import { emit, type ReconcileContext } from "./context.js";
+import { rollControlPlane } from "./control-plane-version.js";
+
+/** Update types that roll the API servers, and so take longer. */
+const NETWORK_UPDATES: readonly string[] = ["EndpointAccessUpdate", "VpcConfigUpdate", "ControlPlaneEgressUpdate"];
+const VERSION_UPDATES: readonly string[] = ["VersionUpdate", "VersionRollback"];
+
+/** The new values of a cluster's update as its plan carries them. */
+function changesOf(update: UpdateRecord): Partial<ClusterRecord> {
+  if (!VERSION_UPDATES.includes(update.type)) return (update.plan.changes as Partial<ClusterRecord> | undefined) ?? {};
+  const { version, platformVersion } = update.plan as { version: string; platformVersion: string };
+  return { version, platformVersion };
+}
+
+/** Takes the update in progress, if there is one, a step further. */
+export async function carryOutUpdate(context: ReconcileContext, cluster: ClusterRecord): Promise<void> {
+  const { state, clock, profile } = context;
+  const update = state.updates.inProgress(cluster.id);
+  if (!update) return;
+  if (cluster.status === "ACTIVE") {
+    cluster = { ...cluster, status: nextClusterStatus(cluster.status, "UPDATING") };
+    state.clusters.put(cluster);
+  }
+  const changes = changesOf(update);
+  if (VERSION_UPDATES.includes(update.type) && changes.version) {
+    const step = await rollControlPlane(context, cluster, update, changes.version);
+    if (step.kind === "wait") return context.schedule("cluster", cluster.id, step.untilMs);
+    return end(context, cluster, update, step.kind === "failed" ? { error: step.error } : { changes });
+  }
+  const durationMs = NETWORK_UPDATES.includes(update.type)
+    ? profile.clusterNetworkUpdateMs
+    : profile.clusterConfigUpdateMs;
+  const doneAtMs = update.createdAtMs + durationMs;
+  if (clock.now() < doneAtMs) return context.schedule("cluster", cluster.id, doneAtMs);
+  end(context, cluster, update, { changes });
+}
+
+/** A failure is in the update alone: the cluster is ACTIVE again either way. */
+function end(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  update: UpdateRecord,
+  outcome: { changes?: Partial<ClusterRecord>; error?: UpdateRecord["errors"][number] },
+): void {
+  const { state, clock } = context;
+  const { changes, error } = outcome;
+  state.transaction(() => {
+    const present = state.clusters.byId(cluster.id) ?? cluster;
+    state.clusters.put({ ...present, ...changes, status: nextClusterStatus(present.status, "ACTIVE") });
+    state.updates.put({
+      ...update,
+      status: error ? "Failed" : "Successful",
+      finishedAtMs: clock.now(),
+      errors: error ? [error] : [],
+    });
+    emit(context, cluster, {
+      source: "update",
+      type: error ? "UpdateFailed" : "UpdateSuccessful",
+      subject: update.id,
+      message: error
+        ? `${update.type} of cluster ${cluster.name} has failed: ${error.errorMessage}.`
+        : `${update.type} of cluster ${cluster.name} has succeeded.`,
+    });
+  });
+  context.schedule("patching", cluster.id);
+  // Updates that were accepted one after the other are carried out one after the other.
+  if (state.updates.inProgress(cluster.id)) context.schedule("cluster", cluster.id);
+}
