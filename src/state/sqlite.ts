@@ -13,6 +13,7 @@ import { faultRepository } from "./repositories/faults.js";
 import { instanceRepository } from "./repositories/instances.js";
 import { clusterSecrets, idempotencyRepository, settings } from "./repositories/keyed-values.js";
 import { objectStores } from "./repositories/objects.js";
+import { accountResourceRepository } from "./repositories/resources.js";
 import { updateRepository } from "./repositories/updates.js";
 import { workQueue } from "./repositories/work.js";
 import type { State } from "./state.js";
@@ -134,6 +135,8 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     clusters: clusterRepository(db),
     members: memberRepository(db),
     nodegroups: nodegroupRepository(db),
+    registrations: accountResourceRepository(db, "registration", ({ name }) => name),
+    subscriptions: accountResourceRepository(db, "subscription", ({ id }) => id),
     instances,
     updates: updateRepository(db),
     events,

@@ -8,6 +8,8 @@ import type {
   Scope,
   UpdateRecord,
 } from "../domain/model.js";
+import type { RegistrationRecord } from "../domain/registration.js";
+import type { SubscriptionRecord } from "../domain/subscription.js";
 
 export interface ClusterKey extends Scope {
   name: string;
@@ -150,6 +152,10 @@ export interface State {
   clusters: ClusterRepository;
   members: MemberRepository;
   nodegroups: NodegroupRepository;
+  /** By name. */
+  registrations: AccountResourceRepository<RegistrationRecord>;
+  /** By id. */
+  subscriptions: AccountResourceRepository<SubscriptionRecord>;
   instances: InstanceRepository;
   updates: UpdateRepository;
   events: EventLog;

@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { DomainError } from "../../domain/errors.js";
-import type { Cluster, Nodegroup, OperationName, Update } from "../model/generated/operations.js";
+import type { OperationName } from "../model/generated/operations.js";
 import { isReadOnly, type Model, shapeOf } from "../model/model.js";
 import type { EksOperations, OperationContext, WorkKind } from "./context.js";
+import { hasResource } from "./tags.js";
 
 type Operation = (input: object, context: OperationContext) => object;
 
@@ -66,23 +67,39 @@ function onceByToken(
   return response;
 }
 
-/** The answers of calls that take a token. */
-interface Made {
-  cluster?: Cluster;
-  nodegroup?: Nodegroup;
-  update?: Update;
+/** What an answer shows of what was made: a resource, an update, or both. */
+type Made = Record<string, { createdAt?: number; id?: string } | undefined>;
+
+/** Each family of resources has its own name for the member with the ARN. */
+const ARN_MEMBERS = [
+  "arn",
+  "nodegroupArn",
+  "addonArn",
+  "fargateProfileArn",
+  "accessEntryArn",
+  "associationArn",
+] as const;
+
+/**
+ * Whether what was made under a token is there yet. A cluster of the same name that was created later is another one; ARNs of everything else are never used
+ * twice; updates go with their cluster.
+ */
+function isStillThere(made: Made, input: Record<string, unknown>, context: OperationContext): boolean {
+  const { state, scope } = context;
+  const { tags: _, update, ...resources } = made;
+  const name = String(input.clusterName ?? input.name);
+  const cluster = state.clusters.get({ ...scope, name });
+  if (made.cluster) {
+    return (cluster ?? state.registrations.get(scope, name))?.createdAtMs === made.cluster.createdAt;
+  }
+  const arn = Object.values(resources).map(arnOf).find(Boolean);
+  if (arn !== undefined) return hasResource(context, arn);
+  return cluster !== undefined && (!update || state.updates.get(cluster.id, update.id ?? "") !== undefined);
 }
 
-/** A cluster of the same name that was created later is another one; ARNs of node groups are never used twice; updates go with their cluster. */
-function isStillThere(made: Made, input: Record<string, unknown>, { state, scope }: OperationContext): boolean {
-  const present = state.clusters.get({ ...scope, name: String(input.clusterName ?? input.name) });
-  if (!present) return false;
-  if (made.cluster) return present.createdAtMs === made.cluster.createdAt;
-  const { nodegroup, update } = made;
-  if (nodegroup) {
-    return state.nodegroups.get(present, nodegroup.nodegroupName ?? "")?.arn === nodegroup.nodegroupArn;
-  }
-  return update === undefined || state.updates.get(present.id, update.id ?? "") !== undefined;
+function arnOf(resource: object | undefined): string | undefined {
+  const values = (resource ?? {}) as Record<string, string | undefined>;
+  return ARN_MEMBERS.map((member) => values[member]).find(Boolean);
 }
 
 const tokenMember = (model: Model, name: OperationName): string | undefined =>

@@ -11,6 +11,7 @@ import { type EksOperations, scheduleWork } from "./context.js";
 import { clusterId } from "./identifiers.js";
 import { clusterUpdates, findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
+import { namesWithRegistered, registrationView } from "./registrations.js";
 import { startClusterUpdate } from "./start-update.js";
 import { clusterView } from "./views.js";
 
@@ -35,7 +36,7 @@ export const clusters = {
     const { state, scope, config, clock } = context;
     refuseUnsupported(input);
     checkPassRole(input.roleArn, scope.accountId);
-    if (state.clusters.get({ ...scope, name: input.name })) {
+    if (state.clusters.get({ ...scope, name: input.name }) || state.registrations.get(scope, input.name)) {
       throw new DomainError("ResourceInUseException", `Cluster already exists with name: ${input.name}`, {
         clusterName: input.name,
       });
@@ -65,7 +66,8 @@ export const clusters = {
   },
 
   DescribeCluster(input, context) {
-    return { cluster: clusterView(findCluster(context, input.name)) };
+    const registration = context.state.registrations.get(context.scope, input.name);
+    return { cluster: registration ? registrationView(registration) : clusterView(findCluster(context, input.name)) };
   },
 
   ListClusters(input, context) {
@@ -74,7 +76,7 @@ export const clusters = {
       throw invalidParameter(`include must be one of [all], not [${input.include.join(", ")}]`);
     }
     const { keys, nextToken } = pageOf(context, ["ListClusters", input.include], input, (page) =>
-      context.state.clusters.names(context.scope, page),
+      input.include ? namesWithRegistered(context, page) : context.state.clusters.names(context.scope, page),
     );
     return { clusters: keys, nextToken };
   },

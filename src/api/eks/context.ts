@@ -24,7 +24,7 @@ export interface OperationContext {
 }
 
 /** Kinds of work items. The key of a cluster's is its id; of a node group's `<cluster id>/<node group name>`. */
-export type WorkKind = "cluster" | "nodegroup";
+export type WorkKind = "cluster" | "nodegroup" | "registration" | "subscription";
 
 export type EksOperations = Operations<OperationContext>;
 
@@ -36,3 +36,12 @@ export function scheduleWork(context: OperationContext, kind: WorkKind, key: str
 
 export const nodegroupWorkKey = (nodegroup: { clusterId: string; name: string }): string =>
   `${nodegroup.clusterId}/${nodegroup.name}`;
+
+/** Keys of what an account has in a region, and not in a cluster. */
+const scopedWorkKey = ({ accountId, region }: Scope, name: string): string => `${accountId}/${region}/${name}`;
+
+export const registrationWorkKey = (registration: Scope & { name: string }): string =>
+  scopedWorkKey(registration, registration.name);
+
+export const subscriptionWorkKey = (subscription: Scope & { id: string }): string =>
+  scopedWorkKey(subscription, subscription.id);

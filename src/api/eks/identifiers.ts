@@ -21,6 +21,17 @@ export function updateId(context: OperationContext, ...parts: string[]): string 
   return dashed(`${hex.slice(0, 12)}3${hex.slice(13, 16)}b${hex.slice(17)}`);
 }
 
+/** What a connector's manifest is activated with: 20 characters. */
+export const activationCode = (context: OperationContext, name: string): string =>
+  Buffer.from(digest(context, ["activation code", name]), "hex")
+    .toString("base64url")
+    .replaceAll(/[-_]/g, "x")
+    .slice(0, 20);
+
+/** Ids of licenses in License Manager: `l-` and 32 hex digits. */
+export const licenseId = (context: OperationContext, ...parts: string[]): string =>
+  `l-${digest(context, ["license", ...parts]).slice(0, 32)}`;
+
 /** 32 upper-case hex digits that no cluster of any account has. */
 export function clusterId(context: OperationContext, name: string): string {
   for (let attempt = 0; ; attempt++) {

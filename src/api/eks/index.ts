@@ -2,6 +2,8 @@
 import { clusters } from "./clusters.js";
 import type { EksOperations } from "./context.js";
 import { nodegroups } from "./nodegroups.js";
+import { registrations } from "./registrations.js";
+import { subscriptions } from "./subscriptions.js";
 import { tags } from "./tags.js";
 import { updates } from "./updates.js";
 import { versions } from "./versions.js";
@@ -15,4 +17,6 @@ export const operations = {
   ...updates,
   ...tags,
   ...versions,
+  ...registrations,
+  ...subscriptions,
 } satisfies Partial<EksOperations>;

@@ -1,12 +1,12 @@
 /** Finds what a request names, or refuses in EKS's words. */
 
-import { noClusterFound, noNodegroupFound } from "../../domain/eks/refusals.js";
+import { isConnectedCluster, noClusterFound, noNodegroupFound } from "../../domain/eks/refusals.js";
 import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../../domain/model.js";
 import type { OperationContext } from "./context.js";
 
 export function findCluster({ state, scope }: OperationContext, name: string): ClusterRecord {
   const cluster = state.clusters.get({ ...scope, name });
-  if (!cluster) throw noClusterFound(name);
+  if (!cluster) throw state.registrations.get(scope, name) ? isConnectedCluster(name) : noClusterFound(name);
   return cluster;
 }
 

@@ -1,4 +1,4 @@
-/** Tags of clusters and node groups, by ARN. They change at once, also while an update is running, and have errors of their own. */
+/** Tags, by ARN. They change at once, also while an update is running, and have errors of their own. */
 
 import { parseArn } from "../../domain/eks/arns.js";
 import { addTags, removeTags, type Tags } from "../../domain/eks/tags.js";
@@ -14,8 +14,18 @@ interface Tagged {
 const KINDS: Record<string, (context: OperationContext, arn: string, path: string[]) => Tagged | undefined> = {
   cluster: ({ state, scope }, arn, [name = ""]) => {
     const cluster = state.clusters.get({ ...scope, name });
+    const registration = cluster ? undefined : state.registrations.get(scope, name);
+    if (registration?.arn === arn) {
+      return { tags: registration.tags, put: (tags) => state.registrations.put({ ...registration, tags }) };
+    }
     return cluster?.arn === arn
       ? { tags: cluster.tags, put: (tags) => state.clusters.put({ ...cluster, tags }) }
+      : undefined;
+  },
+  "eks-anywhere-subscription": ({ state, scope }, arn, [id = ""]) => {
+    const subscription = state.subscriptions.get(scope, id);
+    return subscription?.arn === arn
+      ? { tags: subscription.tags, put: (tags) => state.subscriptions.put({ ...subscription, tags }) }
       : undefined;
   },
   nodegroup: ({ state, scope }, arn, [clusterName = "", nodegroupName = ""]) => {
@@ -26,14 +36,22 @@ const KINDS: Record<string, (context: OperationContext, arn: string, path: strin
   },
 };
 
+/** Whether there is a resource with this ARN. */
+export const hasResource = (context: OperationContext, arn: string): boolean => lookUp(context, arn) !== undefined;
+
+function lookUp(context: OperationContext, resourceArn: string): Tagged | undefined {
+  const arn = parseArn(resourceArn);
+  const [kind = "", ...path] = arn?.resource.split("/") ?? [];
+  const ofCaller = arn?.accountId === context.scope.accountId && arn.region === context.scope.region;
+  return ofCaller && Object.hasOwn(KINDS, kind) ? KINDS[kind]?.(context, resourceArn, path) : undefined;
+}
+
 function findTagged(context: OperationContext, resourceArn: string): Tagged {
   const arn = parseArn(resourceArn);
   if (arn?.service !== "eks" || !arn.resource.includes("/")) {
     throw new DomainError("BadRequestException", `The resource ARN is not valid: ${resourceArn}`);
   }
-  const [kind = "", ...path] = arn.resource.split("/");
-  const ofCaller = arn.accountId === context.scope.accountId && arn.region === context.scope.region;
-  const tagged = ofCaller && Object.hasOwn(KINDS, kind) ? KINDS[kind]?.(context, resourceArn, path) : undefined;
+  const tagged = lookUp(context, resourceArn);
   if (!tagged) throw new DomainError("NotFoundException", "Resource was not found");
   return tagged;
 }

@@ -3,7 +3,7 @@ import { region } from "../catalogue/index.js";
 import { DomainError } from "../errors.js";
 import type { Scope } from "../model.js";
 
-const partitionOf = (scope: Scope): string => region(scope.region)?.partition ?? "aws";
+export const partitionOf = (scope: Scope): string => region(scope.region)?.partition ?? "aws";
 
 const eksArn = (scope: Scope, resource: string): string =>
   `arn:${partitionOf(scope)}:eks:${scope.region}:${scope.accountId}:${resource}`;
@@ -12,6 +12,15 @@ export const clusterArn = (scope: Scope, name: string): string => eksArn(scope, 
 
 export const nodegroupArn = (scope: Scope, clusterName: string, nodegroupName: string, uuid: string): string =>
   eksArn(scope, `nodegroup/${clusterName}/${nodegroupName}/${uuid}`);
+
+export const fargateProfileArn = (scope: Scope, clusterName: string, profileName: string, uuid: string): string =>
+  eksArn(scope, `fargateprofile/${clusterName}/${profileName}/${uuid}`);
+
+/** `type` = ACK, ARGOCD or KRO. */
+export const capabilityArn = (scope: Scope, clusterName: string, type: string, name: string, uuid: string): string =>
+  eksArn(scope, `capability/${clusterName}/${type.toLowerCase()}/${name}/${uuid}`);
+
+export const subscriptionArn = (scope: Scope, id: string): string => eksArn(scope, `eks-anywhere-subscription/${id}`);
 
 /** Issuer of a cluster's service account tokens; `id` is ClusterRecord.id. */
 export const oidcIssuer = (cluster: { region: string; id: string }): string =>

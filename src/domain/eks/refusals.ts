@@ -7,6 +7,14 @@ export const invalidParameter = (message: string): DomainError => new DomainErro
 export const noClusterFound = (clusterName: string): DomainError =>
   new DomainError("ResourceNotFoundException", `No cluster found for name: ${clusterName}.`, { clusterName });
 
+/** EKS shows connected clusters, and has nothing else to say about them. */
+export const isConnectedCluster = (clusterName: string): DomainError =>
+  new DomainError(
+    "InvalidRequestException",
+    `The operation is not supported for connected clusters: ${clusterName} was registered through the EKS connector`,
+    { clusterName },
+  );
+
 export const noNodegroupFound = (clusterName: string, nodegroupName: string): DomainError =>
   new DomainError("ResourceNotFoundException", `No node group found for name: ${nodegroupName}.`, {
     clusterName,
