@@ -32,6 +32,13 @@ export interface ClusterBackend {
   upgradeControlPlane(clusterId: string, version: string): Promise<void>;
   /** What nodes and masters look like now, and then every change, until the signal aborts. */
   observe(clusterId: string, listener: (observation: Observation) => void): () => void;
+  /**
+   * Which new pods run on Fargate from now on; replaces what was said before. Pods of profiles that are no longer named are deleted with their nodes;
+   * returns what is still there of them. A backend without it has no Fargate.
+   */
+  setFargate?(clusterId: string, fargate: FargateSpec): Promise<{ remainingPods: string[] }>;
+  /** Power of what AWS itself runs for the cluster in a zone, which no instance stands for: Fargate's machines, old and new ones. */
+  setZonePower?(clusterId: string, zone: string, power: "running" | "stopped"): Promise<void>;
   /** Counts for status pages: nodes and pods a zone. */
   summary(clusterId: string): Promise<ClusterSummary>;
   /** Ids of clusters that this backend holds, whether or not anyone knows them. */
@@ -60,6 +67,22 @@ export interface ClusterSpec {
   members: readonly MemberSpec[];
   oidcIssuer: string;
   bootstrapSelfManagedAddons: boolean;
+  /** As by setFargate, from the first moment on. */
+  fargate?: FargateSpec;
+}
+
+export interface FargateSpec {
+  profiles: readonly FargateProfileSpec[];
+  /** From the creation of a pod until its machine is there, in milliseconds. */
+  launchMs: number;
+}
+
+export interface FargateProfileSpec {
+  name: string;
+  /** Wildcards `*` and `?` in namespace, label keys and label values. */
+  selectors: readonly { namespace: string; labels?: Readonly<Record<string, string>> }[];
+  /** Zones of the profile's subnets. */
+  zones: readonly string[];
 }
 
 export interface ClusterEndpoint {

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock/clock.js";
+import type { AdmissionPlugin } from "./admission/plugin.js";
 import type { KubeApi } from "./api.js";
 import type { Persistence } from "./persistence.js";
 import type { Authorizer, TokenAuthenticator } from "./security.js";
@@ -26,6 +27,8 @@ export interface ClusterOptions {
   members: readonly { id: string; zone: string }[];
   tokenAuthenticators?: readonly TokenAuthenticator[];
   authorizers?: readonly Authorizer[];
+  /** Admission from outside, as a provider's webhooks do it; runs before the built-in plugins, so that they judge and complete what it made. */
+  admission?: readonly AdmissionPlugin[];
   persistence?: Persistence;
   /** Knows which machines exist: the side of the cloud that the cloud controller manager asks. */
   cloud?: CloudInstances;

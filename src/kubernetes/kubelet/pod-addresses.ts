@@ -50,14 +50,15 @@ export function createPodAddresses(cidr: string): PodAddresses {
   const [base = "", length = "32"] = cidr.split("/");
   const prefix = base.includes(":") ? ipv6Prefix(base) : ipv4Prefix(base, Number(length));
   const taken = new Set<number>();
-  // The first and the last address of a network are not for hosts.
-  const last = Math.max(1, prefix.size - 2);
-  let next = 1;
+  // The first and the last address of a network are not for hosts; a prefix of a single address is that host's.
+  const first = prefix.size === 1 ? 0 : 1;
+  const last = Math.max(first, prefix.size - 2);
+  let next = first;
   return {
     take() {
-      for (let tries = 0; tries < last; tries++) {
+      for (let tries = first; tries <= last; tries++) {
         const index = next;
-        next = next >= last ? 1 : next + 1;
+        next = next >= last ? first : next + 1;
         if (taken.has(index)) continue;
         taken.add(index);
         return prefix.addressOf(index);
