@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { signedHeaders } from "../dist/identity/sigv4-signer.js";
 
 const TICKS_A_SECOND = 100;
 
@@ -48,3 +49,33 @@ export const startEksimProcess = (...args) =>
     "warn",
     ...args,
   ]);
+
+const CREDENTIALS = { accessKeyId: "test", secretAccessKey: "test" };
+
+/** Headers of a signed EKS request. */
+export function headersFor(url, method = "GET", body = "") {
+  const { host, ...headers } = signedHeaders({
+    method,
+    url,
+    body,
+    service: "eks",
+    region: "us-east-1",
+    credentials: CREDENTIALS,
+    nowMs: Date.now(),
+  });
+  return headers;
+}
+
+/** One EKS call; gives its JSON. */
+export async function call(endpoint, method, path, body) {
+  const url = new URL(endpoint + path);
+  const text = body ? JSON.stringify(body) : "";
+  return (await fetch(url, { method, headers: headersFor(url, method, text), ...(text ? { body: text } : {}) })).json();
+}
+
+/** What CreateCluster needs at least. */
+export const clusterInput = (name) => ({
+  name,
+  roleArn: "arn:aws:iam::000000000000:role/eks",
+  resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
+});

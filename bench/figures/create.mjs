@@ -1,24 +1,8 @@
 import https from "node:https";
-import { signedHeaders } from "../../dist/identity/sigv4-signer.js";
-import { BARE_FASTIFY, startEksimProcess, startServer } from "../server.mjs";
+import { BARE_FASTIFY, call, clusterInput, startEksimProcess, startServer } from "../server.mjs";
 
 const RUNS = 7;
-const CREDENTIALS = { accessKeyId: "test", secretAccessKey: "test" };
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function call(endpoint, method, path, body = "") {
-  const url = new URL(endpoint + path);
-  const { host, ...headers } = signedHeaders({
-    method,
-    url,
-    body,
-    service: "eks",
-    region: "us-east-1",
-    credentials: CREDENTIALS,
-    nowMs: Date.now(),
-  });
-  return (await fetch(url, { method, headers, ...(body ? { body } : {}) })).json();
-}
 
 /** Resolves when the cluster's endpoint has answered over TLS with its own CA. */
 const answers = (cluster) =>
@@ -38,16 +22,7 @@ export async function figures() {
     for (let i = 0; i < RUNS; i++) {
       const name = `bench-${i}`;
       const beganMs = performance.now();
-      await call(
-        eksim.endpoint,
-        "POST",
-        "/clusters",
-        JSON.stringify({
-          name,
-          roleArn: "arn:aws:iam::000000000000:role/eks",
-          resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
-        }),
-      );
+      await call(eksim.endpoint, "POST", "/clusters", clusterInput(name));
       let cluster;
       do cluster = (await call(eksim.endpoint, "GET", `/clusters/${name}`)).cluster;
       while (cluster.status !== "ACTIVE");

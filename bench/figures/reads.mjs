@@ -1,23 +1,8 @@
 import autocannon from "autocannon";
-import { signedHeaders } from "../../dist/identity/sigv4-signer.js";
-import { BARE_FASTIFY, cpuMs, startEksimProcess, startServer } from "../server.mjs";
+import { BARE_FASTIFY, call, clusterInput, cpuMs, headersFor, startEksimProcess, startServer } from "../server.mjs";
 
 const REQUESTS = 15_000;
 const ROUNDS = 3;
-const CREDENTIALS = { accessKeyId: "test", secretAccessKey: "test" };
-
-const headersFor = (url, method = "GET", body = "") => {
-  const { host, ...headers } = signedHeaders({
-    method,
-    url,
-    body,
-    service: "eks",
-    region: "us-east-1",
-    credentials: CREDENTIALS,
-    nowMs: Date.now(),
-  });
-  return headers;
-};
 
 /** Server CPU of one request, in microseconds: the least of some rounds, because noise only ever adds. */
 async function cpuMicros(server, path, headers) {
@@ -34,21 +19,11 @@ async function cpuMicros(server, path, headers) {
 
 export async function figures() {
   const eksim = await startEksimProcess();
-  const create = new URL(`${eksim.endpoint}/clusters`);
   const results = [];
   try {
-    for (let i = 0; i < 10; i++) {
-      const body = JSON.stringify({
-        name: `bench-${i}`,
-        roleArn: "arn:aws:iam::000000000000:role/eks",
-        resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
-      });
-      await fetch(create, { method: "POST", body, headers: headersFor(create, "POST", body) });
-    }
-    for (let ready = false; !ready; ) {
-      const url = new URL(`${eksim.endpoint}/clusters/bench-9`);
-      ready = (await (await fetch(url, { headers: headersFor(url) })).json()).cluster.status === "ACTIVE";
-    }
+    for (let i = 0; i < 10; i++) await call(eksim.endpoint, "POST", "/clusters", clusterInput(`bench-${i}`));
+    for (let status = ""; status !== "ACTIVE"; )
+      ({ status } = (await call(eksim.endpoint, "GET", "/clusters/bench-9")).cluster);
     for (const [figure, path] of [
       ["DescribeCluster", "/clusters/bench-1"],
       ["ListClusters", "/clusters"],

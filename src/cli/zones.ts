@@ -1,3 +1,4 @@
+import type { ZoneSummary } from "../domain/fault-control.js";
 import { call, targetOf } from "./client.js";
 import { renderTable } from "./table.js";
 
@@ -5,18 +6,6 @@ interface TargetOptions {
   endpoint?: string;
   region?: string;
   cluster?: string;
-}
-
-interface ZoneSummary {
-  name: string;
-  id: string;
-  state: string;
-  members: number;
-  membersUp: number;
-  nodes: number;
-  readyNodes: number;
-  pods: number;
-  readyPods: number;
 }
 
 /** `eksim zones`. */

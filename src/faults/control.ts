@@ -2,34 +2,12 @@
 import type { ClusterBackend, ClusterSummary } from "../backends/backend.js";
 import { findZone, zonesOf } from "../domain/catalogue/index.js";
 import { DomainError } from "../domain/errors.js";
+import type { FaultControl } from "../domain/fault-control.js";
 import { touches } from "../domain/faults.js";
 import type { ClusterRecord, FaultRecord, InstanceRecord, Scope } from "../domain/model.js";
 import { clusterZones } from "../domain/zones.js";
 import type { State } from "../state/state.js";
 import type { Injector } from "./injector.js";
-
-/** One zone as the whole account, or one cluster, sees it. */
-export interface ZoneSummary {
-  name: string;
-  id: string;
-  state: "available" | "failed";
-  /** Masters, and how many of them run. */
-  members: number;
-  membersUp: number;
-  nodes: number;
-  readyNodes: number;
-  pods: number;
-  readyPods: number;
-}
-
-export interface FaultControl {
-  zones(scope: Scope, clusterName?: string): Promise<ZoneSummary[]>;
-  /** `zone` = name or id. Rejects with InvalidParameterException or ResourceNotFoundException. */
-  failZone(scope: Scope, zone: string, clusterName?: string): Promise<{ message: string; faultId: string }>;
-  restoreZone(scope: Scope, zone: string, clusterName?: string): Promise<{ message: string }>;
-  /** `node` = node name or instance id. */
-  killNode(scope: Scope, node: string, clusterName?: string): Promise<{ message: string; instanceId: string }>;
-}
 
 /** How many names an error lists. */
 const LISTED = 10;

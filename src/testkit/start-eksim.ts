@@ -1,7 +1,8 @@
-import type { ZoneSummary } from "../api/admin/admin.js";
+import { atRest } from "../clock/clock.js";
 import { isStepped } from "../clock/create-clock.js";
 import { parseDuration } from "../clock/duration.js";
 import { readConfig, UsageError } from "../config.js";
+import type { ZoneSummary } from "../domain/fault-control.js";
 import type { EventRecord, Scope } from "../domain/model.js";
 import { principalOfAccessKey } from "../identity/principal.js";
 import { createEksToken } from "../identity/sigv4-signer.js";
@@ -105,6 +106,10 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     await clock.advance(ms);
     await emulator.idle();
   };
+  const act = async (work: () => Promise<unknown>): Promise<void> => {
+    await atRest(clock);
+    await work();
+  };
   const endpointOf = (name: string): { endpoint: string; caPem: string; clusterName: string } => {
     const cluster = emulator.state.clusters.get({ ...scope, name });
     if (!cluster?.endpoint || !cluster.certificateAuthorityPem)
@@ -124,9 +129,9 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
         await advanceMs(LOOK_EVERY_MS);
       }
     },
-    failZone: async (zone, { cluster } = {}) => void (await faults.failZone(scope, zone, cluster)),
-    restoreZone: async (zone, { cluster } = {}) => void (await faults.restoreZone(scope, zone, cluster)),
-    killNode: async (node, { cluster } = {}) => void (await faults.killNode(scope, node, cluster)),
+    failZone: (zone, { cluster } = {}) => act(() => faults.failZone(scope, zone, cluster)),
+    restoreZone: (zone, { cluster } = {}) => act(() => faults.restoreZone(scope, zone, cluster)),
+    killNode: (node, { cluster } = {}) => act(() => faults.killNode(scope, node, cluster)),
     zones: ({ cluster } = {}) => faults.zones(scope, cluster),
     events: ({ cluster } = {}) =>
       emulator.state.events.read({ ...scope, ...(cluster ? { clusterName: cluster } : {}), limit: 1_000_000 }),

@@ -3,31 +3,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Clock, formatSeconds } from "../../clock/clock.js";
 import { isStepped } from "../../clock/create-clock.js";
 import { DomainError } from "../../domain/errors.js";
+import type { FaultControl } from "../../domain/fault-control.js";
 import type { Scope } from "../../domain/model.js";
 import type { State } from "../../state/state.js";
 import { clusterStatus } from "./cluster-status.js";
 import { streamEvents } from "./event-stream.js";
-
-/** One zone as the whole account, or one cluster, sees it. */
-export interface ZoneSummary {
-  name: string;
-  id: string;
-  state: "available" | "failed";
-  members: number;
-  membersUp: number;
-  nodes: number;
-  readyNodes: number;
-  pods: number;
-  readyPods: number;
-}
-
-/** What can be broken and mended; each says in `message`, in a sentence, what it did. */
-export interface FaultControl {
-  zones(scope: Scope, clusterName?: string): Promise<ZoneSummary[]>;
-  failZone(scope: Scope, zone: string, clusterName?: string): Promise<{ message: string; faultId: string }>;
-  restoreZone(scope: Scope, zone: string, clusterName?: string): Promise<{ message: string }>;
-  killNode(scope: Scope, node: string, clusterName?: string): Promise<{ message: string; instanceId: string }>;
-}
 
 export interface AdminDependencies {
   state: State;
