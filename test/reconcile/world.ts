@@ -20,7 +20,7 @@ export interface World<B extends ClusterBackend = ClusterBackend> {
   warnings: string[];
   /** Moves time until the condition holds; throws when it does not within `limitMs` of simulated time. */
   until(done: () => boolean, limitMs?: number): Promise<void>;
-  createCluster(name?: string): Promise<ClusterRecord>;
+  createCluster(name?: string, changes?: Partial<ClusterRecord>): Promise<ClusterRecord>;
   createNodegroup(cluster: ClusterRecord, name: string, changes?: Partial<NodegroupRecord>): Promise<void>;
   startUpdate(group: { name: string }, type: string, plan: Record<string, unknown>): void;
   cluster(name?: string): ClusterRecord | undefined;
@@ -78,8 +78,8 @@ export function makeWorld<B extends ClusterBackend>(
     warnings,
     until,
     cluster,
-    createCluster: async (name = "demo") => {
-      const row = aCluster(name, { id: `ID${name}`, createdAtMs: clock.now() });
+    createCluster: async (name = "demo", changes = {}) => {
+      const row = aCluster(name, { id: `ID${name}`, createdAtMs: clock.now(), ...changes });
       state.clusters.put(row);
       reconcilers.nudge("cluster", row.id);
       await until(() => cluster(name)?.status === "ACTIVE");
