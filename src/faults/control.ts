@@ -2,7 +2,7 @@
 import type { ClusterBackend, ClusterSummary } from "../backends/backend.js";
 import { findZone, zonesOf } from "../domain/catalogue/index.js";
 import { DomainError } from "../domain/errors.js";
-import type { FaultControl } from "../domain/fault-control.js";
+import type { FaultControl, ZoneSummary } from "../domain/fault-control.js";
 import { touches } from "../domain/faults.js";
 import type { ClusterRecord, FaultRecord, InstanceRecord, Scope } from "../domain/model.js";
 import { clusterZones } from "../domain/zones.js";

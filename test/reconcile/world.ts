@@ -2,9 +2,10 @@
 import type { ClusterBackend } from "../../src/backends/backend.js";
 import type { SteppedClock } from "../../src/clock/clock.js";
 import { createClock } from "../../src/clock/create-clock.js";
+import type { FaultControl } from "../../src/domain/fault-control.js";
 import type { ClusterRecord, InstanceRecord, NodegroupRecord, UpdateRecord } from "../../src/domain/model.js";
 import { PROFILES } from "../../src/domain/profile.js";
-import { createFaultControl, type FaultControl } from "../../src/faults/control.js";
+import { createFaultControl } from "../../src/faults/control.js";
 import { createInjector } from "../../src/faults/injector.js";
 import { createReconcilers, type Reconcilers } from "../../src/reconcile/reconcilers.js";
 import { openState } from "../../src/state/sqlite.js";
