@@ -7,6 +7,7 @@ import type { FaultControl } from "../../domain/fault-control.js";
 import type { Scope } from "../../domain/model.js";
 import type { State } from "../../state/state.js";
 import { clusterStatus } from "./cluster-status.js";
+import { connectCluster } from "./connector.js";
 import { streamEvents } from "./event-stream.js";
 
 export interface AdminDependencies {
@@ -28,6 +29,8 @@ interface Query {
   after?: string;
   limit?: string;
   ms?: string;
+  activationId?: string;
+  activationCode?: string;
 }
 
 type Request = FastifyRequest<{ Querystring: Query; Params: { name?: string } }>;
@@ -108,6 +111,10 @@ export function registerAdminRoutes(app: FastifyInstance, dependencies: AdminDep
   );
   app.post("/_eksim/nodes/:name/kill", (request: Request) =>
     faults.killNode(scopeOf(request.query), request.params.name ?? "", clusterOf(request.query)),
+  );
+
+  app.post("/_eksim/registrations/:name/connect", (request: Request) =>
+    connectCluster(dependencies, scopeOf(request.query), request.params.name ?? "", request.query),
   );
 
   app.get("/_eksim/status", (request: Request) =>
