@@ -100,6 +100,7 @@ async function remove(context: ReconcileContext, cluster: ClusterRecord): Promis
       state.instances.remove(instance.instanceId);
     }
     for (const group of state.nodegroups.list(cluster.id)) state.nodegroups.remove(cluster, group.name);
+    state.removeResourcesOfCluster(cluster.id);
     state.updates.removeOfCluster(cluster.id);
     state.secrets.removeOfCluster(cluster.id);
     state.objects(cluster.id).removeAll();

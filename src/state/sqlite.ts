@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
+import { principalKey } from "../domain/eks/principals.js";
 import { MIGRATIONS } from "./migrations.js";
 import { clusterRepository, memberRepository, nodegroupRepository } from "./repositories/clusters.js";
 import { eventLog } from "./repositories/events.js";
@@ -13,7 +14,7 @@ import { faultRepository } from "./repositories/faults.js";
 import { instanceRepository } from "./repositories/instances.js";
 import { clusterSecrets, idempotencyRepository, settings } from "./repositories/keyed-values.js";
 import { objectStores } from "./repositories/objects.js";
-import { accountResourceRepository } from "./repositories/resources.js";
+import { accountResourceRepository, clusterResourceRepository, resourcesOfCluster } from "./repositories/resources.js";
 import { updateRepository } from "./repositories/updates.js";
 import { workQueue } from "./repositories/work.js";
 import type { State } from "./state.js";
@@ -137,6 +138,10 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     nodegroups: nodegroupRepository(db),
     registrations: accountResourceRepository(db, "registration", ({ name }) => name),
     subscriptions: accountResourceRepository(db, "subscription", ({ id }) => id),
+    accessEntries: clusterResourceRepository(db, "access-entry", ({ principalArn }) => principalKey(principalArn)),
+    podIdentityAssociations: clusterResourceRepository(db, "pod-identity-association", ({ id }) => id),
+    identityProviderConfigs: clusterResourceRepository(db, "identity-provider-config", ({ name }) => name),
+    removeResourcesOfCluster: resourcesOfCluster(db).remove,
     instances,
     updates: updateRepository(db),
     events,

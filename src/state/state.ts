@@ -1,3 +1,5 @@
+import type { AccessEntryRecord } from "../domain/access-entry.js";
+import type { IdentityProviderConfigRecord } from "../domain/identity-provider-config.js";
 import type {
   ClusterRecord,
   EventRecord,
@@ -8,6 +10,7 @@ import type {
   Scope,
   UpdateRecord,
 } from "../domain/model.js";
+import type { PodIdentityAssociationRecord } from "../domain/pod-identity-association.js";
 import type { RegistrationRecord } from "../domain/registration.js";
 import type { SubscriptionRecord } from "../domain/subscription.js";
 
@@ -156,6 +159,14 @@ export interface State {
   registrations: AccountResourceRepository<RegistrationRecord>;
   /** By id. */
   subscriptions: AccountResourceRepository<SubscriptionRecord>;
+  /** By `principalKey` of domain/eks/principals. */
+  accessEntries: ClusterResourceRepository<AccessEntryRecord>;
+  /** By id. */
+  podIdentityAssociations: ClusterResourceRepository<PodIdentityAssociationRecord>;
+  /** By name. */
+  identityProviderConfigs: ClusterResourceRepository<IdentityProviderConfigRecord>;
+  /** Of every ClusterResourceRepository, when the cluster goes. */
+  removeResourcesOfCluster(clusterId: string): void;
   instances: InstanceRepository;
   updates: UpdateRepository;
   events: EventLog;

@@ -3,7 +3,7 @@ import { region } from "../catalogue/index.js";
 import { DomainError } from "../errors.js";
 import type { Scope } from "../model.js";
 
-export const partitionOf = (scope: Scope): string => region(scope.region)?.partition ?? "aws";
+export const partitionOf = (scope: Pick<Scope, "region">): string => region(scope.region)?.partition ?? "aws";
 
 const eksArn = (scope: Scope, resource: string): string =>
   `arn:${partitionOf(scope)}:eks:${scope.region}:${scope.accountId}:${resource}`;
@@ -21,6 +21,21 @@ export const capabilityArn = (scope: Scope, clusterName: string, type: string, n
   eksArn(scope, `capability/${clusterName}/${type.toLowerCase()}/${name}/${uuid}`);
 
 export const subscriptionArn = (scope: Scope, id: string): string => eksArn(scope, `eks-anywhere-subscription/${id}`);
+
+/** `principal` as domain/eks/principals has it; its path is left out. */
+export const accessEntryArn = (
+  scope: Scope,
+  clusterName: string,
+  principal: { kind: string; accountId: string; name: string },
+  uuid: string,
+): string =>
+  eksArn(scope, `access-entry/${clusterName}/${principal.kind}/${principal.accountId}/${principal.name}/${uuid}`);
+
+export const podIdentityAssociationArn = (scope: Scope, clusterName: string, id: string): string =>
+  eksArn(scope, `podidentityassociation/${clusterName}/${id}`);
+
+export const identityProviderConfigArn = (scope: Scope, clusterName: string, name: string, uuid: string): string =>
+  eksArn(scope, `identityproviderconfig/${clusterName}/oidc/${name}/${uuid}`);
 
 /** Issuer of a cluster's service account tokens; `id` is ClusterRecord.id. */
 export const oidcIssuer = (cluster: { region: string; id: string }): string =>

@@ -7,6 +7,16 @@ import type { Scope } from "../../domain/model.js";
 import type { AccountResourceRepository, ClusterResourceRepository } from "../state.js";
 import { type BodyRow, optionalRecord, recordOf } from "./body.js";
 
+/** All families of a cluster's resources at once. */
+export function resourcesOfCluster(db: Database): { remove(clusterId: string): void } {
+  const remove = db.prepare<[string]>("DELETE FROM cluster_resources WHERE cluster_id = ?");
+  return {
+    remove: (clusterId) => {
+      remove.run(clusterId);
+    },
+  };
+}
+
 /** `nameOf` gives the name or id by which a record is known under its cluster. */
 export function clusterResourceRepository<T extends { clusterId: string }>(
   db: Database,

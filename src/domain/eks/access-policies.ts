@@ -1,0 +1,61 @@
+/** The access policies that EKS offers. What they allow is written down where requests are judged. */
+import { DomainError } from "../errors.js";
+import { partitionOf } from "./arns.js";
+import { invalidParameter } from "./refusals.js";
+
+/** Names that anybody may associate, and those kept for service-linked roles and the roles of EKS Auto Mode. */
+const POLICIES = {
+  forAnyone: [
+    "AmazonAIOpsAssistantPolicy",
+    "AmazonARCRegionSwitchScalingPolicy",
+    "AmazonEKSACKPolicy",
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSArgoCDClusterPolicy",
+    "AmazonEKSArgoCDPolicy",
+    "AmazonEKSAutoNodePolicy",
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSKROPolicy",
+    "AmazonEKSSecretReaderPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonSagemakerHyperpodClusterPolicy",
+  ],
+  forServices: [
+    "AmazonEKSBlockStorageClusterPolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSClusterInsightsPolicy",
+    "AmazonEKSComputeClusterPolicy",
+    "AmazonEKSComputePolicy",
+    "AmazonEKSHybridPolicy",
+    "AmazonEKSLoadBalancingClusterPolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSNetworkingClusterPolicy",
+    "AmazonEKSNetworkingPolicy",
+  ],
+} as const;
+
+export type AccessPolicyName = (typeof POLICIES)["forAnyone" | "forServices"][number];
+
+/** All names, in alphabetical order. */
+export const ACCESS_POLICIES: readonly AccessPolicyName[] = [...POLICIES.forAnyone, ...POLICIES.forServices].sort();
+
+/** AWS's own account and no region, in the partition of `regionName`. */
+export const accessPolicyArn = (regionName: string, name: AccessPolicyName): string =>
+  `arn:${partitionOf({ region: regionName })}:eks::aws:cluster-access-policy/${name}`;
+
+/** The name in an ARN of `accessPolicyArn`. */
+export const accessPolicyName = (arn: string): string => arn.slice(arn.lastIndexOf("/") + 1);
+
+/** The policy that a request names. Throws InvalidParameterException for what is no such ARN, ResourceNotFoundException for one of no policy. */
+export function findAccessPolicy(policyArn: string, regionName: string): AccessPolicyName {
+  if (!/^arn:aws(-[a-z]+)*:eks::aws:cluster-access-policy\/[A-Za-z0-9-]+$/.test(policyArn)) {
+    throw invalidParameter("The policyArn parameter format is not valid");
+  }
+  const name = ACCESS_POLICIES.find((known) => accessPolicyArn(regionName, known) === policyArn);
+  if (!name) throw new DomainError("ResourceNotFoundException", "The specified policyArn could not be found.");
+  return name;
+}
+
+export const isServicePolicy = (name: AccessPolicyName): boolean =>
+  (POLICIES.forServices as readonly string[]).includes(name);
