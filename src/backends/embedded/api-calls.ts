@@ -1,8 +1,8 @@
 /** Calls of the simulated API server, with its refusals in the terms of the backend contract. */
+import type { Manifest } from "../../domain/addons/manifest.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError } from "../../kubernetes/errors.js";
 import { BackendError } from "../backend.js";
-import type { Manifest } from "./eks-objects/manifest.js";
 
 /** What the API server refuses is an expected failure of this backend; anything else stays the bug it is. */
 export async function asBackendError<T>(work: () => Promise<T>): Promise<T> {

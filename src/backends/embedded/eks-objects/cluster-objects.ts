@@ -1,5 +1,6 @@
 /** What every new cluster has whether or not it wants the self-managed add-ons: storage class, EKS's own rights, its custom resource definitions. */
-import { clusterRole, clusterRoleBinding, type Manifest, rule, systemRole } from "./manifest.js";
+import { type CustomResource, customResource } from "../../../domain/addons/custom-resource.js";
+import { clusterRole, clusterRoleBinding, type Manifest, rule, systemRole } from "../../../domain/addons/manifest.js";
 
 /** EBS through the in-tree name that the CSI driver takes over. Not the default class since 1.30. */
 const STORAGE: Manifest = {
@@ -42,17 +43,8 @@ const RIGHTS: readonly Manifest[] = [
   clusterRoleBinding("eks:node-manager", "eks:node-manager", NODE_MANAGER),
 ];
 
-interface Definition {
-  group: string;
-  version: string;
-  kind: string;
-  plural: string;
-  scope: "Cluster" | "Namespaced";
-  shortNames?: string[];
-}
-
 /** Custom resources that the VPC components define in every cluster. */
-const DEFINITIONS: readonly Definition[] = [
+const DEFINITIONS: readonly CustomResource[] = [
   { group: "crd.k8s.amazonaws.com", version: "v1alpha1", kind: "ENIConfig", plural: "eniconfigs", scope: "Cluster" },
   {
     group: "networking.k8s.aws",
@@ -79,32 +71,4 @@ const DEFINITIONS: readonly Definition[] = [
   },
 ];
 
-const definition = ({ group, version, kind, plural, scope, shortNames }: Definition): Manifest => ({
-  resource: "customresourcedefinitions.apiextensions.k8s.io",
-  object: {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      group,
-      names: {
-        kind,
-        listKind: `${kind}List`,
-        plural,
-        singular: kind.toLowerCase(),
-        ...(shortNames ? { shortNames } : {}),
-      },
-      scope,
-      versions: [
-        {
-          name: version,
-          served: true,
-          storage: true,
-          schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-        },
-      ],
-    },
-  },
-});
-
-export const clusterObjects = (): Manifest[] => [STORAGE, ...RIGHTS, ...DEFINITIONS.map(definition)];
+export const clusterObjects = (): Manifest[] => [STORAGE, ...RIGHTS, ...DEFINITIONS.map(customResource)];

@@ -1,22 +1,20 @@
-/** Everything that a new EKS cluster holds beside what Kubernetes itself puts into one. */
+/** Everything that a new EKS cluster holds beside what Kubernetes itself puts into one: with it the add-ons that nobody manages yet. */
+
+import { bootstrapVersion } from "../../../domain/addons/image.js";
+import { addonObjects } from "../../../domain/addons/index.js";
+import type { Manifest } from "../../../domain/addons/manifest.js";
 import type { ClusterSpec } from "../../backend.js";
 import { clusterObjects } from "./cluster-objects.js";
-import { coredns } from "./coredns.js";
-import { addonImages } from "./image.js";
-import { kubeProxy } from "./kube-proxy.js";
-import type { Manifest } from "./manifest.js";
-import { vpcCni } from "./vpc-cni.js";
 
-export type { Manifest } from "./manifest.js";
+/** What EKS installs by itself, unmanaged. */
+const SELF_MANAGED = ["vpc-cni", "kube-proxy", "coredns"];
 
-/** `server` = URL of the endpoint as the cluster's own components know it; `dnsAddress` = tenth address of the service range. */
-export function eksObjects(spec: ClusterSpec, facts: { server: string; dnsAddress: string | undefined }): Manifest[] {
+/** `server` = URL of the endpoint as the cluster's own components know it. */
+export function eksObjects(spec: ClusterSpec, server: string): Manifest[] {
   if (!spec.bootstrapSelfManagedAddons) return clusterObjects();
-  const images = addonImages(spec.region, spec.version);
-  return [
-    ...clusterObjects(),
-    ...vpcCni(images),
-    ...kubeProxy(images, facts.server),
-    ...coredns(images, facts.dnsAddress),
-  ];
+  const { region, serviceCidr } = spec;
+  const addons = SELF_MANAGED.flatMap((name) =>
+    addonObjects({ name, region, server, serviceCidr, version: bootstrapVersion(name, spec.version) }),
+  );
+  return [...clusterObjects(), ...addons];
 }

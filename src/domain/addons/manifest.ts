@@ -1,11 +1,23 @@
-/** Pieces that the manifests of a new EKS cluster share. */
-import type { Draft, KubeObject } from "../../../kubernetes/object.js";
+/** Kubernetes objects that EKS itself puts into clusters, as plain values, and the pieces that their manifests share. */
 
-/** An object of a new cluster and the resource it belongs to. */
+/** What a manifest says of an object; the API server fills in the rest. */
+export interface KubernetesObject {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
+  [field: string]: unknown;
+}
+
+/** An object and the resource it belongs to. */
 export interface Manifest {
   /** e.g. `deployments.apps`. */
   resource: string;
-  object: Draft<KubeObject>;
+  object: KubernetesObject;
 }
 
 export const SYSTEM = "kube-system";

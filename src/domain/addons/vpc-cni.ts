@@ -1,5 +1,5 @@
-/** The Amazon VPC CNI as a new cluster has it: DaemonSet aws-node with its account, rights and settings. */
-import type { AddonImages } from "./image.js";
+/** The Amazon VPC CNI: DaemonSet aws-node with its account, rights and settings. */
+import { type AddonSite, imageOf } from "./image.js";
 import {
   clusterRole,
   clusterRoleBinding,
@@ -49,7 +49,10 @@ const probe = (seconds: number): Record<string, unknown> => ({
   timeoutSeconds: 10,
 });
 
-function daemonSet(images: AddonImages): Manifest {
+/** The agent has versions of its own. */
+const AGENT_VERSION = "v1.3.1-eksbuild.1";
+
+function daemonSet({ region, version }: AddonSite): Manifest {
   const requests = { cpu: "25m" };
   return {
     resource: "daemonsets.apps",
@@ -68,7 +71,7 @@ function daemonSet(images: AddonImages): Manifest {
             initContainers: [
               {
                 name: "aws-vpc-cni-init",
-                image: images.cniInit,
+                image: imageOf(region, "amazon-k8s-cni-init", version),
                 env: env({ DISABLE_TCP_EARLY_DEMUX: "false", ENABLE_IPv6: "false" }),
                 resources: { requests },
                 securityContext: { privileged: true },
@@ -78,7 +81,7 @@ function daemonSet(images: AddonImages): Manifest {
             containers: [
               {
                 name: "aws-node",
-                image: images.cni,
+                image: imageOf(region, "amazon-k8s-cni", version),
                 env: [
                   ...env(SETTINGS),
                   { name: "MY_NODE_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "spec.nodeName" } } },
@@ -99,7 +102,7 @@ function daemonSet(images: AddonImages): Manifest {
               },
               {
                 name: "aws-eks-nodeagent",
-                image: images.networkPolicyAgent,
+                image: imageOf(region, "amazon/aws-network-policy-agent", AGENT_VERSION),
                 args: [
                   "--enable-ipv6=false",
                   "--enable-network-policy=false",
@@ -141,7 +144,7 @@ function daemonSet(images: AddonImages): Manifest {
   };
 }
 
-export const vpcCni = (images: AddonImages): Manifest[] => [
+export const vpcCni = (site: AddonSite): Manifest[] => [
   serviceAccount("aws-node", LABELS),
   clusterRole(
     "aws-node",
@@ -167,5 +170,5 @@ export const vpcCni = (images: AddonImages): Manifest[] => [
     "warm-ip-target": "1",
     "warm-prefix-target": "0",
   }),
-  daemonSet(images),
+  daemonSet(site),
 ];

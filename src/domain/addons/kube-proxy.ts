@@ -1,5 +1,5 @@
-/** kube-proxy as a new cluster has it: DaemonSet, settings, account. */
-import type { AddonImages } from "./image.js";
+/** kube-proxy: DaemonSet, settings, account. */
+import { type AddonSite, imageOf } from "./image.js";
 import {
   clusterRoleBinding,
   configMap,
@@ -64,7 +64,7 @@ oomScoreAdj: -998
 portRange: ""
 `;
 
-export const kubeProxy = (images: AddonImages, server: string): Manifest[] => [
+export const kubeProxy = ({ region, version, server }: AddonSite): Manifest[] => [
   serviceAccount("kube-proxy", LABELS),
   clusterRoleBinding("eks:kube-proxy", "system:node-proxier", { kind: "ServiceAccount", name: "kube-proxy" }, LABELS),
   configMap("kube-proxy", LABELS, { kubeconfig: kubeconfig(server) }),
@@ -85,7 +85,8 @@ export const kubeProxy = (images: AddonImages, server: string): Manifest[] => [
             containers: [
               {
                 name: "kube-proxy",
-                image: images.kubeProxy,
+                image: // EKS runs the build without a shell.
+                  imageOf(region, "eks/kube-proxy", version.replace("-eksbuild", "-minimal-eksbuild")),
                 command: [
                   "kube-proxy",
                   "--v=2",

@@ -1,5 +1,5 @@
-/** CoreDNS as a new cluster has it: two replicas spread over zones, Service kube-dns at the tenth service address, a disruption budget. */
-import type { AddonImages } from "./image.js";
+/** CoreDNS: two replicas spread over zones, Service kube-dns at the tenth service address, a disruption budget. */
+import { type AddonSite, imageOf } from "./image.js";
 import {
   clusterRole,
   clusterRoleBinding,
@@ -46,7 +46,7 @@ const servicePort = (name: string, number: number, protocol: string): Record<str
   targetPort: number,
 });
 
-function deployment(images: AddonImages): Manifest {
+function deployment({ region, version }: AddonSite): Manifest {
   return {
     resource: "deployments.apps",
     object: {
@@ -77,7 +77,7 @@ function deployment(images: AddonImages): Manifest {
             containers: [
               {
                 name: "coredns",
-                image: images.coredns,
+                image: imageOf(region, "eks/coredns", version),
                 args: ["-conf", "/etc/coredns/Corefile"],
                 livenessProbe: {
                   failureThreshold: 5,
@@ -121,8 +121,7 @@ function deployment(images: AddonImages): Manifest {
   };
 }
 
-/** `clusterIp` = tenth address of the service range. */
-export const coredns = (images: AddonImages, clusterIp: string | undefined): Manifest[] => [
+export const coredns = (site: AddonSite): Manifest[] => [
   serviceAccount("coredns", LABELS),
   clusterRole(
     "system:coredns",
@@ -147,7 +146,7 @@ export const coredns = (images: AddonImages, clusterIp: string | undefined): Man
         annotations: { "prometheus.io/port": "9153", "prometheus.io/scrape": "true" },
       },
       spec: {
-        ...(clusterIp ? { clusterIP: clusterIp } : {}),
+        ...(site.dnsAddress ? { clusterIP: site.dnsAddress } : {}),
         ports: [servicePort("dns", 53, "UDP"), servicePort("dns-tcp", 53, "TCP"), servicePort("metrics", 9153, "TCP")],
         selector: { "k8s-app": "kube-dns" },
       },
@@ -162,5 +161,5 @@ export const coredns = (images: AddonImages, clusterIp: string | undefined): Man
       spec: { maxUnavailable: 1, selector: { matchLabels: SELECTOR } },
     },
   },
-  deployment(images),
+  deployment(site),
 ];
