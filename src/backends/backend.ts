@@ -30,6 +30,8 @@ export interface ClusterBackend {
   replaceMember(clusterId: string, lostId: string, member: MemberSpec): Promise<void>;
   /** The cluster as a whole has the new server version; its masters have been replaced by ones of it, one after the other. */
   upgradeControlPlane(clusterId: string, version: string): Promise<void>;
+  /** From now on only those reach the endpoint; connections of others end. */
+  setEndpointAccess?(clusterId: string, access: EndpointAccess): Promise<void>;
   /** What nodes and masters look like now, and then every change, until the signal aborts. */
   observe(clusterId: string, listener: (observation: Observation) => void): () => void;
   /**
@@ -67,6 +69,8 @@ export interface ClusterSpec {
   members: readonly MemberSpec[];
   oidcIssuer: string;
   bootstrapSelfManagedAddons: boolean;
+  /** Who may reach the endpoint; everyone when absent. */
+  endpointAccess?: EndpointAccess;
   /** As by setFargate, from the first moment on. */
   fargate?: FargateSpec;
 }
@@ -83,6 +87,13 @@ export interface FargateProfileSpec {
   selectors: readonly { namespace: string; labels?: Readonly<Record<string, string>> }[];
   /** Zones of the profile's subnets. */
   zones: readonly string[];
+}
+
+/** Callers with private addresses stand for machines in the VPC, all others for the world outside it. */
+export interface EndpointAccess {
+  endpointPublicAccess: boolean;
+  endpointPrivateAccess: boolean;
+  publicAccessCidrs: readonly string[];
 }
 
 export interface ClusterEndpoint {

@@ -30,6 +30,8 @@ export interface ClusterOptions {
   /** Admission from outside, as a provider's webhooks do it; runs before the built-in plugins, so that they judge and complete what it made. */
   admission?: readonly AdmissionPlugin[];
   persistence?: Persistence;
+  /** Whether a caller at this address may reach the endpoint at all; everyone unless given. Asked anew each time. */
+  allowClient?: (remoteAddress: string) => boolean;
   /** Knows which machines exist: the side of the cloud that the cloud controller manager asks. */
   cloud?: CloudInstances;
   log?: ClusterLog;

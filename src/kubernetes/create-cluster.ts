@@ -41,7 +41,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     infos: builtinResources(),
     strategyFor: (name) => (name === DEFINITIONS ? customResourceDefinitions : strategies(name)),
   });
-  const admission = [...admissionPlugins()];
+  const admission = [...(options.admission ?? []), ...admissionPlugins()];
   const registry = createRegistry({ store, catalogue, clock, admission });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
   const customResources = serveCustomResources({ api, catalogue, clock });
@@ -84,6 +84,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
             cloud: options.cloud ?? { state: () => "running" },
             caCert: tls.caCert,
             resources: () => catalogue.infos(),
+            onResourcesChanged: (listener) => catalogue.onChange(listener),
           },
           [...controllers(), ...security.controllers],
         ),
@@ -105,6 +106,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         gitVersion: () => gitVersion,
         customSchema: (info) => customResources.schemaOf(info),
         ...security.server,
+        ...(options.allowClient ? { allowClient: options.allowClient } : {}),
         podLog: (key, logOptions) => kubelets.podLog(parseKey(key), logOptions),
       });
       return server.listen(address);

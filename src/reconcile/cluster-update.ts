@@ -3,6 +3,7 @@ import type { ClusterRecord, UpdateRecord } from "../domain/model.js";
 import { nextClusterStatus } from "../domain/transitions.js";
 import { emit, type ReconcileContext } from "./context.js";
 import { rollControlPlane } from "./control-plane-version.js";
+import { endpointAccess } from "./specs.js";
 
 /** Update types that roll the API servers, and so take longer. */
 const NETWORK_UPDATES: readonly string[] = ["EndpointAccessUpdate", "VpcConfigUpdate", "ControlPlaneEgressUpdate"];
@@ -35,6 +36,9 @@ export async function carryOutUpdate(context: ReconcileContext, cluster: Cluster
     : profile.clusterConfigUpdateMs;
   const doneAtMs = update.createdAtMs + durationMs;
   if (clock.now() < doneAtMs) return context.schedule("cluster", cluster.id, doneAtMs);
+  if (update.type === "EndpointAccessUpdate") {
+    await context.backendOf(cluster).setEndpointAccess?.(cluster.id, endpointAccess({ ...cluster, ...changes }));
+  }
   end(context, cluster, update, { changes });
 }
 

@@ -1,5 +1,5 @@
 /** Records -> what a backend is told. */
-import type { ClusterSpec, NodeSpec } from "../backends/backend.js";
+import type { ClusterSpec, EndpointAccess, NodeSpec } from "../backends/backend.js";
 import { findZone, region } from "../domain/catalogue/index.js";
 import type { ClusterRecord, InstanceRecord, MemberRecord, NodegroupRecord } from "../domain/model.js";
 import { kubernetesTaints, machineLabels, nodegroupLabels } from "../domain/node.js";
@@ -20,7 +20,13 @@ export function clusterSpec(cluster: ClusterRecord, members: readonly MemberReco
     members: members.map(({ id, zone }) => ({ id, zone })),
     oidcIssuer: `https://oidc.eks.${cluster.region}.${region(cluster.region)?.dnsSuffix ?? "amazonaws.com"}/id/${cluster.id}`,
     bootstrapSelfManagedAddons: cluster.bootstrapSelfManagedAddons,
+    endpointAccess: endpointAccess(cluster),
   };
+}
+
+export function endpointAccess({ vpcConfig }: ClusterRecord): EndpointAccess {
+  const { endpointPublicAccess, endpointPrivateAccess, publicAccessCidrs } = vpcConfig;
+  return { endpointPublicAccess, endpointPrivateAccess, publicAccessCidrs };
 }
 
 export function nodeSpec(instance: InstanceRecord, group: NodegroupRecord): NodeSpec {

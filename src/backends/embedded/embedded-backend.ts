@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../clock/clock.js";
 import { serverGitVersion } from "../../domain/catalogue/index.js";
+import { admitsClient } from "../../domain/eks/endpoint-access.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { SimulatedCluster } from "../../kubernetes/cluster.js";
@@ -14,6 +15,7 @@ import {
   type ClusterBackend,
   type ClusterEndpoint,
   type ClusterSpec,
+  type EndpointAccess,
   type NodeSpec,
   type Observation,
 } from "../backend.js";
@@ -21,7 +23,7 @@ import { asBackendError, createMissing } from "./api-calls.js";
 import { drainNode, patchNode } from "./drain.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { observeNodes, summarise } from "./observe.js";
-import { clusterTls, firstServiceAddress, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
+import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
 
 /** IAM's side of a cluster's API server. */
 export interface ClusterAccess {
@@ -48,6 +50,7 @@ export interface EmbeddedBackendOptions {
 interface Held {
   spec: ClusterSpec;
   cluster: SimulatedCluster;
+  gate: { access: EndpointAccess | undefined };
   /** As EKS's own components, for what they do to nodes and pods. */
   eks: KubeApi;
   endpoint: ClusterEndpoint;
@@ -80,6 +83,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
     const access = options.accessFor(spec.clusterId);
     const tls = clusterTls(secrets, clock, spec, host);
+    const gate = { access: spec.endpointAccess };
     const cluster = createSimulatedCluster({
       name: spec.name,
       clock,
@@ -92,6 +96,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token) }],
       authorizers: [{ name: "eks-access-policies", authorize: ({ user }) => access.authorize(user) }],
       persistence: options.persistenceFor(spec.clusterId),
+      allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
       cloud: { state: (id) => machines.get(id) ?? "missing" },
       log,
     });
@@ -102,6 +107,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const held: Held = {
         spec,
         cluster,
+        gate,
         eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, "eks"),
         endpoint: { endpoint: urlOf(host, port), port, certificateAuthority: tls.caCert },
         machines,
@@ -134,9 +140,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
   const furnish = async ({ spec, cluster, endpoint }: Held): Promise<void> => {
     if (secrets.get(spec.clusterId, FURNISHED) !== undefined) return;
     const { eksObjects } = await import("./eks-objects/index.js");
-    const dnsAddress = firstServiceAddress(spec.serviceCidr)?.replace(/\d+$/, (last) => String(Number(last) + 9));
     const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, "eks");
-    await createMissing(api, eksObjects(spec, { server: endpoint.endpoint, dnsAddress }));
+    await createMissing(api, eksObjects(spec, endpoint.endpoint));
     // The objects are written to disk at the end of this tick; only then is it true that the cluster has them.
     await new Promise<void>((resolve) => clock.defer(resolve));
     secrets.put(spec.clusterId, FURNISHED, "created");
@@ -214,6 +219,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
 
     upgradeControlPlane: async (clusterId, version) => {
       find(clusterId).cluster.setVersion(serverGitVersion(version));
+    },
+
+    setEndpointAccess: async (clusterId, access) => {
+      find(clusterId).gate.access = access;
     },
 
     observe: (clusterId, listener) => {

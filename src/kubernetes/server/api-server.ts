@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
+import { atRest } from "../../clock/clock.js";
 import type { UserInfo } from "../api.js";
 import type { ClusterTls } from "../cluster.js";
 import { methodNotAllowed, StatusError } from "../errors.js";
@@ -9,6 +10,7 @@ import { createDiscovery } from "../wire/discovery.js";
 import { negotiate } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
 import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
+import { createClientGate } from "./client-gate.js";
 import type { Exchange, ServerDependencies } from "./context.js";
 import { answerHealth } from "./health.js";
 import { createRequestMetrics } from "./metrics.js";
@@ -104,8 +106,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       watches.open(resolved);
       return undefined;
     }
+    if (READING_METHODS.has(request.method ?? "")) return answerResource(dependencies, resolved);
+    await atRest(registry.clock);
     const given = await answerResource(dependencies, resolved);
-    if (!READING_METHODS.has(request.method ?? "")) await registry.store.flushed();
+    await registry.store.flushed();
     return given;
   }
 
@@ -178,6 +182,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     if (!request.complete) request.resume();
   }
 
+  const mayPass = createClientGate(dependencies.allowClient, log);
   const server = createServer(
     {
       key: tls.serverKey,
@@ -188,9 +193,13 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     (request, response) => {
-      void handle(request, response);
+      if (mayPass(request.socket)) void handle(request, response);
+      else request.socket.destroy();
     },
   );
+  server.on("connection", (socket: Socket) => {
+    if (!mayPass(socket)) socket.resetAndDestroy();
+  });
   // Broken handshakes and connections cut off in the middle are the clients' affair.
   server.on("tlsClientError", () => {});
   server.on("clientError", (_error, socket) => socket.destroy());

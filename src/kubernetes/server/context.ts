@@ -16,6 +16,8 @@ export interface ServerDependencies {
   tokenAuthenticators: readonly TokenAuthenticator[];
   authorizers: readonly Authorizer[];
   log?: ClusterLog;
+  /** Whether a caller at this address may reach the endpoint at all; everyone unless given. */
+  allowClient?(remoteAddress: string): boolean;
   /** Answers access and token reviews and the like: kinds that are asked and never stored. */
   review?(kind: string, object: KubeObject, user: UserInfo): object | Promise<object>;
   /** Issues a token for a service account. */

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Eksim, startEksim } from "../../src/testkit/index.js";
+
+let eksim: Eksim;
+beforeAll(async () => {
+  eksim = await startEksim({ seed: 1 });
+  await eksim.eks("POST", "/clusters", {
+    name: "demo",
+    roleArn: "arn:aws:iam::000000000000:role/eks",
+    resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
+  });
+  await eksim.advance("1s");
+});
+afterAll(() => eksim.stop());
+
+const update = async (resourcesVpcConfig: object) => {
+  await eksim.eks("POST", "/clusters/demo/update-config", { resourcesVpcConfig });
+  await eksim.advance("1s");
+};
+const reached = () =>
+  eksim.kubernetes("demo", "GET", "/api/v1/namespaces").then(
+    () => "reached",
+    (error: Error) => `${(error as NodeJS.ErrnoException).code}`,
+  );
+
+describe("the Kubernetes endpoint", () => {
+  it("is open to this machine by default", async () => {
+    expect(await reached()).toBe("reached");
+  });
+
+  it("turns away callers whose address is not among publicAccessCidrs, as soon as the update has ended", async () => {
+    await update({ publicAccessCidrs: ["203.0.113.0/24"] });
+    expect(await reached()).toBe("ECONNRESET");
+    await update({ publicAccessCidrs: ["203.0.113.0/24", "127.0.0.1/32"] });
+    expect(await reached()).toBe("reached");
+  });
+
+  it("is not reachable from outside the VPC while public access is off, and DescribeCluster still names it", async () => {
+    await update({ endpointPublicAccess: false, endpointPrivateAccess: true });
+    expect(await reached()).toBe("ECONNRESET");
+    const { cluster } = await eksim.eks<{ cluster: { endpoint: string } }>("GET", "/clusters/demo");
+    expect(cluster.endpoint).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+    await update({ endpointPublicAccess: true });
+    expect(await reached()).toBe("reached");
+  });
+});
