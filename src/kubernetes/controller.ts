@@ -23,6 +23,8 @@ export interface ControllerContext {
   caCert: string;
   /** Every resource that is served now, custom ones included; the built-in ones when absent. For controllers that look after all kinds alike. */
   resources?(): readonly ResourceInfo[];
+  /** Calls `listener` whenever `resources` may have changed. Returns how to stop. */
+  onResourcesChanged?(listener: () => void): () => void;
 }
 
 /** One loop of the controller manager. Adding one = a file here and a line in `controllers/index.ts`. */

@@ -1,18 +1,7 @@
-import { afterEach, describe, expect, it } from "vitest";
-import type { SteppedClock } from "../../src/clock/clock.js";
-import { createClock } from "../../src/clock/create-clock.js";
-import type { ClusterOptions, NodeSpec, SimulatedCluster } from "../../src/kubernetes/cluster.js";
-import { createSimulatedCluster } from "../../src/kubernetes/create-cluster.js";
+import { describe, expect, it } from "vitest";
 import type { Persistence, StoreRecord } from "../../src/kubernetes/persistence.js";
 import type { Deployment, Lease, Node, Pod } from "../../src/kubernetes/schema/generated/types.js";
-import { makeCertificates } from "./server/certificates.js";
-
-const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
-const clusters: SimulatedCluster[] = [];
-
-afterEach(async () => {
-  for (const cluster of clusters.splice(0)) await cluster.close();
-});
+import { nodeSpec, startSimulated } from "./simulated-cluster.js";
 
 /** A database in memory: what a restart finds again. */
 function memoryPersistence(): Persistence & { commits: number } {
@@ -33,38 +22,6 @@ function memoryPersistence(): Persistence & { commits: number } {
   };
 }
 
-async function startCluster(
-  options: Partial<ClusterOptions> = {},
-): Promise<{ cluster: SimulatedCluster; clock: SteppedClock }> {
-  const clock = createClock({ kind: "stepped" }, { seed: 7 });
-  const cluster = createSimulatedCluster({
-    name: "demo",
-    clock,
-    gitVersion: "v1.36.1-eks-0247562",
-    serviceCidr: "10.100.0.0/16",
-    tls: makeCertificates(),
-    serviceAccountKey: async () => "",
-    serviceAccountIssuer: "https://oidc.example.com/id/1",
-    members: ZONES.map((zone, index) => ({ id: `m${index}`, zone })),
-    ...options,
-  });
-  clusters.push(cluster);
-  await cluster.start();
-  return { cluster, clock };
-}
-
-const nodeSpec = (index: number): NodeSpec => ({
-  name: `node-${index}`,
-  providerId: `aws:///${ZONES[index % 3]}/i-${index}`,
-  zone: ZONES[index % 3] as string,
-  labels: { "topology.kubernetes.io/zone": ZONES[index % 3] as string, "kubernetes.io/hostname": `node-${index}` },
-  addresses: [{ type: "InternalIP", address: `10.0.${index}.10` }],
-  capacity: { cpu: "2", memory: "8Gi", pods: "29" },
-  allocatable: { cpu: "1930m", memory: "7Gi", pods: "29" },
-  nodeInfo: { kubeletVersion: "v1.36.1-eks-0247562", operatingSystem: "linux", architecture: "amd64" },
-  podCidr: `10.0.${index}.0/24`,
-});
-
 const isReady = (node: Node): boolean =>
   node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 
@@ -79,7 +36,7 @@ const DEPLOYMENT = {
 
 describe("a simulated cluster", () => {
   it("runs a deployment on nodes in three zones", async () => {
-    const { cluster, clock } = await startCluster();
+    const { cluster, clock } = await startSimulated();
     for (let i = 0; i < 3; i++) await cluster.addNode(nodeSpec(i));
     await clock.advanceUntil(() => cluster.api.list<Node>("nodes").every(isReady), 60_000);
     await cluster.api.create<Deployment>("deployments.apps", DEPLOYMENT);
@@ -97,7 +54,7 @@ describe("a simulated cluster", () => {
   });
 
   it("shows lease renewals without ever writing them", async () => {
-    const { cluster, clock } = await startCluster();
+    const { cluster, clock } = await startSimulated();
     await cluster.addNode(nodeSpec(0));
     const key = { namespace: "kube-node-lease", name: "node-0" };
     await clock.advanceUntil(() => cluster.api.list<Node>("nodes").every(isReady), 60_000);
@@ -109,7 +66,7 @@ describe("a simulated cluster", () => {
   });
 
   it("forgets events after an hour", async () => {
-    const { cluster, clock } = await startCluster();
+    const { cluster, clock } = await startSimulated();
     await cluster.addNode(nodeSpec(0));
     await clock.advance(60_000);
     const early = cluster.api.list("events").length;
@@ -121,7 +78,7 @@ describe("a simulated cluster", () => {
   });
 
   it("works with one of three members down, and fails like etcd without a leader with two", async () => {
-    const { cluster } = await startCluster();
+    const { cluster } = await startSimulated();
     const create = (name: string) => cluster.api.create("configmaps", { metadata: { name, namespace: "default" } });
     cluster.setMember("m0", "down");
     await create("a");
@@ -134,7 +91,7 @@ describe("a simulated cluster", () => {
 
   it("comes back after a restart with its objects, and tells old watchers that they are too old", async () => {
     const persistence = memoryPersistence();
-    const first = await startCluster({ persistence });
+    const first = await startSimulated({ persistence });
     for (let i = 0; i < 3; i++) await first.cluster.addNode(nodeSpec(i));
     await first.cluster.api.create<Deployment>("deployments.apps", DEPLOYMENT);
     await first.clock.advance(60_000);
@@ -144,7 +101,7 @@ describe("a simulated cluster", () => {
       .sort();
     await first.cluster.close();
 
-    const second = await startCluster({ persistence });
+    const second = await startSimulated({ persistence });
     expect(second.cluster.api.revision).toBeGreaterThan(first.cluster.api.revision);
     for (let i = 0; i < 3; i++) await second.cluster.addNode(nodeSpec(i));
     await second.clock.advance(60_000);

@@ -3,21 +3,15 @@
  * warned about. `audit` goes to the audit log, which is not kept here.
  */
 import { forbidden, invalid } from "../errors.js";
-import type { Deployment, Namespace, PodSpec } from "../schema/generated/types.js";
+import { podSpecIn } from "../registry/strategies/pod-specs.js";
+import type { Namespace, PodSpec } from "../schema/generated/types.js";
+import { resourceName } from "../schema/resource-info.js";
 import type { AdmissionPlugin, AdmissionRequest } from "./plugin.js";
 import { podOf } from "./pod-object.js";
 import { isSecurityLevel, type SecurityLevel, violations } from "./pod-security-checks.js";
 
 const PREFIX = "pod-security.kubernetes.io/";
 const MODES = ["enforce", "audit", "warn"] as const;
-const TEMPLATED = new Set([
-  "daemonsets",
-  "deployments",
-  "jobs",
-  "replicasets",
-  "replicationcontrollers",
-  "statefulsets",
-]);
 
 interface Level {
   level: SecurityLevel;
@@ -34,12 +28,8 @@ function levelOf(namespace: Namespace | undefined, mode: (typeof MODES)[number])
   };
 }
 
-function templateOf({ info, object, subresource }: AdmissionRequest): PodSpec | undefined {
-  if (subresource || !object) return undefined;
-  if (info.resource === "cronjobs")
-    return (object as { spec?: { jobTemplate?: Deployment } }).spec?.jobTemplate?.spec?.template.spec;
-  return TEMPLATED.has(info.resource) ? (object as Deployment).spec?.template?.spec : undefined;
-}
+const templateOf = ({ info, object, subresource }: AdmissionRequest): PodSpec | undefined =>
+  object && !subresource && info.resource !== "pods" ? podSpecIn(resourceName(info), object)?.spec : undefined;
 
 function validateNamespace({ object, name }: AdmissionRequest): void {
   const labels = object?.metadata.labels ?? {};

@@ -3,6 +3,7 @@ import type { Controller, ControllerContext } from "../controller.js";
 import type { KubeObject } from "../object.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
 import { createWorkQueue, type WorkQueue } from "../runtime/work-queue.js";
+import type { ServedResources } from "./served-resources.js";
 
 /**
  * The frame every controller stands in: watches put keys into one work queue, and `reconcile` makes the world of one key right. A controller's file
@@ -18,6 +19,8 @@ export interface Loop {
   /** Makes right whatever `key` stands for. Throwing means: again, after a while. */
   reconcile(key: string): Promise<void> | void;
   watches: readonly Watch[];
+  /** One watch over each of many resources, whenever they come to be served. */
+  each?: { resources: ServedResources; watch(resource: string): Watch };
   /** Runs once after the watches have delivered what is there. */
   start?(): void;
   stop?(): void;
@@ -52,15 +55,17 @@ export function defineController(options: ControllerOptions, build: (environment
       // Nothing is reconciled before the present work has unwound, so the loop exists by then.
       const queue = createWorkQueue({ clock, log, name: options.name, reconcile: (key) => loop.reconcile(key) });
       const loop = build({ ...context, events, queue });
-      const stops = loop.watches.map(({ resource, keys }) =>
+      const begin = ({ resource, keys }: Watch): (() => void) =>
         api.watch(resource, (event) => {
           // Only a change has something before it: "no previous" means that everything about the object counts.
           const found = keys(event.type === "MODIFIED" ? event : { type: event.type, object: event.object });
           if (found === undefined) return;
           if (typeof found === "string") queue.add(found);
           else for (const key of found) queue.add(key);
-        }),
-      );
+        });
+      const stops = loop.watches.map(begin);
+      const { each } = loop;
+      if (each) stops.push(each.resources.follow((resource) => begin(each.watch(resource))));
       loop.start?.();
       return () => {
         for (const stop of stops) stop();

@@ -5,8 +5,8 @@ import { type KubeObject, keyOf, parseKey } from "../object.js";
 import { orAbsent } from "../runtime/absent.js";
 import type { OwnerReference } from "../schema/object-meta.js";
 import { type ResourceInfo, resourceName } from "../schema/resource-info.js";
-import { defineController, on, type Watch } from "./define-controller.js";
-import { deletableResources, resourceOfReference } from "./served-resources.js";
+import { defineController, on } from "./define-controller.js";
+import { resourceOfReference, servedResources } from "./served-resources.js";
 
 /**
  * Garbage collection by owner references. Background: dependents go once no owner is left. Foreground: an owner that is deleted waits for the dependents
@@ -23,8 +23,7 @@ type OwnerState = "solid" | "waiting" | "absent";
 export const garbageCollector = (): Controller =>
   defineController({ name: "generic-garbage-collector", component: "garbage-collector-controller" }, (env) => {
     const { api, queue } = env;
-    const infos = deletableResources(env).filter((info) => !IGNORED.has(resourceName(info)));
-    const resources = infos.map(resourceName);
+    const resources = servedResources(env, (info) => !IGNORED.has(resourceName(info)));
 
     const workKey = (resource: string, object: KubeObject): string => `${resource} ${keyOf(object)}`;
 
@@ -48,13 +47,17 @@ export const garbageCollector = (): Controller =>
     };
 
     const dependentsOf = (owner: KubeObject): { resource: string; object: KubeObject }[] =>
-      resources.flatMap((resource) =>
-        api.byIndex(resource, "ownerUid", owner.metadata.uid).map((object) => ({ resource, object })),
-      );
+      resources
+        .names()
+        .flatMap((resource) =>
+          api.byIndex(resource, "ownerUid", owner.metadata.uid).map((object) => ({ resource, object })),
+        );
 
     const reconcile = async (key: string): Promise<void> => {
       const space = key.indexOf(" ");
       const resource = key.slice(0, space);
+      // A custom resource may have been withdrawn since.
+      if (!resources.names().includes(resource)) return queue.forget(key);
       const object = api.get(resource, parseKey(key.slice(space + 1)));
       if (!object) return queue.forget(key);
       if (object.metadata.deletionTimestamp) {
@@ -154,7 +157,8 @@ export const garbageCollector = (): Controller =>
 
     return {
       reconcile,
-      watches: resources.map((resource): Watch => on<KubeObject>(resource, (event) => keysOf(resource, event))),
+      watches: [],
+      each: { resources, watch: (resource) => on<KubeObject>(resource, (event) => keysOf(resource, event)) },
     };
   });
 

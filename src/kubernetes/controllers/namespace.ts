@@ -5,10 +5,9 @@ import type { KubeObject } from "../object.js";
 import { withCondition } from "../runtime/conditions.js";
 import { isEqual } from "../runtime/hash.js";
 import type { Namespace, NamespaceCondition } from "../schema/generated/types.js";
-import { resourceName } from "../schema/resource-info.js";
-import { defineController, on, type Watch } from "./define-controller.js";
+import { defineController, on } from "./define-controller.js";
 import { messageOf } from "./pod-control.js";
-import { deletableResources } from "./served-resources.js";
+import { servedResources } from "./served-resources.js";
 
 /**
  * Deletes what is inside a namespace that is being deleted, pods first, and lets the namespace go once it is empty. Meanwhile its conditions tell what is
@@ -27,13 +26,11 @@ interface Left {
 export const namespaceController = (): Controller =>
   defineController({ name: "namespace-controller" }, (env) => {
     const { api, clock, queue } = env;
-    const resources = deletableResources(env)
-      .filter((info) => info.namespaced)
-      .map(resourceName);
+    const resources = servedResources(env, (info) => info.namespaced);
     const terminating = new Set<string>();
 
     const contents = (namespace: string): Left[] =>
-      resources.flatMap((resource) => {
+      resources.names().flatMap((resource) => {
         const objects = api.list(resource, { namespace });
         return objects.length > 0 ? [{ resource, objects }] : [];
       });
@@ -103,15 +100,16 @@ export const namespaceController = (): Controller =>
           terminating.add(name);
           return name;
         }),
-        ...resources.map(
-          (resource): Watch =>
-            on<KubeObject>(resource, ({ type, object }) => {
-              const { namespace } = object.metadata;
-              if (namespace && type !== "MODIFIED" && terminating.has(namespace)) queue.addAfter(namespace, SETTLE_MS);
-              return undefined;
-            }),
-        ),
       ],
+      each: {
+        resources,
+        watch: (resource) =>
+          on<KubeObject>(resource, ({ type, object }) => {
+            const { namespace } = object.metadata;
+            if (namespace && type !== "MODIFIED" && terminating.has(namespace)) queue.addAfter(namespace, SETTLE_MS);
+            return undefined;
+          }),
+      },
     };
   });
 

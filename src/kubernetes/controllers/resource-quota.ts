@@ -4,9 +4,8 @@ import { type KubeObject, keyOf, parseKey } from "../object.js";
 import { isEqual } from "../runtime/hash.js";
 import { isPodTerminal } from "../runtime/pods.js";
 import type { Pod, ResourceQuota } from "../schema/generated/types.js";
-import { resourceName } from "../schema/resource-info.js";
-import { defineController, on, type Watch } from "./define-controller.js";
-import { deletableResources } from "./served-resources.js";
+import { defineController, on } from "./define-controller.js";
+import { servedResources } from "./served-resources.js";
 
 /** ResourceQuota status: the limits in force and what is used of them. Enforcement is admission's, which counts for itself. */
 const RESOURCE = "resourcequotas";
@@ -20,8 +19,9 @@ export const resourceQuotaController = (): Controller =>
     /** Keys of the quotas of each namespace; most have none, and then nothing is looked at. */
     const quotas = new Map<string, Set<string>>();
 
-    const countable = deletableResources(env).filter(
-      (info) => info.namespaced && !["events", "leases", RESOURCE].includes(info.resource),
+    const countable = servedResources(
+      env,
+      ({ namespaced, resource }) => namespaced && !["events", "leases", RESOURCE].includes(resource),
     );
 
     return {
@@ -42,19 +42,20 @@ export const resourceQuotaController = (): Controller =>
           else quotas.delete(namespace);
           return previous && isEqual(previous.spec, object.spec) ? undefined : keyOf(object);
         }),
-        ...countable.map(
-          (info): Watch =>
-            on<KubeObject>(resourceName(info), ({ type, object, previous }) => {
-              const keys = quotas.get(object.metadata.namespace ?? "");
-              if (!keys) return undefined;
-              // Usage is a matter of what there is and what it asks for; of a status only the end of a pod counts.
-              const ended =
-                previous && info.resource === "pods" && isPodTerminal(previous as Pod) !== isPodTerminal(object as Pod);
-              if (type === "MODIFIED" && previous?.spec === object.spec && !ended) return undefined;
-              for (const key of keys) queue.addAfter(key, GATHER_MS);
-              return undefined;
-            }),
-        ),
       ],
+      each: {
+        resources: countable,
+        watch: (resource) =>
+          on<KubeObject>(resource, ({ type, object, previous }) => {
+            const keys = quotas.get(object.metadata.namespace ?? "");
+            if (!keys) return undefined;
+            // Usage is a matter of what there is and what it asks for; of a status only the end of a pod counts.
+            const ended =
+              previous && resource === "pods" && isPodTerminal(previous as Pod) !== isPodTerminal(object as Pod);
+            if (type === "MODIFIED" && previous?.spec === object.spec && !ended) return undefined;
+            for (const key of keys) queue.addAfter(key, GATHER_MS);
+            return undefined;
+          }),
+      },
     };
   });

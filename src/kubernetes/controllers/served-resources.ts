@@ -9,7 +9,7 @@ import { builtinResources } from "../schema/resources.js";
 const VIEWS: ReadonlySet<string> = new Set(["events.events.k8s.io"]);
 
 /** Resources whose objects can be listed and deleted, each once whatever versions it is served in. */
-export function deletableResources(context: Pick<ControllerContext, "resources">): ResourceInfo[] {
+function deletableResources(context: Pick<ControllerContext, "resources">): ResourceInfo[] {
   const seen = new Set<string>();
   return (context.resources?.() ?? builtinResources()).filter((info) => {
     const name = resourceName(info);
@@ -17,6 +17,43 @@ export function deletableResources(context: Pick<ControllerContext, "resources">
     seen.add(name);
     return info.verbs.includes("delete") && info.verbs.includes("list") && info.verbs.includes("watch");
   });
+}
+
+/** The deletable resources that a controller looks after, those included that are defined while it runs. */
+export interface ServedResources {
+  /** By name, as in the store. */
+  names(): readonly string[];
+  /** Calls `begin` for each of them now, and for others as they come to be served; stops what it returned when they go. Returns how to stop all. */
+  follow(begin: (resource: string) => () => void): () => void;
+}
+
+export function servedResources(
+  context: Pick<ControllerContext, "resources" | "onResourcesChanged">,
+  wants: (info: ResourceInfo) => boolean,
+): ServedResources {
+  const find = (): readonly string[] => deletableResources(context).filter(wants).map(resourceName);
+  let names = find();
+  return {
+    names: () => names,
+    follow(begin) {
+      const stops = new Map<string, () => void>();
+      const keepUp = (): void => {
+        names = find();
+        for (const [name, stop] of stops) {
+          if (names.includes(name)) continue;
+          stop();
+          stops.delete(name);
+        }
+        for (const name of names) if (!stops.has(name)) stops.set(name, begin(name));
+      };
+      keepUp();
+      const stop = context.onResourcesChanged?.(keepUp);
+      return () => {
+        stop?.();
+        for (const end of stops.values()) end();
+      };
+    },
+  };
 }
 
 /** The resource that an owner reference means; undefined for a kind that is not served. */

@@ -70,6 +70,7 @@ export class ResourceCatalogue {
   readonly #byPath = new Map<string, ResourceEntry>();
   readonly #byName = new Map<string, ResourceEntry>();
   readonly #strategyFor: (resource: string) => Strategy | undefined;
+  readonly #listeners = new Set<() => void>();
   #generation = 1;
 
   constructor({
@@ -121,6 +122,13 @@ export class ResourceCatalogue {
     for (const [path, entry] of this.#byPath) if (entry.custom && entry.storage === name) this.#byPath.delete(path);
     this.#byName.delete(name);
     for (const info of infos) this.#register(info, true);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` after every change of what is served. Returns how to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   #register(info: ResourceInfo, custom: boolean): ResourceEntry {

@@ -50,6 +50,7 @@ export async function createObject(
     name: metadata.name ?? "",
     user: caller.user,
     dryRun: options.dryRun ?? false,
+    warn: caller.warn,
     object: draft,
   };
   const admitting = admit(machinery, "admit", request);

@@ -120,6 +120,7 @@ function infosOf({ spec }: CustomResourceDefinition): ResourceInfo[] {
       verbs: STANDARD_VERBS,
       subresources: subresourcesOf(version, names.kind),
       type: typeNameOf(group, version.name, names.kind),
+      printerColumns: version.additionalPrinterColumns,
     }));
 }
 

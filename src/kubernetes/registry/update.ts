@@ -51,6 +51,7 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
       name: current.metadata.name,
       user: caller.user,
       dryRun: options.dryRun ?? false,
+      warn: caller.warn,
       object: next,
       previous: current,
     };

@@ -1,5 +1,7 @@
 import type { KubeObject } from "../object.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
+import { type Machinery, storedEntry } from "../registry/machinery.js";
+import type { ResourceInfo } from "../schema/resource-info.js";
 import { cachedJsonOf } from "../store/serialised.js";
 import type { Page } from "./listing.js";
 
@@ -35,3 +37,7 @@ export const partialMetadataList = (page: Page, version: string | undefined): ob
   metadata: listMeta(page),
   items: page.objects.map((object) => partialMetadata(object, version)),
 });
+
+/** What decides the columns of a table: objects are shown as they are stored, but the versions of a custom resource have columns of their own. */
+export const tableInfo = (machinery: Machinery, entry: ResourceEntry): ResourceInfo =>
+  (entry.custom ? entry : storedEntry(machinery, entry)).info;

@@ -10,12 +10,13 @@ import { type PatchOptions, patchObject } from "../registry/patching.js";
 import { select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { invalidValue } from "../registry/strategies/field.js";
+import { notSimulated } from "../registry/strategies/not-simulated.js";
 import { changeObject } from "../registry/update.js";
 import { checkObject, decodeBody, decodePatch, type Expected } from "../wire/decode.js";
 import { type Conversion, negotiate } from "../wire/negotiate.js";
 import { readBody } from "./body.js";
 import type { ResourceExchange } from "./context.js";
-import { listJson, objectJson, partialMetadata, partialMetadataList } from "./encode.js";
+import { listJson, objectJson, partialMetadata, partialMetadataList, tableInfo } from "./encode.js";
 import { listPage, type Page, selectionOf } from "./listing.js";
 import { type DeleteOptionsBody, deleteOptions, managerOf, writeOptions } from "./options.js";
 import type { Answer } from "./respond.js";
@@ -43,10 +44,12 @@ const CONDITIONAL_UPDATES = new Set([
   "poddisruptionbudgets.policy",
 ]);
 
-export const callerOf = ({ user, request }: ResourceExchange): Caller => ({
+/** `warnings`: where admission's go. */
+export const callerOf = ({ user, request }: ResourceExchange, warnings?: string[]): Caller => ({
   user,
   fieldManager: managerOf(request.headers["user-agent"]),
   tracksOwnership: true,
+  ...(warnings ? { warn: (message) => void warnings.push(message) } : {}),
 });
 
 export const expectedOf = ({ info, apiVersion }: ResourceEntry): Expected => ({
@@ -60,20 +63,26 @@ const includeObject = (query: URLSearchParams): "None" | "Metadata" | "Object" =
   return asked === "None" || asked === "Object" ? asked : "Metadata";
 };
 
-/** One object in the form that was asked for. */
+const warningsAbout = (entry: ResourceEntry, written: KubeObject): string[] => [
+  ...(entry.strategy.warnings?.(written) ?? []),
+  ...(entry.custom ? [] : notSimulated(entry.storage, written)),
+];
+
+/** One object in the form that was asked for. A write that was tried again may have said the same thing twice. */
 export function answerObject(
   registry: Registry,
   exchange: ResourceExchange,
   object: KubeObject,
   code = 200,
-  warnings: readonly string[] = [],
+  said: readonly string[] = [],
 ): Answer {
+  const warnings = [...new Set(said)];
   const { entry, request, info } = exchange;
   const { as, version } = negotiate(request.headers.accept, SINGLE);
   if (as === "Table") {
     const revision = Number(object.metadata.resourceVersion);
     const table = toTable({
-      info: storedEntry(registry, entry).info,
+      info: tableInfo(registry, entry),
       objects: [object],
       includeObject: includeObject(info.query),
       revision,
@@ -91,7 +100,7 @@ function answerList(registry: Registry, exchange: ResourceExchange, page: Page):
   if (as === "Table") {
     const table = toTable({
       ...page,
-      info: storedEntry(registry, entry).info,
+      info: tableInfo(registry, entry),
       includeObject: includeObject(info.query),
       nowMs: registry.clock.now(),
     });
@@ -116,16 +125,18 @@ async function create(registry: Registry, exchange: ResourceExchange): Promise<A
   if (target.named) throw methodNotAllowed();
   const options = writeOptions(exchange, "CreateOptions");
   const bytes = await readBody(request);
-  const { object, warnings } = decodeBody({
+  const { object, warnings: found } = decodeBody({
     bytes,
     contentType: request.headers["content-type"],
     expected: expectedOf(entry),
     fieldValidation: options.fieldValidation,
   });
+  const warnings = [...found];
   const draft = intoNamespace(exchange, asObject(object));
   const stored = entry.conversion ? entry.conversion.toStorage(draft) : draft;
-  const created = await createObject(registry, storedEntry(registry, entry), callerOf(exchange), stored, options);
-  return answerObject(registry, exchange, created, 201, [...warnings, ...(entry.strategy.warnings?.(created) ?? [])]);
+  const caller = callerOf(exchange, warnings);
+  const created = await createObject(registry, storedEntry(registry, entry), caller, stored, options);
+  return answerObject(registry, exchange, created, 201, [...warnings, ...warningsAbout(entry, created)]);
 }
 
 async function update(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
@@ -133,19 +144,20 @@ async function update(registry: Registry, exchange: ResourceExchange): Promise<A
   if (!target.named) throw methodNotAllowed();
   const options = writeOptions(exchange, "UpdateOptions");
   const bytes = await readBody(request);
-  const { object, warnings } = decodeBody({
+  const { object, warnings: found } = decodeBody({
     bytes,
     contentType: request.headers["content-type"],
     expected: expectedOf(entry),
     fieldValidation: options.fieldValidation,
   });
+  const warnings = [...found];
   const wanted = named(exchange, intoNamespace(exchange, asObject(object)));
   const { group, kind } = entry.info;
   if (!wanted.metadata.resourceVersion && (entry.custom || CONDITIONAL_UPDATES.has(entry.storage))) {
     const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
     throw invalid(group, kind, target.name as string, [cause]);
   }
-  const written = await changeObject(registry, callerOf(exchange), {
+  const written = await changeObject(registry, callerOf(exchange, warnings), {
     entry: storedEntry(registry, entry),
     key: { namespace: target.namespace, name: target.name as string },
     options,
@@ -154,7 +166,7 @@ async function update(registry: Registry, exchange: ResourceExchange): Promise<A
       return { ...stored, metadata: { ...stored.metadata } };
     },
   });
-  return answerObject(registry, exchange, written, 200, [...warnings, ...(entry.strategy.warnings?.(written) ?? [])]);
+  return answerObject(registry, exchange, written, 200, [...warnings, ...warningsAbout(entry, written)]);
 }
 
 const PATCHES: readonly PatchType[] = ["json", "merge", "strategic", "apply"];
@@ -202,11 +214,9 @@ async function patch(registry: Registry, exchange: ResourceExchange): Promise<An
       ? named(exchange, intoNamespace(exchange, asObject(document as Record<string, unknown>)))
       : document;
   const key = { namespace: target.namespace, name: target.name as string };
-  const { object, created } = await patchObject(registry, entry, callerOf(exchange), key, type, body, options);
-  return answerObject(registry, exchange, object, created ? 201 : 200, [
-    ...new Set(warnings),
-    ...(entry.strategy.warnings?.(object) ?? []),
-  ]);
+  const caller = callerOf(exchange, warnings);
+  const { object, created } = await patchObject(registry, entry, caller, key, type, body, options);
+  return answerObject(registry, exchange, object, created ? 201 : 200, [...warnings, ...warningsAbout(entry, object)]);
 }
 
 /** The options of a deletion, from its body if it has one. */

@@ -4,14 +4,13 @@ import { expired, invalid } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
-import { storedEntry } from "../registry/machinery.js";
 import { type Selection, select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField } from "../registry/strategies/field.js";
 import type { StoreEvent } from "../store/event-ring.js";
 import { type Conversion, type Negotiated, negotiate } from "../wire/negotiate.js";
 import type { ResourceExchange } from "./context.js";
-import { objectJson, partialMetadata } from "./encode.js";
+import { objectJson, partialMetadata, tableInfo } from "./encode.js";
 import { parseRevision, selectionOf } from "./listing.js";
 import { booleanParameter, integerParameter } from "./options.js";
 
@@ -240,7 +239,7 @@ function encoder(
         type,
         JSON.stringify(
           toTable({
-            info: storedEntry(registry, entry).info,
+            info: tableInfo(registry, entry),
             objects: [object],
             includeObject,
             revision,

@@ -5,6 +5,7 @@ import type { KubeObject } from "../../../src/kubernetes/object.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
 import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
 import { createRegistry } from "../../../src/kubernetes/registry/registry.js";
+import { strategyFor } from "../../../src/kubernetes/registry/strategies/index.js";
 import type { Strategy } from "../../../src/kubernetes/registry/strategy.js";
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
@@ -54,6 +55,19 @@ describe("create", () => {
     expect(created.status).toBeUndefined();
     expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
     expect(created.metadata.creationTimestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  });
+
+  it("keeps the status with which a kubelet registers its Node", async () => {
+    const { clock } = fixture();
+    const catalogue = new ResourceCatalogue({ infos: builtinResources(), strategyFor });
+    const registry = createRegistry({ store: createStore({ clock }), catalogue, clock, admission: [] });
+    const api = createKubeApi(registry, {
+      user: { username: "n", groups: [] },
+      fieldManager: "n",
+      tracksOwnership: false,
+    });
+    const node = await api.create("nodes", { metadata: { name: "n" }, status: { capacity: { cpu: "2" } } });
+    expect(node.status).toEqual({ capacity: { cpu: "2" }, allocatable: { cpu: "2" } });
   });
 
   it("writes synchronously, before the promise is awaited", () => {

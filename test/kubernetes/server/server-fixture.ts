@@ -1,5 +1,6 @@
 import { request as httpsRequest } from "node:https";
 import { createClock } from "../../../src/clock/create-clock.js";
+import { admissionPlugins } from "../../../src/kubernetes/admission/index.js";
 import type { Persistence } from "../../../src/kubernetes/persistence.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
 import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
@@ -44,13 +45,15 @@ export interface Call {
   certificate?: { cert: string; key: string };
 }
 
-/** A bare API server (no controllers, no admission) on a stepped clock, and a plain client for it. */
-export async function startServer(options: { persistence?: Persistence; real?: boolean; ringCapacity?: number } = {}) {
+/** A bare API server (no controllers, and admission only when asked for) on a stepped clock, and a plain client for it. */
+export async function startServer(
+  options: { persistence?: Persistence; real?: boolean; ringCapacity?: number; admission?: boolean } = {},
+) {
   const certificates = makeCertificates();
   const clock = createClock({ kind: options.real ? "real" : "stepped" }, { seed: 1 });
   const store = createStore({ clock, persistence: options.persistence, ringCapacity: options.ringCapacity });
   const catalogue = new ResourceCatalogue({ infos: builtinResources(), strategyFor });
-  const registry = createRegistry({ store, catalogue, clock, admission: [] });
+  const registry = createRegistry({ store, catalogue, clock, admission: options.admission ? admissionPlugins() : [] });
   const api = createKubeApi(registry, {
     user: { username: "system:test", groups: [] },
     fieldManager: "test",

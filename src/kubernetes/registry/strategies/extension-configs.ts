@@ -1,6 +1,6 @@
 /**
- * Objects that extend or steer the API server: webhook and policy configurations, API services, priority and fairness, certificate requests. Webhooks,
- * admission policies and aggregated API servers are stored but not called yet; whoever creates one is told so by a warning.
+ * Objects that extend or steer the API server: webhook and policy configurations, API services, priority and fairness, certificate requests. None of
+ * them is called or enforced yet, of which not-simulated.ts warns.
  */
 import { formatSeconds } from "../../../clock/clock.js";
 import type { StatusCause } from "../../errors.js";
@@ -21,10 +21,6 @@ import { defined, mapItems, withDefaults, withField } from "./defaulting.js";
 import { duplicate, inRange, invalidValue, named, oneOf, required, requiredOneOf } from "./field.js";
 import { dnsSubdomain } from "./names.js";
 import { immutableFields, strategyOf } from "./rules.js";
-
-const notCalled =
-  (what: string): (() => string[]) =>
-  () => [`${what} are stored but not called by this simulated API server`];
 
 type Webhook = MutatingWebhook & ValidatingWebhook;
 
@@ -96,7 +92,6 @@ function webhookConfigurations(mutating: boolean): Strategy {
         return causes;
       });
     },
-    warnings: notCalled("admission webhooks"),
   });
 }
 
@@ -127,7 +122,6 @@ export const validatingAdmissionPolicies = strategyOf<ValidatingAdmissionPolicy>
       : [required("spec.validations", "validations or auditAnnotations must contain at least one item")]),
     ...oneOf("spec.failurePolicy", spec?.failurePolicy, ["Fail", "Ignore"]),
   ],
-  warnings: notCalled("admission policies"),
 });
 
 export const validatingAdmissionPolicyBindings = strategyOf<ValidatingAdmissionPolicyBinding>({
@@ -137,7 +131,6 @@ export const validatingAdmissionPolicyBindings = strategyOf<ValidatingAdmissionP
       ? []
       : [required("spec.validationActions", "at least one validation action is required")]),
   ],
-  warnings: notCalled("admission policies"),
 });
 
 export const apiServices = strategyOf<APIService>({
@@ -151,7 +144,6 @@ export const apiServices = strategyOf<APIService>({
       ? []
       : [invalidValue("metadata.name", metadata.name, `must be \`spec.version+"."+spec.group\`: "${expected}"`)];
   },
-  warnings: ({ spec }) => (spec?.service ? notCalled("aggregated API servers")() : []),
 });
 
 export const flowSchemas = strategyOf<FlowSchema>({

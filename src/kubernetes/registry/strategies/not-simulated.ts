@@ -1,0 +1,74 @@
+/**
+ * What clients may write although nothing in this simulated cluster acts upon it. Whoever does is told so by a warning: the table below is the whole list
+ * for built-in kinds, and a controller that is added takes its line away.
+ */
+import type { KubeObject } from "../../object.js";
+import type { PersistentVolumeClaim, PodSpec } from "../../schema/generated/types.js";
+import { podSpecIn } from "./pod-specs.js";
+
+type Silence = string | ((object: KubeObject) => string | undefined);
+
+const NOT_CALLED = "stored but not called by this simulated API server";
+const unbound = "no controller of this simulated cluster binds or provisions volumes";
+const noDevices = "devices are not allocated in this simulated cluster";
+
+const KINDS: Readonly<Record<string, Silence>> = {
+  "apiservices.apiregistration.k8s.io": ({ spec }) =>
+    (spec as { service?: unknown } | undefined)?.service ? `aggregated API servers are ${NOT_CALLED}` : undefined,
+  "certificatesigningrequests.certificates.k8s.io": "no signer of this simulated cluster issues certificates",
+  "flowschemas.flowcontrol.apiserver.k8s.io": "priority and fairness is not enforced by this simulated API server",
+  "horizontalpodautoscalers.autoscaling":
+    "no controller of this simulated cluster scales by metrics: the target keeps its replicas",
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
+  "mutatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
+  "networkpolicies.networking.k8s.io":
+    "pods of this simulated cluster have no network: policies have nothing to filter",
+  persistentvolumeclaims: (object) =>
+    (object as PersistentVolumeClaim).spec?.volumeName ? undefined : `${unbound}: the claim stays Pending`,
+  persistentvolumes: unbound,
+  "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io":
+    "priority and fairness is not enforced by this simulated API server",
+  "resourceclaims.resource.k8s.io": noDevices,
+  "resourceclaimtemplates.resource.k8s.io": noDevices,
+  services: ({ spec }) =>
+    (spec as { type?: string } | undefined)?.type === "LoadBalancer"
+      ? "no load balancers are made in this simulated cluster: the service keeps its cluster IP and node ports only"
+      : undefined,
+  "servicecidrs.networking.k8s.io": "cluster IPs of this simulated cluster come from its first range only",
+  "validatingadmissionpolicies.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
+  "validatingadmissionpolicybindings.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
+  "validatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
+  "volumeattachments.storage.k8s.io": "volumes of this simulated cluster are not attached to anything",
+};
+
+/** Parts of pods, by what shows that a pod has them. */
+const POD_PARTS: readonly { has: (spec: PodSpec) => boolean; text: string }[] = [
+  {
+    has: (spec) => allContainers(spec).some(({ livenessProbe }) => livenessProbe),
+    text: "liveness probes are not run by simulated kubelets: no container fails one",
+  },
+  {
+    has: (spec) =>
+      allContainers(spec).some(
+        ({ lifecycle }) => lifecycle?.postStart || (lifecycle?.preStop && !lifecycle.preStop.sleep),
+      ),
+    text: "lifecycle hooks are not run by simulated kubelets, except preStop.sleep",
+  },
+  {
+    has: ({ volumes }) => volumes?.some(({ ephemeral }) => ephemeral) ?? false,
+    text: "no controller of this simulated cluster creates the claims of ephemeral volumes: the pod does not start",
+  },
+  { has: ({ resourceClaims }) => (resourceClaims?.length ?? 0) > 0, text: noDevices },
+];
+
+const allContainers = ({ containers, initContainers = [] }: PodSpec) => [...initContainers, ...(containers ?? [])];
+
+/** What of the object has no effect here, in words for the client who wrote it. */
+export function notSimulated(resource: string, object: KubeObject): string[] {
+  const silence = KINDS[resource];
+  const text = typeof silence === "function" ? silence(object) : silence;
+  const pods = podSpecIn(resource, object);
+  const parts = pods ? POD_PARTS.filter(({ has }) => has(pods.spec)) : [];
+  return [...(text === undefined ? [] : [text]), ...parts.map((part) => `${pods?.path}: ${part.text}`)];
+}

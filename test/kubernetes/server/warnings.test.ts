@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServer } from "./server-fixture.js";
+
+let server: Awaited<ReturnType<typeof startServer>>;
+
+beforeAll(async () => {
+  server = await startServer({ admission: true });
+  await server.api.create("namespaces", { metadata: { name: "default" } });
+  await server.api.create("serviceaccounts", { metadata: { name: "default", namespace: "default" } });
+});
+afterAll(() => server.server.close());
+
+const CORE = "/api/v1/namespaces/default";
+const APPS = "/apis/apps/v1/namespaces/default";
+
+async function warningsOf(path: string, body: object, method = "POST", type = "application/json"): Promise<string[]> {
+  const { code, headers, text } = await server.call(path, { method, body, headers: { "content-type": type } });
+  expect(code, text).toBeLessThan(300);
+  const { warning = [] } = headers;
+  return [warning].flat();
+}
+
+const container = (extra: object = {}) => ({ name: "c", image: "nginx", ...extra });
+const deployment = (name: string, extra: object = {}) => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: { containers: [container(extra)] } },
+  },
+});
+const resources = { requests: { storage: "1Gi" } };
+const claim = (name: string, extra: object = {}) => ({
+  metadata: { name },
+  spec: { accessModes: ["ReadWriteOnce"], resources, ...extra },
+});
+const httpGet = { path: "/", port: 80 };
+
+describe("a client that writes what nothing acts upon", () => {
+  it.each<[string, string, object, string]>([
+    [
+      "autoscalers",
+      "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers",
+      {
+        metadata: { name: "h" },
+        spec: { maxReplicas: 2, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" } },
+      },
+      "no controller of this simulated cluster scales by metrics",
+    ],
+    ["claims that nobody binds", `${CORE}/persistentvolumeclaims`, claim("c"), "the claim stays Pending"],
+    [
+      "load balancers",
+      `${CORE}/services`,
+      { metadata: { name: "lb" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } },
+      "no load balancers are made",
+    ],
+    [
+      "liveness probes",
+      `${APPS}/deployments`,
+      deployment("live", { livenessProbe: { httpGet } }),
+      "spec.template.spec: liveness probes are not run",
+    ],
+    [
+      "hooks",
+      `${CORE}/pods`,
+      { metadata: { name: "p" }, spec: { containers: [container({ lifecycle: { postStart: { httpGet } } })] } },
+      "spec: lifecycle hooks are not run",
+    ],
+  ])("is told so: %s", async (_what, path, body, text) => {
+    expect(await warningsOf(path, body)).toEqual([expect.stringContaining(text)]);
+  });
+
+  it("hears nothing of what is simulated", async () => {
+    const ready = { readinessProbe: { httpGet }, lifecycle: { preStop: { sleep: { seconds: 5 } } } };
+    expect(await warningsOf(`${APPS}/deployments`, deployment("ready", ready))).toEqual([]);
+    expect(await warningsOf(`${CORE}/persistentvolumeclaims`, claim("bound", { volumeName: "v" }))).toEqual([]);
+    expect(await warningsOf(`${CORE}/services`, { metadata: { name: "s" }, spec: { ports: [{ port: 80 }] } })).toEqual(
+      [],
+    );
+  });
+
+  it("is warned by PodSecurity on create, update and patch, once each", async () => {
+    await server.api.create("namespaces", {
+      metadata: { name: "warned", labels: { "pod-security.kubernetes.io/warn": "baseline" } },
+    });
+    const deployments = "/apis/apps/v1/namespaces/warned/deployments";
+    const body = deployment("web", { securityContext: { privileged: true } });
+    const warned = [expect.stringContaining('would violate PodSecurity \\"baseline:latest\\": privileged')];
+    expect(await warningsOf(deployments, body)).toEqual(warned);
+    const changed = { ...body, metadata: { ...body.metadata, labels: { a: "1" } } };
+    expect(await warningsOf(`${deployments}/web`, changed, "PUT")).toEqual(warned);
+    const patch = { metadata: { labels: { a: "2" } } };
+    const merge = "application/merge-patch+json";
+    expect(await warningsOf(`${deployments}/web`, patch, "PATCH", merge)).toEqual(warned);
+    expect(
+      await warningsOf(`${APPS}/deployments`, deployment("free", { securityContext: { privileged: true } })),
+    ).toEqual([]);
+  });
+});
