@@ -21,6 +21,7 @@ import {
 } from "../backend.js";
 import { asBackendError, createMissing } from "./api-calls.js";
 import { drainNode, patchNode } from "./drain.js";
+import type { Fargate } from "./fargate/fargate.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { observeNodes, summarise } from "./observe.js";
 import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
@@ -50,6 +51,7 @@ export interface EmbeddedBackendOptions {
 interface Held {
   spec: ClusterSpec;
   cluster: SimulatedCluster;
+  fargate: Fargate;
   gate: { access: EndpointAccess | undefined };
   /** As EKS's own components, for what they do to nodes and pods. */
   eks: KubeApi;
@@ -79,8 +81,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     if (present) return present;
     // Loaded with the first cluster: an emulator without any never pays for it.
     const { createSimulatedCluster } = await import("../../kubernetes/create-cluster.js");
+    const { createFargate } = await import("./fargate/fargate.js");
     const machines = new Map<string, "running" | "stopped">();
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
+    const fargate = createFargate({ spec, clock, log, machines });
     const access = options.accessFor(spec.clusterId);
     const tls = clusterTls(secrets, clock, spec, host);
     const gate = { access: spec.endpointAccess };
@@ -95,6 +99,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       members: spec.members,
       tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token) }],
       authorizers: [{ name: "eks-access-policies", authorize: ({ user }) => access.authorize(user) }],
+      admission: [fargate.admission],
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
       cloud: { state: (id) => machines.get(id) ?? "missing" },
@@ -103,10 +108,12 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     try {
       await cluster.start();
       for (const node of nodes) await cluster.addNode(kubeletNodeSpec(node));
+      await fargate.start(cluster);
       const port = await listen(cluster, spec);
       const held: Held = {
         spec,
         cluster,
+        fargate,
         gate,
         eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, "eks"),
         endpoint: { endpoint: urlOf(host, port), port, certificateAuthority: tls.caCert },
@@ -118,9 +125,14 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       clusters.set(spec.clusterId, held);
       return held;
     } catch (error) {
-      await cluster.close();
+      await shut({ cluster, fargate });
       throw error;
     }
+  };
+
+  const shut = async ({ cluster, fargate }: Pick<Held, "cluster" | "fargate">): Promise<void> => {
+    fargate.stop();
+    await cluster.close();
   };
 
   /** The port of before if it is still free: kubeconfigs carry it. */
@@ -169,7 +181,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     deleteCluster: async (clusterId) => {
       const held = clusters.get(clusterId);
       clusters.delete(clusterId);
-      await held?.cluster.close();
+      if (held) await shut(held);
     },
 
     addNode: async (clusterId, node) => {
@@ -218,12 +230,21 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     },
 
     upgradeControlPlane: async (clusterId, version) => {
-      find(clusterId).cluster.setVersion(serverGitVersion(version));
+      const { cluster, fargate } = find(clusterId);
+      cluster.setVersion(serverGitVersion(version));
+      fargate.setVersion(version);
     },
 
     setEndpointAccess: async (clusterId, access) => {
       find(clusterId).gate.access = access;
     },
+
+    setFargate: async (clusterId, spec) => {
+      const { fargate } = find(clusterId);
+      return { remainingPods: await asBackendError(() => fargate.set(spec)) };
+    },
+
+    setZonePower: async (clusterId, zone, power) => find(clusterId).fargate.setZonePower(zone, power),
 
     observe: (clusterId, listener) => {
       const held = find(clusterId);
@@ -246,7 +267,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     close: async () => {
       const held = [...clusters.values()];
       clusters.clear();
-      await Promise.all(held.map(({ cluster }) => cluster.close()));
+      await Promise.all(held.map(shut));
     },
   };
 }

@@ -1,0 +1,77 @@
+/** Fargate of one cluster: which pods are its own, and the scheduler that runs them. Nothing watches the cluster before there is a profile. */
+import type { Clock } from "../../../clock/clock.js";
+import { PROFILE_LABEL } from "../../../domain/fargate.js";
+import type { AdmissionPlugin } from "../../../kubernetes/admission/plugin.js";
+import type { ClusterLog, SimulatedCluster } from "../../../kubernetes/cluster.js";
+import { keyOf } from "../../../kubernetes/object.js";
+import type { Pod } from "../../../kubernetes/schema/generated/types.js";
+import type { ClusterSpec, FargateSpec } from "../../backend.js";
+import { fargateAdmission } from "./admission.js";
+import { type FargateScheduler, type FargateSettings, isFargatePod, startFargateScheduler } from "./scheduler.js";
+
+export interface Fargate {
+  admission: AdmissionPlugin;
+  start(cluster: SimulatedCluster): Promise<void>;
+  stop(): void;
+  /** As ClusterBackend.setFargate. */
+  set(fargate: FargateSpec): Promise<string[]>;
+  /** As ClusterBackend.setZonePower. */
+  setZonePower(zone: string, power: "running" | "stopped"): void;
+  /** Minor version of new machines. */
+  setVersion(version: string): void;
+}
+
+/** `machines` = what the cloud says of machines, by provider id; Fargate puts its own in. */
+export function createFargate(options: {
+  spec: ClusterSpec;
+  clock: Clock;
+  log: ClusterLog;
+  machines: Map<string, "running" | "stopped">;
+}): Fargate {
+  const { spec } = options;
+  const dark = new Set<string>();
+  const settings: FargateSettings = { profiles: [], launchMs: 0, ...spec.fargate, version: spec.version, dark };
+  let cluster: SimulatedCluster | undefined;
+  let scheduler: FargateScheduler | undefined;
+
+  const begin = async (): Promise<void> => {
+    if (scheduler || !cluster || settings.profiles.length === 0) return;
+    scheduler = await startFargateScheduler({ ...options, cluster, settings });
+  };
+
+  const orphans = (api: SimulatedCluster["api"]): Pod[] => {
+    const names = settings.profiles.map(({ name }) => name);
+    const isOrphan = (pod: Pod): boolean =>
+      isFargatePod(pod) && !names.includes(pod.metadata.labels?.[PROFILE_LABEL] ?? "");
+    return api.list<Pod>("pods").filter(isOrphan);
+  };
+
+  return {
+    admission: fargateAdmission(() => settings.profiles),
+    start: async (started) => {
+      cluster = started;
+      await begin();
+    },
+    stop: () => scheduler?.stop(),
+    set: async (fargate) => {
+      Object.assign(settings, fargate);
+      await begin();
+      scheduler?.retryAll();
+      if (!cluster) return [];
+      const { api } = cluster;
+      for (const pod of orphans(api)) {
+        const { namespace, name, uid, deletionTimestamp } = pod.metadata;
+        if (deletionTimestamp === undefined) await api.delete("pods", { namespace, name }, { preconditions: { uid } });
+      }
+      return orphans(api).map(keyOf);
+    },
+    setZonePower: (zone, power) => {
+      if (power === "stopped") dark.add(zone);
+      else dark.delete(zone);
+      scheduler?.setPower(zone, power);
+    },
+    setVersion: (version) => {
+      settings.version = version;
+    },
+  };
+}
