@@ -141,6 +141,8 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     accessEntries: clusterResourceRepository(db, "access-entry", ({ principalArn }) => principalKey(principalArn)),
     podIdentityAssociations: clusterResourceRepository(db, "pod-identity-association", ({ id }) => id),
     identityProviderConfigs: clusterResourceRepository(db, "identity-provider-config", ({ name }) => name),
+    fargateProfiles: clusterResourceRepository(db, "fargate-profile", ({ name }) => name),
+    capabilities: clusterResourceRepository(db, "capability", ({ name }) => name),
     removeResourcesOfCluster: resourcesOfCluster(db).remove,
     instances,
     updates: updateRepository(db),

@@ -1,4 +1,6 @@
 import type { AccessEntryRecord } from "../domain/access-entry.js";
+import type { CapabilityRecord } from "../domain/capability.js";
+import type { FargateProfileRecord } from "../domain/fargate.js";
 import type { IdentityProviderConfigRecord } from "../domain/identity-provider-config.js";
 import type {
   ClusterRecord,
@@ -165,6 +167,10 @@ export interface State {
   podIdentityAssociations: ClusterResourceRepository<PodIdentityAssociationRecord>;
   /** By name. */
   identityProviderConfigs: ClusterResourceRepository<IdentityProviderConfigRecord>;
+  /** By name. */
+  fargateProfiles: ClusterResourceRepository<FargateProfileRecord>;
+  /** By name. */
+  capabilities: ClusterResourceRepository<CapabilityRecord>;
   /** Of every ClusterResourceRepository, when the cluster goes. */
   removeResourcesOfCluster(clusterId: string): void;
   instances: InstanceRepository;
