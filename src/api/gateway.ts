@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Clock } from "../clock/clock.js";
+import { atRest, type Clock } from "../clock/clock.js";
 import { region } from "../domain/catalogue/index.js";
 import { DomainError, type ErrorName } from "../domain/errors.js";
 import { type Principal, principalOfAccessKey } from "../identity/principal.js";
@@ -58,12 +58,24 @@ export function eksCoverage(table: Partial<EksOperations> = operations): { eks: 
   return { eks: coverage(model(), table) };
 }
 
+type Requested = { method?: string | undefined };
+const isRead = ({ method }: Requested): boolean => method === "GET" || method === "HEAD";
+
+/**
+ * Under a stepped clock a run can be repeated, request ids and what derives from them included. Reads draw from a stream of their own: how often a client
+ * looked changes nothing.
+ */
+function requestIds(clock: Clock): (request: Requested) => string {
+  if (clock.kind !== "stepped") return () => randomUUID();
+  const [reads, writes] = [clock.random("request-ids/reads"), clock.random("request-ids/writes")];
+  return (request) => (isRead(request) ? reads : writes).uuid();
+}
+
 /** Builds the server; it listens when told to. */
 export function buildGateway(dependencies: GatewayDependencies): FastifyInstance {
   const { state, clock, config, nudge, log } = dependencies;
   const hosts = (config.hosts ?? []).map((host) => host.toLowerCase());
-  // Under a stepped clock a run can be repeated, request ids and what derives from them included.
-  const chance = clock.kind === "stepped" ? clock.random("request-ids") : undefined;
+  const newRequestId = requestIds(clock);
   const services = createServices(dependencies);
   const principals = new Map<string, Principal>();
 
@@ -78,7 +90,7 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
     trustProxy: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
-    genReqId: () => chance?.uuid() ?? randomUUID(),
+    genReqId: newRequestId,
     routerOptions: { maxParamLength: 16 * 1024 },
     frameworkErrors: (error, request, reply) => {
       send(reply, fastifyErrorAnswer(error, request.id, report(request)));
@@ -103,6 +115,11 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
       done();
     }
   });
+  if (clock.kind === "stepped") {
+    app.addHook("preHandler", async (request) => {
+      if (!isRead(request)) await atRest(clock);
+    });
+  }
   app.setErrorHandler((error, request, reply) => {
     send(reply, fastifyErrorAnswer(error, request.id, report(request)));
   });

@@ -43,6 +43,13 @@ export interface SteppedClock extends Clock {
   advanceUntil(done: () => boolean, limitMs: number): Promise<boolean>;
 }
 
+/**
+ * To be awaited before something from outside changes the world: a stepped clock lets all that went before come to rest first, so that the machine's speed
+ * decides no order. Running clocks take it at once (undefined).
+ */
+export const atRest = (clock: Clock): Promise<void> | undefined =>
+  clock.kind === "stepped" ? clock.settled() : undefined;
+
 let lastSecond = { second: Number.NaN, text: "" };
 
 /** RFC 3339 with whole seconds, the form of Kubernetes `metav1.Time`. Remembers the last second, which thousands of writes share. */

@@ -62,6 +62,8 @@ interface Held {
   listeners: Set<(observation: Observation) => void>;
 }
 
+type EksObjects = typeof import("./eks-objects/index.js").eksObjects;
+
 /** Secret that says that a cluster has been given its first objects: later they are the user's to change or delete. */
 const FURNISHED = "eks-objects";
 
@@ -80,8 +82,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     const present = clusters.get(spec.clusterId);
     if (present) return present;
     // Loaded with the first cluster: an emulator without any never pays for it.
-    const { createSimulatedCluster } = await import("../../kubernetes/create-cluster.js");
-    const { createFargate } = await import("./fargate/fargate.js");
+    const [{ createSimulatedCluster }, { eksObjects }, { createFargate }] = await Promise.all([
+      import("../../kubernetes/create-cluster.js"),
+      import("./eks-objects/index.js"),
+      import("./fargate/fargate.js"),
+    ]);
     const machines = new Map<string, "running" | "stopped">();
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
     const fargate = createFargate({ spec, clock, log, machines });
@@ -106,10 +111,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       log,
     });
     try {
+      // What waits for the machine comes first; from here to the last object nothing can come in between, neither a request nor a controller.
+      const port = await listen(cluster, spec);
       await cluster.start();
       for (const node of nodes) await cluster.addNode(kubeletNodeSpec(node));
       await fargate.start(cluster);
-      const port = await listen(cluster, spec);
       const held: Held = {
         spec,
         cluster,
@@ -121,7 +127,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         nodes: new Map(nodes.map((node) => [node.name, node])),
         listeners: new Set(),
       };
-      await furnish(held);
+      await furnish(held, eksObjects);
       clusters.set(spec.clusterId, held);
       return held;
     } catch (error) {
@@ -149,9 +155,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     }
   };
 
-  const furnish = async ({ spec, cluster, endpoint }: Held): Promise<void> => {
+  const furnish = async ({ spec, cluster, endpoint }: Held, eksObjects: EksObjects): Promise<void> => {
     if (secrets.get(spec.clusterId, FURNISHED) !== undefined) return;
-    const { eksObjects } = await import("./eks-objects/index.js");
     const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, "eks");
     await createMissing(api, eksObjects(spec, endpoint.endpoint));
     // The objects are written to disk at the end of this tick; only then is it true that the cluster has them.
