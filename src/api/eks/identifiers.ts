@@ -32,6 +32,12 @@ export const activationCode = (context: OperationContext, name: string): string 
 export const licenseId = (context: OperationContext, ...parts: string[]): string =>
   `l-${digest(context, ["license", ...parts]).slice(0, 32)}`;
 
+/** Ids of pod identity associations: `a-` and 17 lower-case letters and digits. */
+export const podIdentityAssociationId = (context: OperationContext, ...parts: string[]): string =>
+  `a-${BigInt(`0x${digest(context, ["pod identity association", ...parts])}`)
+    .toString(36)
+    .slice(-17)}`;
+
 /** 32 upper-case hex digits that no cluster of any account has. */
 export function clusterId(context: OperationContext, name: string): string {
   for (let attempt = 0; ; attempt++) {

@@ -1,7 +1,11 @@
 /** Every operation of EKS that behaves, by name. The compiler checks names, inputs and outputs against the model. */
+import { accessEntries } from "./access-entries.js";
+import { accessPolicies } from "./access-policies.js";
 import { clusters } from "./clusters.js";
 import type { EksOperations } from "./context.js";
+import { identityProviderConfigs } from "./identity-provider-configs.js";
 import { nodegroups } from "./nodegroups.js";
+import { podIdentityAssociations } from "./pod-identity-associations.js";
 import { registrations } from "./registrations.js";
 import { subscriptions } from "./subscriptions.js";
 import { tags } from "./tags.js";
@@ -17,6 +21,10 @@ export const operations = {
   ...updates,
   ...tags,
   ...versions,
+  ...accessEntries,
+  ...accessPolicies,
+  ...podIdentityAssociations,
+  ...identityProviderConfigs,
   ...registrations,
   ...subscriptions,
 } satisfies Partial<EksOperations>;

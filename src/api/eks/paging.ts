@@ -10,6 +10,10 @@ export interface PageRequest {
   nextToken?: string;
 }
 
+/** A page of names that are all at hand, in order. */
+export const pageFrom = (names: readonly string[], page: Page): string[] =>
+  names.filter((name) => name > (page.after ?? "")).slice(0, page.limit);
+
 /**
  * `read` gives the keys of a page in order. `list` names the list besides account and region: the operation and whatever else decides what is on it, so that
  * a token of one list is refused by another.

@@ -1,8 +1,10 @@
 /** Tags, by ARN. They change at once, also while an update is running, and have errors of their own. */
 
 import { parseArn } from "../../domain/eks/arns.js";
+import { principalKey } from "../../domain/eks/principals.js";
 import { addTags, removeTags, type Tags } from "../../domain/eks/tags.js";
 import { DomainError } from "../../domain/errors.js";
+import type { ClusterResourceRepository, State } from "../../state/state.js";
 import type { EksOperations, OperationContext } from "./context.js";
 
 interface Tagged {
@@ -10,8 +12,38 @@ interface Tagged {
   put(tags: Tags): void;
 }
 
+type Finder = (context: OperationContext, arn: string, path: string[]) => Tagged | undefined;
+
+/** Finder for a family of clusters' resources; `nameOf` makes the name of one from what stands behind the cluster's in its ARN. */
+const inCluster =
+  <T extends { arn: string; tags: Tags }>(
+    familyOf: (state: State) => ClusterResourceRepository<T>,
+    nameOf: (path: string[], arn: string) => string | undefined,
+  ): Finder =>
+  ({ state, scope }, arn, [clusterName = "", ...path]) => {
+    const cluster = state.clusters.get({ ...scope, name: clusterName });
+    const family = familyOf(state);
+    const record = cluster && family.get(cluster.id, nameOf(path, arn) ?? "");
+    return record?.arn === arn ? { tags: record.tags, put: (tags) => family.put({ ...record, tags }) } : undefined;
+  };
+
+/** `role/<account>/<name>` and `user/...`; root has the account's number for a name. */
+function principalOfPath([kind, accountId, name]: string[], arn: string): string {
+  const resource = kind === "root" ? "root" : `${kind}/${name}`;
+  return principalKey(`arn:${parseArn(arn)?.partition}:iam::${accountId}:${resource}`);
+}
+
 /** Finds the row of an ARN by the kind of resource in it. A kind that nothing is stored of yet has no entry. */
-const KINDS: Record<string, (context: OperationContext, arn: string, path: string[]) => Tagged | undefined> = {
+const KINDS: Record<string, Finder> = {
+  "access-entry": inCluster((state) => state.accessEntries, principalOfPath),
+  podidentityassociation: inCluster(
+    (state) => state.podIdentityAssociations,
+    ([id]) => id,
+  ),
+  identityproviderconfig: inCluster(
+    (state) => state.identityProviderConfigs,
+    ([, name]) => name,
+  ),
   cluster: ({ state, scope }, arn, [name = ""]) => {
     const cluster = state.clusters.get({ ...scope, name });
     const registration = cluster ? undefined : state.registrations.get(scope, name);

@@ -33,6 +33,11 @@ export function checkActive(cluster: ClusterRecord): void {
   });
 }
 
+/** What belongs to a cluster without an update of it can be made while another thing is being updated, but not before it is there or as it goes. */
+export function checkUsable(cluster: ClusterRecord): void {
+  if (cluster.status !== "UPDATING") checkActive(cluster);
+}
+
 /** Only one update of the cluster itself runs at a time; a cluster that is not ACTIVE for another reason takes none. */
 export function checkUpdatable(cluster: ClusterRecord, updateType: string, inProgress: UpdateRecord | undefined): void {
   if (inProgress) {

@@ -1,0 +1,86 @@
+/** What AssociateIdentityProviderConfig makes of a request, and what it refuses. */
+import { DomainError } from "../errors.js";
+import type { IdentityProviderConfigRecord } from "../identity-provider-config.js";
+import type { ClusterRecord } from "../model.js";
+import { identityProviderConfigArn } from "./arns.js";
+import { invalidParameter } from "./refusals.js";
+import { addTags } from "./tags.js";
+
+export interface NewIdentityProvider {
+  identityProviderConfigName: string;
+  issuerUrl: string;
+  clientId: string;
+  usernameClaim?: string;
+  usernamePrefix?: string;
+  groupsClaim?: string;
+  groupsPrefix?: string;
+  requiredClaims?: Record<string, string>;
+}
+
+/** Quota; names are at most 63, values at most 253 characters long. */
+const MAX_REQUIRED_CLAIMS = 15;
+const NAME = /^[0-9A-Za-z][A-Za-z0-9\-_]{0,99}$/;
+
+/** Checks that EKS makes before it looks for the cluster. Throws InvalidParameterException. */
+export function checkIdentityProvider(request: NewIdentityProvider): void {
+  if (!NAME.test(request.identityProviderConfigName)) {
+    throw invalidParameter(
+      "The identityProviderConfigName must begin with a letter or digit, have only letters, digits, hyphens and underscores, and be at most 100 characters long",
+    );
+  }
+  if (!request.issuerUrl.startsWith("https://")) throw invalidParameter("IssuerURL must use https:// scheme.");
+  if (!URL_WITHOUT_QUERY.test(request.issuerUrl)) {
+    throw invalidParameter("IssuerURL must be a URL without query parameters or a fragment.");
+  }
+  if (request.clientId === "") throw invalidParameter("ClientID must not be empty.");
+  for (const prefix of [request.usernamePrefix, request.groupsPrefix]) {
+    if (prefix?.startsWith("system:")) {
+      throw invalidParameter("The prefix system: is reserved for Kubernetes system use");
+    }
+  }
+  if (Object.keys(request.requiredClaims ?? {}).length > MAX_REQUIRED_CLAIMS) {
+    throw invalidParameter(`At most ${MAX_REQUIRED_CLAIMS} required claims can be specified`);
+  }
+}
+
+/** Host, maybe with a port, and a path. */
+const URL_WITHOUT_QUERY = /^https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[^\s?#]*)?$/;
+
+/** One a cluster, also while it comes or goes. Throws ResourceInUseException or InvalidRequestException. */
+export function checkOnlyProvider(
+  cluster: ClusterRecord,
+  name: string,
+  present: readonly IdentityProviderConfigRecord[],
+): void {
+  if (present.some((config) => config.name === name)) {
+    throw new DomainError("ResourceInUseException", `Identity provider config already exists with name: ${name}`, {
+      clusterName: cluster.name,
+    });
+  }
+  if (present.length > 0) {
+    throw new DomainError(
+      "InvalidRequestException",
+      `Cluster ${cluster.name} already has an identity provider config of type oidc; only one can be associated`,
+      { clusterName: cluster.name },
+    );
+  }
+}
+
+/** The claim of users is `sub` unless another is named; how the API server prefixes names without a prefix is its own affair. */
+export function newIdentityProvider(
+  cluster: ClusterRecord,
+  request: NewIdentityProvider,
+  { uuid, tags = {} }: { uuid: string; tags?: Record<string, string> | undefined },
+): IdentityProviderConfigRecord {
+  const { identityProviderConfigName: name, usernameClaim = "sub", ...rest } = request;
+  return {
+    ...rest,
+    clusterId: cluster.id,
+    clusterName: cluster.name,
+    name,
+    arn: identityProviderConfigArn(cluster, cluster.name, name, uuid),
+    usernameClaim,
+    status: "CREATING",
+    tags: addTags({}, tags, "InvalidParameterException"),
+  };
+}
