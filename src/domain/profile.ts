@@ -16,6 +16,12 @@ export interface Profile {
   nodegroupCreateMs: number;
   nodegroupDeleteMs: number;
   nodegroupConfigUpdateMs: number;
+  /** A refresh of the insights that somebody asked for. */
+  insightsRefreshMs: number;
+  /** Add-ons: until what was asked for is in the cluster, however soon its pods are. */
+  addonCreateMs: number;
+  addonUpdateMs: number;
+  addonDeleteMs: number;
   /** Subscriptions of EKS Anywhere: CREATING and UPDATING. */
   subscriptionCreateMs: number;
   subscriptionUpdateMs: number;
@@ -48,6 +54,10 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupCreateMs: 0,
     nodegroupDeleteMs: 0,
     nodegroupConfigUpdateMs: 0,
+    insightsRefreshMs: 0,
+    addonCreateMs: 0,
+    addonUpdateMs: 0,
+    addonDeleteMs: 0,
     subscriptionCreateMs: 0,
     subscriptionUpdateMs: 0,
     instanceBootMs: 0,
@@ -68,6 +78,10 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupCreateMs: 2 * MINUTE_MS,
     nodegroupDeleteMs: 3 * MINUTE_MS,
     nodegroupConfigUpdateMs: MINUTE_MS / 2,
+    insightsRefreshMs: 2 * MINUTE_MS,
+    addonCreateMs: MINUTE_MS / 6,
+    addonUpdateMs: MINUTE_MS / 4,
+    addonDeleteMs: MINUTE_MS / 6,
     subscriptionCreateMs: 20 * MINUTE_MS,
     subscriptionUpdateMs: MINUTE_MS,
     instanceBootMs: MINUTE_MS,
@@ -82,6 +96,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
 
 /** Limits that EKS sets itself whatever the profile, in milliseconds. */
 export const LIMITS = {
+  /** An add-on whose Deployments have lacked replicas for this long is DEGRADED: a rolling update or a pod that moves is no matter. */
+  addonReplicasMs: MINUTE_MS,
   /** A version update evicts a node's pods this long before it fails, or is forced to go on. */
   evictionMs: 15 * MINUTE_MS,
   /** Nodes that have not joined by then are a NodeCreationFailure. */

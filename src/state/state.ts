@@ -1,7 +1,9 @@
 import type { AccessEntryRecord } from "../domain/access-entry.js";
+import type { AddonRecord } from "../domain/addon.js";
 import type { CapabilityRecord } from "../domain/capability.js";
 import type { FargateProfileRecord } from "../domain/fargate.js";
 import type { IdentityProviderConfigRecord } from "../domain/identity-provider-config.js";
+import type { InsightRecord, InsightsCheckRecord } from "../domain/insights.js";
 import type {
   ClusterRecord,
   EventRecord,
@@ -171,6 +173,12 @@ export interface State {
   fargateProfiles: ClusterResourceRepository<FargateProfileRecord>;
   /** By name. */
   capabilities: ClusterResourceRepository<CapabilityRecord>;
+  /** By id. */
+  insights: ClusterResourceRepository<InsightRecord>;
+  /** One a cluster, by the cluster's id. */
+  insightsChecks: ClusterResourceRepository<InsightsCheckRecord>;
+  /** By name. */
+  addons: ClusterResourceRepository<AddonRecord>;
   /** Of every ClusterResourceRepository, when the cluster goes. */
   removeResourcesOfCluster(clusterId: string): void;
   instances: InstanceRepository;

@@ -13,6 +13,9 @@ export const clusterArn = (scope: Scope, name: string): string => eksArn(scope, 
 export const nodegroupArn = (scope: Scope, clusterName: string, nodegroupName: string, uuid: string): string =>
   eksArn(scope, `nodegroup/${clusterName}/${nodegroupName}/${uuid}`);
 
+export const addonArn = (scope: Scope, clusterName: string, addonName: string, uuid: string): string =>
+  eksArn(scope, `addon/${clusterName}/${addonName}/${uuid}`);
+
 export const fargateProfileArn = (scope: Scope, clusterName: string, profileName: string, uuid: string): string =>
   eksArn(scope, `fargateprofile/${clusterName}/${profileName}/${uuid}`);
 
