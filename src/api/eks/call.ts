@@ -122,7 +122,7 @@ function recordEvent(model: Model, name: OperationName, input: object, context: 
   const values = shown as Record<string, string | undefined>;
   const ofCluster = uri.startsWith("/clusters");
   const clusterName = ofCluster ? (values.clusterName ?? values.name) : clusterOfArn(values.resourceArn);
-  const subject = values.nodegroupName ?? values.name ?? values.resourceArn ?? clusterName ?? name;
+  const subject = values.nodegroupName ?? values.addonName ?? values.name ?? values.resourceArn ?? clusterName ?? name;
   context.state.events.append({
     atMs: context.clock.now(),
     ...context.scope,

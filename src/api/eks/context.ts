@@ -10,6 +10,8 @@ export interface EksConfig {
   defaultVersion: string;
   /** Name of the backend that new clusters get. */
   backend: string;
+  /** UpdateClusterVersion refuses while insights speak against it, unless `force` is given. EKS only warns. */
+  enforceInsights?: boolean;
 }
 
 export interface OperationContext {
@@ -24,7 +26,15 @@ export interface OperationContext {
 }
 
 /** Kinds of work items. The key of a cluster's is its id; of a node group's `<cluster id>/<node group name>`. */
-export type WorkKind = "cluster" | "nodegroup" | "registration" | "subscription";
+export type WorkKind =
+  | "cluster"
+  | "nodegroup"
+  | "addon"
+  | "registration"
+  | "subscription"
+  | "insights"
+  | "fargate-profile"
+  | "capability";
 
 export type EksOperations = Operations<OperationContext>;
 
@@ -36,6 +46,11 @@ export function scheduleWork(context: OperationContext, kind: WorkKind, key: str
 
 export const nodegroupWorkKey = (nodegroup: { clusterId: string; name: string }): string =>
   `${nodegroup.clusterId}/${nodegroup.name}`;
+
+export const addonWorkKey = (addon: { clusterId: string; name: string }): string => `${addon.clusterId}/${addon.name}`;
+
+/** Keys of everything else that belongs to a cluster by its name. */
+export const clusterResourceWorkKey = nodegroupWorkKey;
 
 /** Keys of what an account has in a region, and not in a cluster. */
 const scopedWorkKey = ({ accountId, region }: Scope, name: string): string => `${accountId}/${region}/${name}`;

@@ -1,9 +1,13 @@
 /** Every operation of EKS that behaves, by name. The compiler checks names, inputs and outputs against the model. */
 import { accessEntries } from "./access-entries.js";
 import { accessPolicies } from "./access-policies.js";
+import { addons } from "./addons.js";
+import { capabilities } from "./capabilities.js";
 import { clusters } from "./clusters.js";
 import type { EksOperations } from "./context.js";
+import { fargateProfiles } from "./fargate-profiles.js";
 import { identityProviderConfigs } from "./identity-provider-configs.js";
+import { insights } from "./insights.js";
 import { nodegroups } from "./nodegroups.js";
 import { podIdentityAssociations } from "./pod-identity-associations.js";
 import { registrations } from "./registrations.js";
@@ -18,6 +22,7 @@ export type { EksConfig, EksOperations, OperationContext, WorkKind } from "./con
 export const operations = {
   ...clusters,
   ...nodegroups,
+  ...addons,
   ...updates,
   ...tags,
   ...versions,
@@ -25,6 +30,9 @@ export const operations = {
   ...accessPolicies,
   ...podIdentityAssociations,
   ...identityProviderConfigs,
+  ...fargateProfiles,
+  ...capabilities,
+  ...insights,
   ...registrations,
   ...subscriptions,
 } satisfies Partial<EksOperations>;

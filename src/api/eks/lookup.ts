@@ -1,5 +1,7 @@
 /** Finds what a request names, or refuses in EKS's words. */
 
+import type { AddonRecord } from "../../domain/addon.js";
+import { noAddonFound } from "../../domain/eks/addon-rules.js";
 import { isConnectedCluster, noClusterFound, noNodegroupFound } from "../../domain/eks/refusals.js";
 import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../../domain/model.js";
 import type { OperationContext } from "./context.js";
@@ -20,6 +22,18 @@ export function findNodegroup(
   const nodegroup = context.state.nodegroups.get(cluster, nodegroupName);
   if (!nodegroup) throw noNodegroupFound(clusterName, nodegroupName);
   return { cluster, nodegroup };
+}
+
+/** The cluster is looked for first. */
+export function findAddon(
+  context: OperationContext,
+  clusterName: string,
+  addonName: string,
+): { cluster: ClusterRecord; addon: AddonRecord } {
+  const cluster = findCluster(context, clusterName);
+  const addon = context.state.addons.get(cluster.id, addonName);
+  if (!addon) throw noAddonFound(clusterName, addonName);
+  return { cluster, addon };
 }
 
 /** The cluster's own updates, oldest first. */

@@ -1,7 +1,8 @@
 /** Starting an update: its row, the status of what it changes, and the work of carrying it out. */
+import type { AddonRecord } from "../../domain/addon.js";
 import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../../domain/model.js";
 import type { Update } from "../model/generated/operations.js";
-import { nodegroupWorkKey, type OperationContext, scheduleWork } from "./context.js";
+import { addonWorkKey, nodegroupWorkKey, type OperationContext, scheduleWork } from "./context.js";
 import { updateId } from "./identifiers.js";
 import { updateView } from "./views.js";
 
@@ -27,6 +28,26 @@ export function startNodegroupUpdate(
   context.state.updates.put(record);
   context.state.nodegroups.put({ ...nodegroup, status: "UPDATING", modifiedAtMs: context.clock.now() });
   scheduleWork(context, "nodegroup", nodegroupWorkKey(nodegroup));
+  return updateView(record);
+}
+
+/** The add-on must be at rest. */
+export function startAddonUpdate(
+  context: OperationContext,
+  cluster: ClusterRecord,
+  addon: AddonRecord,
+  update: Started,
+): Update {
+  const record = { ...newUpdate(context, cluster, update, addon.name), addonName: addon.name };
+  context.state.updates.put(record);
+  context.state.addons.put({
+    ...addon,
+    status: "UPDATING",
+    updateId: record.id,
+    healthIssues: [],
+    modifiedAtMs: context.clock.now(),
+  });
+  scheduleWork(context, "addon", addonWorkKey(addon));
   return updateView(record);
 }
 

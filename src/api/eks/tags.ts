@@ -44,6 +44,14 @@ const KINDS: Record<string, Finder> = {
     (state) => state.identityProviderConfigs,
     ([, name]) => name,
   ),
+  fargateprofile: inCluster(
+    (state) => state.fargateProfiles,
+    ([name]) => name,
+  ),
+  capability: inCluster(
+    (state) => state.capabilities,
+    ([, name]) => name,
+  ),
   cluster: ({ state, scope }, arn, [name = ""]) => {
     const cluster = state.clusters.get({ ...scope, name });
     const registration = cluster ? undefined : state.registrations.get(scope, name);
@@ -59,6 +67,11 @@ const KINDS: Record<string, Finder> = {
     return subscription?.arn === arn
       ? { tags: subscription.tags, put: (tags) => state.subscriptions.put({ ...subscription, tags }) }
       : undefined;
+  },
+  addon: ({ state, scope }, arn, [clusterName = "", addonName = ""]) => {
+    const cluster = state.clusters.get({ ...scope, name: clusterName });
+    const addon = cluster && state.addons.get(cluster.id, addonName);
+    return addon?.arn === arn ? { tags: addon.tags, put: (tags) => state.addons.put({ ...addon, tags }) } : undefined;
   },
   nodegroup: ({ state, scope }, arn, [clusterName = "", nodegroupName = ""]) => {
     const nodegroup = state.nodegroups.get({ ...scope, name: clusterName }, nodegroupName);

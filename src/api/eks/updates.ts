@@ -2,7 +2,7 @@
 import { DomainError } from "../../domain/errors.js";
 import type { UpdateRecord } from "../../domain/model.js";
 import { type EksOperations, type OperationContext, scheduleWork } from "./context.js";
-import { findCluster, findNodegroup } from "./lookup.js";
+import { findAddon, findCluster, findNodegroup } from "./lookup.js";
 import { pageOf } from "./paging.js";
 import { updateView } from "./views.js";
 
@@ -42,6 +42,7 @@ export const updates = {
   ListUpdates(input, context) {
     const cluster = findCluster(context, input.name);
     if (input.nodegroupName !== undefined) findNodegroup(context, input.name, input.nodegroupName);
+    if (input.addonName !== undefined) findAddon(context, input.name, input.addonName);
     const filter = filterOf(input);
     const { keys, nextToken } = pageOf(context, ["ListUpdates", cluster.id, filter], input, (page) =>
       context.state.updates.ids(cluster.id, filter, page),
