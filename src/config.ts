@@ -16,6 +16,8 @@ export interface Config {
   readonly seed: number;
   /** Refuse subnets and roles that no local service knows, with EKS's own words. */
   readonly strict: boolean;
+  /** Refuse version updates that insights speak against, unless forced. */
+  readonly enforceInsights: boolean;
   readonly verifySignatures: boolean;
   /** Secrets by access key that signatures are checked with. */
   readonly credentials: ReadonlyMap<string, string>;
@@ -61,6 +63,11 @@ export const OPTIONS = [
   { flag: "profile", value: "name", fallback: "instant", help: "durations of AWS's own work: instant or aws" },
   { flag: "seed", value: "number", fallback: "1", help: "seed of every random choice" },
   { flag: "strict", fallback: "false", help: "refuse subnets and roles that no local service knows" },
+  {
+    flag: "enforce-insights",
+    fallback: "false",
+    help: "refuse version updates that upgrade insights speak against, unless forced",
+  },
   { flag: "verify-signatures", fallback: "false", help: "check the SigV4 signature of every AWS call" },
   { flag: "log-level", value: "level", fallback: "info", help: LOG_LEVELS.join(", ") },
   {
@@ -129,6 +136,7 @@ export function readConfig(
     profile: oneOf("profile", ["instant", "aws"]),
     seed: integer("seed", 0, 4_294_967_295),
     strict: toggle("strict"),
+    enforceInsights: toggle("enforce-insights"),
     verifySignatures: toggle("verify-signatures"),
     credentials: readCredentials(environment.EKSIM_CREDENTIALS),
     logLevel: oneOf("log-level", LOG_LEVELS),

@@ -114,6 +114,7 @@ export async function startEmulator(options: { config: Config; log: Log; version
     nudge: reconcilers.nudge,
     config: {
       strict: config.strict,
+      enforceInsights: config.enforceInsights,
       defaultVersion: DEFAULT_VERSION,
       backend: config.backend,
       verifySignatures: config.verifySignatures,

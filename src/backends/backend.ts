@@ -20,6 +20,14 @@ export interface ClusterBackend {
   drainNode(clusterId: string, nodeName: string): Promise<{ remainingPods: string[]; hopeless?: boolean }>;
   /** Changes labels, taints or schedulability of a live node. */
   patchNode(clusterId: string, nodeName: string, patch: NodePatch): Promise<void>;
+  /**
+   * Writes what `change` makes of a ConfigMap's data, as EKS's own components do, and makes the ConfigMap when it is not there; undefined leaves it as it is.
+   */
+  changeConfigMap?(
+    clusterId: string,
+    key: { namespace: string; name: string },
+    change: (data: ConfigMapData | undefined) => ConfigMapData | undefined,
+  ): Promise<void>;
   setNodePower(
     clusterId: string,
     nodeName: string,
@@ -43,10 +51,14 @@ export interface ClusterBackend {
   setZonePower?(clusterId: string, zone: string, power: "running" | "stopped"): Promise<void>;
   /** Counts for status pages: nodes and pods a zone. */
   summary(clusterId: string): Promise<ClusterSummary>;
+  /** What decides whether the cluster is ready for another version. Absent: the backend cannot tell. */
+  upgradeFacts?(clusterId: string): Promise<UpgradeFacts>;
   /** Ids of clusters that this backend holds, whether or not anyone knows them. */
   inventory(): Promise<string[]>;
   close(): Promise<void>;
 }
+
+export type ConfigMapData = Readonly<Record<string, string>>;
 
 export interface MemberSpec {
   id: string;
@@ -135,7 +147,15 @@ export interface NodePatch {
 }
 
 export type Observation =
-  | { kind: "node"; nodeName: string; ready: boolean; present: boolean; reason?: string }
+  | {
+      kind: "node";
+      nodeName: string;
+      ready: boolean;
+      present: boolean;
+      reason?: string;
+      /** Conditions of node health that are not True. */
+      unhealthy?: readonly { type: string; reason: string }[];
+    }
   | { kind: "member"; memberId: string; state: "up" | "down" };
 
 export interface ClusterSummary {
@@ -147,6 +167,17 @@ export interface ClusterSummary {
   /** Pods without a node. */
   pendingPods: number;
   apiAvailable: boolean;
+}
+
+export interface UpgradeFacts {
+  nodes: readonly { name: string; kubeletVersion: string }[];
+  /** Version in the image of the kube-proxy DaemonSet; absent when there is none. */
+  kubeProxyVersion?: string;
+  /** APIs that coming versions do not serve any more; versions such as `1.32`. */
+  removedApis: readonly { usage: string; removedIn: string; replacedWith?: string; replacedSince?: string }[];
+  /** Who has asked for such APIs since the API server was started, at `sinceMs`. */
+  deprecatedUses: readonly { usage: string; userAgent: string; count: number; lastMs: number }[];
+  sinceMs: number;
 }
 
 /** An expected failure of a backend: never a bug of ours. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.js";
 import type { AdmissionPlugin } from "./admission/plugin.js";
 import type { KubeApi } from "./api.js";
+import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
 import type { Persistence } from "./persistence.js";
 import type { Authorizer, TokenAuthenticator } from "./security.js";
 
@@ -90,6 +91,8 @@ export interface SimulatedCluster {
   members(): readonly { id: string; zone: string; state: "up" | "down" }[];
   /** Adds or replaces members (a master re-created, maybe in another zone). */
   replaceMembers(members: readonly { id: string; zone: string }[]): void;
+  /** APIs that later versions do not serve any more, and who has asked for them since the cluster was started, at `sinceMs`. */
+  deprecations(): { removedApis: RemovedApi[]; requests: DeprecatedRequests[]; sinceMs: number };
   /** New server version after an upgrade. */
   setVersion(gitVersion: string): void;
   /** Ends servers, controllers and timers; everything written is durable afterwards. */

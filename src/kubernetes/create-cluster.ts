@@ -4,6 +4,7 @@ import { type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
 import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
 import { controllers, startControllers } from "./controllers/index.js";
+import { createDeprecatedRequests, removedApis } from "./deprecated-apis.js";
 import { createKubelets } from "./kubelet/index.js";
 import { createMembers } from "./members.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
@@ -57,6 +58,11 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   });
 
   let gitVersion = options.gitVersion;
+  const sinceMs = clock.now();
+  const deprecated = createDeprecatedRequests({
+    now: () => clock.now(),
+    serverMinor: () => Number(gitVersion.split(".")[1]),
+  });
   let server: ApiServer | undefined;
   let stops: (() => void)[] = [];
 
@@ -104,6 +110,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         tls,
         log,
         gitVersion: () => gitVersion,
+        deprecated,
         customSchema: (info) => customResources.schemaOf(info),
         ...security.server,
         ...(options.allowClient ? { allowClient: options.allowClient } : {}),
@@ -117,6 +124,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     setMember: (id, state) => members.set(id, state),
     members: () => members.list(),
     replaceMembers: (next) => members.replace(next),
+    deprecations: () => ({ removedApis: [...removedApis().values()], requests: deprecated.list(), sinceMs }),
     setVersion: (version) => {
       gitVersion = version;
     },

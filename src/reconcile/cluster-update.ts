@@ -1,12 +1,19 @@
 /** Updates of clusters carried out: what their plan holds is put in place, after the time that EKS takes for their kind. */
 import type { ClusterRecord, UpdateRecord } from "../domain/model.js";
 import { nextClusterStatus } from "../domain/transitions.js";
+import { applyEffects } from "./cluster-update-effects.js";
 import { emit, type ReconcileContext } from "./context.js";
 import { rollControlPlane } from "./control-plane-version.js";
 import { endpointAccess } from "./specs.js";
 
 /** Update types that roll the API servers, and so take longer. */
-const NETWORK_UPDATES: readonly string[] = ["EndpointAccessUpdate", "VpcConfigUpdate", "ControlPlaneEgressUpdate"];
+const NETWORK_UPDATES: readonly string[] = [
+  "EndpointAccessUpdate",
+  "VpcConfigUpdate",
+  "ControlPlaneEgressUpdate",
+  "AssociateIdentityProviderConfig",
+  "DisassociateIdentityProviderConfig",
+];
 const VERSION_UPDATES: readonly string[] = ["VersionUpdate", "VersionRollback"];
 
 /** The new values of a cluster's update as its plan carries them. */
@@ -53,7 +60,9 @@ function end(
   const { changes, error } = outcome;
   state.transaction(() => {
     const present = state.clusters.byId(cluster.id) ?? cluster;
-    state.clusters.put({ ...present, ...changes, status: nextClusterStatus(present.status, "ACTIVE") });
+    const updated = { ...present, ...changes, status: nextClusterStatus(present.status, "ACTIVE") };
+    state.clusters.put(updated);
+    if (!error) applyEffects(context, updated, update);
     state.updates.put({
       ...update,
       status: error ? "Failed" : "Successful",
@@ -70,6 +79,7 @@ function end(
     });
   });
   context.schedule("patching", cluster.id);
+  context.schedule("insights", cluster.id);
   // Updates that were accepted one after the other are carried out one after the other.
   if (state.updates.inProgress(cluster.id)) context.schedule("cluster", cluster.id);
 }

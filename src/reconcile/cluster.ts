@@ -53,6 +53,7 @@ async function create(context: ReconcileContext, cluster: ClusterRecord, attempt
       message: `Cluster ${cluster.name} is ACTIVE.`,
     });
   });
+  context.schedule("insights", cluster.id);
 }
 
 /** Three masters, one a zone, whatever zones the cluster's own subnets are in: they stand in a network of AWS's. */
@@ -118,6 +119,7 @@ async function remove(context: ReconcileContext, cluster: ClusterRecord): Promis
 export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedule">, clusterId: string): void {
   context.schedule("members", clusterId);
   context.schedule("patching", clusterId);
+  context.schedule("insights", clusterId);
   for (const instance of context.state.instances.ofCluster(clusterId, { terminated: true })) {
     context.schedule("instance", instance.instanceId);
   }

@@ -7,7 +7,15 @@ import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
 
 /** Families of work, one reconciler each. Keys: cluster id; cluster id; `<cluster id>/<node group>`; instance id; cluster id. */
-export type WorkKind = "cluster" | "members" | "nodegroup" | "instance" | "patching" | "registration" | "subscription";
+export type WorkKind =
+  | "cluster"
+  | "members"
+  | "nodegroup"
+  | "instance"
+  | "patching"
+  | "registration"
+  | "subscription"
+  | "insights";
 
 export interface ReconcileLog {
   debug(fields: Record<string, unknown>, message: string): void;

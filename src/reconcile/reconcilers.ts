@@ -10,6 +10,7 @@ import type { State } from "../state/state.js";
 import { createAttachments } from "./attachments.js";
 import { reconcileCluster, scheduleAllOf } from "./cluster.js";
 import type { ReconcileContext, ReconcileLog, WorkKind } from "./context.js";
+import { reconcileInsights } from "./insights.js";
 import { reconcileInstance } from "./instance.js";
 import { createLoop } from "./loop.js";
 import { reconcileMembers } from "./members.js";
@@ -48,6 +49,7 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   members: reconcileMembers,
   nodegroup: reconcileNodegroup,
   instance: reconcileInstance,
+  insights: reconcileInsights,
   registration: reconcileRegistration,
   subscription: reconcileSubscription,
   patching: reconcilePatching,
@@ -59,6 +61,7 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   members: (_, key) => key,
   nodegroup: (_, key) => key.slice(0, key.indexOf("/")),
   instance: (state, key) => state.instances.get(key)?.clusterId ?? key,
+  insights: (_, key) => key,
   registration: (_, key) => key,
   subscription: (_, key) => key,
   patching: (_, key) => key,

@@ -18,6 +18,8 @@ export interface EksimOptions {
   profile?: "instant" | "aws";
   seed?: number;
   strict?: boolean;
+  /** Refuse version updates that upgrade insights speak against. */
+  enforceInsights?: boolean;
   /** Default: `:memory:`, nothing is kept. */
   dataDir?: string;
   /** Default: 0, a free one. */
@@ -84,6 +86,7 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
     ...(options.profile ? { profile: options.profile } : {}),
     ...(options.seed === undefined ? {} : { seed: String(options.seed) }),
     ...(options.strict ? { strict: "true" } : {}),
+    ...(options.enforceInsights ? { "enforce-insights": "true" } : {}),
   };
   const config = readConfig(flags, {});
   const emulator = await startEmulator({ config, log: createLog(config), version: "testkit" });

@@ -1,14 +1,17 @@
 /** Clusters: creating, showing, changing, upgrading and deleting them. */
 
 import { checkPassRole } from "../../domain/eks/arns.js";
+import { entriesOfCluster } from "../../domain/eks/automatic-entries.js";
 import { newCluster } from "../../domain/eks/cluster-rules.js";
 import { planConfigUpdate, updateParams, updateTypeOf } from "../../domain/eks/cluster-updates.js";
 import { checkEncryption } from "../../domain/eks/encryption.js";
 import { checkUpdatable, invalidParameter, unknownRole, unknownSubnet } from "../../domain/eks/refusals.js";
 import { planVersionUpdate } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
+import { grantAutomatically } from "./access-entries.js";
 import { type EksOperations, scheduleWork } from "./context.js";
 import { clusterId } from "./identifiers.js";
+import { checkInsights } from "./insights.js";
 import { clusterUpdates, findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
 import { namesWithRegistered, registrationView } from "./registrations.js";
@@ -61,6 +64,7 @@ export const clusters = {
       throw unknownRole(cluster.roleArn);
     }
     state.clusters.put(cluster);
+    grantAutomatically(context, cluster, entriesOfCluster(cluster));
     scheduleWork(context, "cluster", cluster.id);
     return { cluster: clusterView(cluster) };
   },
@@ -102,6 +106,7 @@ export const clusters = {
       updates: clusterUpdates(context, cluster),
       nowMs: clock.now(),
     });
+    if (type === "VersionUpdate") checkInsights(context, cluster, version, input.force);
     const timeoutMinutes = input.rollbackConfig?.timeoutMinutes;
     if (timeoutMinutes !== undefined && (timeoutMinutes < 120 || timeoutMinutes > 10_080)) {
       throw invalidParameter("rollbackConfig.timeoutMinutes must be from 120 to 10080");
@@ -165,6 +170,9 @@ export const clusters = {
     // Those being deleted count too.
     if (state.nodegroups.names(cluster, { limit: 1 }).length > 0) {
       throw new DomainError("ResourceInUseException", "Cluster has nodegroups attached", { clusterName });
+    }
+    if (state.fargateProfiles.count(cluster.id) > 0) {
+      throw new DomainError("ResourceInUseException", "Cluster has Fargate profiles attached", { clusterName });
     }
     const deleting = { ...cluster, status: "DELETING" as const };
     state.clusters.put(deleting);

@@ -19,12 +19,13 @@ import {
   type NodeSpec,
   type Observation,
 } from "../backend.js";
-import { asBackendError, createMissing } from "./api-calls.js";
+import { asBackendError, changeConfigMap, createMissing } from "./api-calls.js";
 import { drainNode, patchNode } from "./drain.js";
 import type { Fargate } from "./fargate/fargate.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { observeNodes, summarise } from "./observe.js";
 import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
+import { upgradeFacts } from "./upgrade-facts.js";
 
 /** IAM's side of a cluster's API server. */
 export interface ClusterAccess {
@@ -216,6 +217,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       await asBackendError(() => patchNode(eks, nodeName, patch));
     },
 
+    changeConfigMap: async (clusterId, key, change) => {
+      const { eks } = find(clusterId);
+      await asBackendError(() => changeConfigMap(eks, key, change));
+    },
+
     setNodePower: async (clusterId, nodeName, power) => {
       const held = find(clusterId);
       const node = held.nodes.get(nodeName);
@@ -266,6 +272,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const { cluster } = find(clusterId);
       return summarise(cluster.api, cluster.members());
     },
+
+    upgradeFacts: async (clusterId) => upgradeFacts(find(clusterId).cluster),
 
     inventory: async () => [...clusters.keys()],
 

@@ -12,7 +12,7 @@ import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../model.js";
 import { invalidParameter } from "./refusals.js";
 
 /** Kubelets may be this many minors older than the API server; 1.24 and older may be two. */
-const kubeletLag = (minor: number): number => (minor >= 25 ? 3 : 2);
+export const kubeletLag = (minor: number): number => (minor >= 25 ? 3 : 2);
 
 const ROLLBACK_WINDOW_MS = 7 * 86_400_000;
 

@@ -164,6 +164,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     try {
       info = parseRequest(request.method ?? "GET", request.url ?? "/");
       const user = await identify(request);
+      if (info.resource) dependencies.deprecated?.note(info.resource, request.headers["user-agent"]);
       assertAllowed(authorizers, attributesOf(user, info));
       given = await answer({ request, response, info, user });
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { UserInfo } from "../api.js";
 import type { ClusterLog } from "../cluster.js";
+import type { DeprecatedRequestLog } from "../deprecated-apis.js";
 import type { KubeObject } from "../object.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import type { Registry } from "../registry/registry.js";
@@ -16,6 +17,8 @@ export interface ServerDependencies {
   tokenAuthenticators: readonly TokenAuthenticator[];
   authorizers: readonly Authorizer[];
   log?: ClusterLog;
+  /** Told of every request for a resource that was authenticated. */
+  deprecated?: Pick<DeprecatedRequestLog, "note">;
   /** Whether a caller at this address may reach the endpoint at all; everyone unless given. */
   allowClient?(remoteAddress: string): boolean;
   /** Answers access and token reviews and the like: kinds that are asked and never stored. */
