@@ -1,8 +1,15 @@
 /** Starting an update: its row, the status of what it changes, and the work of carrying it out. */
 import type { AddonRecord } from "../../domain/addon.js";
+import type { CapabilityRecord } from "../../domain/capability.js";
 import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../../domain/model.js";
 import type { Update } from "../model/generated/operations.js";
-import { addonWorkKey, nodegroupWorkKey, type OperationContext, scheduleWork } from "./context.js";
+import {
+  addonWorkKey,
+  clusterResourceWorkKey,
+  nodegroupWorkKey,
+  type OperationContext,
+  scheduleWork,
+} from "./context.js";
 import { updateId } from "./identifiers.js";
 import { updateView } from "./views.js";
 
@@ -48,6 +55,20 @@ export function startAddonUpdate(
     modifiedAtMs: context.clock.now(),
   });
   scheduleWork(context, "addon", addonWorkKey(addon));
+  return updateView(record);
+}
+
+/** The capability must be ACTIVE or DEGRADED. */
+export function startCapabilityUpdate(
+  context: OperationContext,
+  cluster: ClusterRecord,
+  capability: CapabilityRecord,
+  update: Started,
+): Update {
+  const record = { ...newUpdate(context, cluster, update, capability.name), capabilityName: capability.name };
+  context.state.updates.put(record);
+  context.state.capabilities.put({ ...capability, status: "UPDATING", modifiedAtMs: context.clock.now() });
+  scheduleWork(context, "capability", clusterResourceWorkKey(capability));
   return updateView(record);
 }
 

@@ -1,4 +1,5 @@
 /** Updates: the record of every asynchronous change. Without a filter they are the cluster's own; those of node groups and add-ons need theirs. */
+import { noCapabilityFound } from "../../domain/eks/capability-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import type { UpdateRecord } from "../../domain/model.js";
 import { type EksOperations, type OperationContext, scheduleWork } from "./context.js";
@@ -43,6 +44,9 @@ export const updates = {
     const cluster = findCluster(context, input.name);
     if (input.nodegroupName !== undefined) findNodegroup(context, input.name, input.nodegroupName);
     if (input.addonName !== undefined) findAddon(context, input.name, input.addonName);
+    if (input.capabilityName !== undefined && !context.state.capabilities.get(cluster.id, input.capabilityName)) {
+      throw noCapabilityFound(input.name, input.capabilityName);
+    }
     const filter = filterOf(input);
     const { keys, nextToken } = pageOf(context, ["ListUpdates", cluster.id, filter], input, (page) =>
       context.state.updates.ids(cluster.id, filter, page),

@@ -46,6 +46,18 @@ export const ACCESS_ENTRY_TYPES = Object.keys(TYPES) as readonly AccessEntryType
 export const defaultUsername = (type: AccessEntryType, principal: IamPrincipal): string =>
   TYPES[type].username(principal);
 
+/** Types of entries that EKS itself makes for machines that it launches under a role. */
+export type NodeEntryType = "EC2_LINUX" | "EC2_WINDOWS" | "FARGATE_LINUX";
+
+export const nodeEntryType = (amiType: string): NodeEntryType =>
+  amiType.startsWith("WINDOWS_") ? "EC2_WINDOWS" : "EC2_LINUX";
+
+/** What the ConfigMap aws-auth says of such a role. */
+export const nodeRoleMapping = (type: NodeEntryType): { username: string; groups: string[] } => ({
+  username: `system:node:${type === "FARGATE_LINUX" ? "{{SessionName}}" : "{{EC2PrivateDNSName}}"}`,
+  groups: ["system:bootstrappers", ...TYPES[type].groups],
+});
+
 /** Groups that the API shows for an entry of a type that takes none. */
 export const groupsOfType = (type: AccessEntryType): string[] => [...TYPES[type].groups];
 

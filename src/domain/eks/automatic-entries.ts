@@ -3,9 +3,10 @@
  * managed node groups and Fargate profiles. Only clusters whose authentication mode knows entries have them.
  */
 import type { AccessEntryRecord, AccessEntryType } from "../access-entry.js";
+import type { CapabilityType } from "../capability.js";
 import type { ClusterRecord } from "../model.js";
 import { newAccessEntry, withPolicies } from "./access-entry-rules.js";
-import { defaultUsername, groupsOfType } from "./access-entry-types.js";
+import { defaultUsername, groupsOfType, type NodeEntryType } from "./access-entry-types.js";
 import { type AccessPolicyName, accessPolicyArn } from "./access-policies.js";
 import { partitionOf } from "./arns.js";
 import { canonicalArn, parsePrincipal } from "./principals.js";
@@ -63,12 +64,23 @@ export function entriesOfAutoMode(cluster: ClusterRecord): AutomaticEntry[] {
 }
 
 /** The one of nodes that EKS launches under a role. */
-export const entryOfNodeRole = (roleArn: string, type: AccessEntryType): AutomaticEntry => ({
+export const entryOfNodeRole = (roleArn: string, type: NodeEntryType): AutomaticEntry => ({
   principalArn: roleArn,
   type,
   policies: [],
   ofNodeRole: true,
 });
+
+/** By which EKS's software for a capability works in the cluster. */
+const CAPABILITY_POLICIES: Readonly<Record<CapabilityType, readonly AccessPolicyName[]>> = {
+  ACK: ["AmazonEKSACKPolicy"],
+  ARGOCD: ["AmazonEKSArgoCDClusterPolicy", "AmazonEKSArgoCDPolicy"],
+  KRO: ["AmazonEKSKROPolicy"],
+};
+
+/** The one of a capability's role. */
+export const entryOfCapability = (roleArn: string, type: CapabilityType): AutomaticEntry =>
+  standard(roleArn, ...CAPABILITY_POLICIES[type]);
 
 const standard = (principalArn: string, ...policies: AccessPolicyName[]): AutomaticEntry => ({
   principalArn,
