@@ -5,7 +5,7 @@
 import type { InstanceRecord, ScalingConfig } from "./model.js";
 import { chooseScaleIn, placeInstances } from "./zones.js";
 
-export type TerminationReason = "scale-in" | "unhealthy" | "rebalance" | "update" | "nodegroup-delete";
+export type TerminationReason = "scale-in" | "unhealthy" | "rebalance" | "update" | "nodegroup-delete" | "repair";
 
 export type ScalingAction =
   | { kind: "launch"; zone: string; why: "capacity" | "rebalance" }

@@ -168,7 +168,9 @@ export interface InstanceRecord extends Scope {
   terminatedAtMs?: number;
   /** Whether the node was last observed Ready, and since when. */
   nodeReady: boolean;
-  /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`. */
+  /** Conditions of node health that are not True: what node auto repair looks at. */
+  unhealthyConditions?: { type: string; reason: string; sinceMs: number }[];
+  /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`, `repair`. */
   terminationReason?: string;
   /** Drains that began before termination end here at the latest. */
   drainDeadlineMs?: number;

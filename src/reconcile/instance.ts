@@ -1,5 +1,5 @@
 /** Instances: launched, joined as nodes, watched over by EC2's status checks, drained and terminated. */
-import { BackendError } from "../backends/backend.js";
+import { BackendError, type Observation } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
@@ -163,14 +163,26 @@ function forget(context: ReconcileContext, instance: InstanceRecord): void {
   else context.state.instances.remove(instance.instanceId);
 }
 
+type NodeObservation = Extract<Observation, { kind: "node" }>;
+
+/** Conditions count from when they were first seen, whatever reasons they have had since. */
+function noteConditions(context: ReconcileContext, instance: InstanceRecord, seen: NodeObservation): void {
+  const before = instance.unhealthyConditions ?? [];
+  const now = (seen.present ? (seen.unhealthy ?? []) : []).map(({ type, reason }) => ({
+    type,
+    reason,
+    sinceMs: before.find((condition) => condition.type === type)?.sinceMs ?? context.clock.now(),
+  }));
+  if (JSON.stringify(now) === JSON.stringify(before)) return;
+  change(context, instance.instanceId, { unhealthyConditions: now });
+  if (instance.lifecycle === "InService") scheduleGroup(context, instance);
+}
+
 /** Takes down what the backend saw of a node. Nodes that no instance stands behind are not EKS's business. */
-export function observeNode(
-  context: ReconcileContext,
-  cluster: ClusterRecord,
-  seen: { nodeName: string; ready: boolean; present: boolean; reason?: string },
-): void {
+export function observeNode(context: ReconcileContext, cluster: ClusterRecord, seen: NodeObservation): void {
   const instance = context.state.instances.byDnsName(cluster.id, seen.nodeName);
   if (!instance) return;
+  noteConditions(context, instance, seen);
   if (seen.present && seen.ready === instance.nodeReady) return;
   const ready = seen.present && seen.ready;
   if (ready !== instance.nodeReady) change(context, instance.instanceId, { nodeReady: ready });

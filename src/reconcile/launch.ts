@@ -21,6 +21,7 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
   rebalance: "the zones are levelled",
   update: "the group is updated",
   "nodegroup-delete": "the group is deleted",
+  repair: "its node is repaired",
 };
 
 /**

@@ -1,13 +1,16 @@
 /** Node groups: filled up and kept at their size, updated, taken down. What to launch and terminate is decided in domain/auto-scaling. */
 import { decideScaling, isAlive, isUnhealthy, type ScalingDecision } from "../domain/auto-scaling.js";
 import { zonesOf } from "../domain/catalogue/index.js";
+import { nodeEntryType } from "../domain/eks/access-entry-types.js";
 import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, NodegroupStatus } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
 import { capacityOf, emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { type LaunchTarget, launchInstance, subnetZones, terminateInstance } from "./launch.js";
+import { forgetNodeRole, mapNodeRole } from "./node-roles.js";
 import { applyConfigUpdate } from "./nodegroup-config.js";
 import { advanceVersionUpdate } from "./nodegroup-version.js";
+import { repairNodes } from "./repair.js";
 
 const AT_REST: readonly NodegroupStatus[] = ["CREATE_FAILED", "DELETE_FAILED"];
 
@@ -19,6 +22,7 @@ export async function reconcileNodegroup(context: ReconcileContext, key: string)
   // Attaching the cluster schedules all of its groups.
   if (!cluster || !found || AT_REST.includes(found.status) || !context.isAttached(cluster.id)) return;
   if (found.status === "DELETING") return remove(context, cluster, found);
+  if (found.status === "CREATING") await mapNodeRole(context, cluster, found.nodeRole, nodeEntryType(found.amiType));
 
   let group = found;
   let surge = 0;
@@ -31,12 +35,20 @@ export async function reconcileNodegroup(context: ReconcileContext, key: string)
   } else if (update) {
     group = await applyConfigUpdate(context, cluster, group, update);
   }
+  if (group.status !== "CREATING" && update?.type !== "VersionUpdate") await repair(context, cluster, group);
   const present = state.nodegroups.get(cluster, group.name);
   if (!present) return;
   if (present.status === "DELETING") return context.schedule("nodegroup", key);
   state.transaction(() =>
     scale(context, cluster, present, { desired: present.scalingConfig.desiredSize + surge, target }),
   );
+}
+
+async function repair(context: ReconcileContext, cluster: ClusterRecord, group: NodegroupRecord): Promise<void> {
+  const instances = context.state.instances.ofNodegroup(cluster.id, group.name);
+  const settings = group.nodeRepairConfig ?? {};
+  const nextMs = await repairNodes(context, cluster, { name: group.name, settings, instances });
+  if (nextMs !== undefined) context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), nextMs);
 }
 
 function scale(
@@ -228,6 +240,7 @@ async function remove(context: ReconcileContext, cluster: ClusterRecord, group: 
   }
   const goneAtMs = sinceMs + profile.nodegroupDeleteMs;
   if (clock.now() < goneAtMs) return context.schedule("nodegroup", key, goneAtMs);
+  await forgetNodeRole(context, cluster, group.nodeRole);
   state.transaction(() => {
     state.nodegroups.remove(cluster, group.name);
     emit(context, cluster, {

@@ -58,10 +58,17 @@ export function createMemoryBackend(clock: Clock): MemoryBackend {
   const tell = (cluster: Cluster, observation: Observation): void => {
     for (const listener of cluster.listeners) listener(observation);
   };
+  const seen = ({ ready, spec }: Node): Observation => ({
+    kind: "node",
+    nodeName: spec.name,
+    ready,
+    present: true,
+    unhealthy: ready ? [] : [{ type: "Ready", reason: "NodeStatusUnknown" }],
+  });
   const setReady = (cluster: Cluster, node: Node, ready: boolean): void => {
     if (node.ready === ready || !cluster.nodes.has(node.spec.name)) return;
     node.ready = ready;
-    tell(cluster, { kind: "node", nodeName: node.spec.name, ready, present: true });
+    tell(cluster, seen(node));
   };
   return {
     name: "embedded",
@@ -156,7 +163,7 @@ export function createMemoryBackend(clock: Clock): MemoryBackend {
       const cluster = find(clusterId);
       cluster.listeners.add(listener);
       for (const node of cluster.nodes.values()) {
-        listener({ kind: "node", nodeName: node.spec.name, ready: node.ready, present: true });
+        listener(seen(node));
       }
       for (const [memberId, { state }] of cluster.members) listener({ kind: "member", memberId, state });
       return () => cluster.listeners.delete(listener);

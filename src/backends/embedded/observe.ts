@@ -1,4 +1,5 @@
 /** What a cluster's nodes look like from outside: Ready or not, there or gone. Only changes are told. */
+import { REPAIR_CONDITIONS } from "../../domain/node-repair.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import type { ClusterSummary, Observation } from "../backend.js";
@@ -21,18 +22,26 @@ const readyCondition = (object: WithConditions): Condition | undefined =>
 
 const isReady = (object: WithConditions): boolean => readyCondition(object)?.status === "True";
 
+/** Those that node auto repair looks at. A node that has no such condition yet is only starting. */
+const unhealthyConditions = (object: WithConditions): { type: string; reason: string }[] =>
+  (object.status?.conditions ?? [])
+    .filter(({ type, status }) => REPAIR_CONDITIONS.includes(type) && status !== "True")
+    .map(({ type, reason = "" }) => ({ type, reason }));
+
 /** Tells of every present node at once, and then of every change. Returns how to stop. */
 export function observeNodes(api: KubeApi, listener: (observation: Observation) => void): () => void {
-  const seen = new Map<string, boolean>();
+  const seen = new Map<string, string>();
   return api.watch<WithConditions>("nodes", ({ type, object }) => {
     const nodeName = object.metadata.name;
     const present = type !== "DELETED";
     const ready = present && isReady(object);
-    if (present && seen.get(nodeName) === ready) return;
-    if (present) seen.set(nodeName, ready);
+    const unhealthy = present ? unhealthyConditions(object) : [];
+    const look = `${ready} ${unhealthy.map(({ type: condition, reason }) => `${condition}/${reason}`).join(" ")}`;
+    if (present && seen.get(nodeName) === look) return;
+    if (present) seen.set(nodeName, look);
     else seen.delete(nodeName);
     const reason = readyCondition(object)?.reason;
-    listener({ kind: "node", nodeName, ready, present, ...(reason && !ready ? { reason } : {}) });
+    listener({ kind: "node", nodeName, ready, present, ...(reason && !ready ? { reason } : {}), unhealthy });
   });
 }
 
