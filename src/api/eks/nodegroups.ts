@@ -1,12 +1,15 @@
 /** Managed node groups. Their updates have a lock of their own and may run beside the cluster's. */
 
 import { minorOf } from "../../domain/catalogue/index.js";
+import { nodeEntryType } from "../../domain/eks/access-entry-types.js";
 import { checkPassRole } from "../../domain/eks/arns.js";
+import { entriesOfNodeRole } from "../../domain/eks/automatic-entries.js";
 import { checkNodegroupName, newNodegroup } from "../../domain/eks/nodegroup-rules.js";
 import { planNodegroupConfig, planNodegroupVersion } from "../../domain/eks/nodegroup-updates.js";
 import { checkActive, checkNodegroupUpdatable, unknownRole, unknownSubnet } from "../../domain/eks/refusals.js";
 import { mayRollBack } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
+import { grantAutomatically } from "./access-entries.js";
 import { type EksOperations, nodegroupWorkKey, scheduleWork } from "./context.js";
 import { resourceUuid } from "./identifiers.js";
 import { clusterUpdates, findCluster, findNodegroup } from "./lookup.js";
@@ -49,6 +52,11 @@ export const nodegroups = {
       throw unknownRole(nodegroup.nodeRole);
     }
     state.nodegroups.put(nodegroup);
+    grantAutomatically(
+      context,
+      cluster,
+      entriesOfNodeRole(cluster, nodegroup.nodeRole, nodeEntryType(nodegroup.amiType)),
+    );
     scheduleWork(context, "nodegroup", nodegroupWorkKey(nodegroup));
     return { nodegroup: nodegroupView(nodegroup) };
   },

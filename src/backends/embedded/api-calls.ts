@@ -2,7 +2,8 @@
 import type { Manifest } from "../../domain/addons/manifest.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError } from "../../kubernetes/errors.js";
-import { BackendError } from "../backend.js";
+import type { KubeObject } from "../../kubernetes/object.js";
+import { BackendError, type ConfigMapData } from "../backend.js";
 
 /** What the API server refuses is an expected failure of this backend; anything else stays the bug it is. */
 export async function asBackendError<T>(work: () => Promise<T>): Promise<T> {
@@ -26,4 +27,21 @@ export async function createMissing(api: KubeApi, manifests: readonly Manifest[]
       if (!isStatusError(error, "AlreadyExists")) throw error;
     }
   }
+}
+
+interface ConfigMap extends KubeObject {
+  data?: ConfigMapData;
+}
+
+/** The write fails with a conflict when somebody else's came between. */
+export async function changeConfigMap(
+  api: KubeApi,
+  key: { namespace: string; name: string },
+  change: (data: ConfigMapData | undefined) => ConfigMapData | undefined,
+): Promise<void> {
+  const present = api.get<ConfigMap>("configmaps", key);
+  const data = change(present && (present.data ?? {}));
+  if (!data) return;
+  if (present) await api.update("configmaps", { ...present, data });
+  else await api.create<ConfigMap>("configmaps", { apiVersion: "v1", kind: "ConfigMap", metadata: key, data });
 }

@@ -64,12 +64,8 @@ export function entriesOfAutoMode(cluster: ClusterRecord): AutomaticEntry[] {
 }
 
 /** The one of nodes that EKS launches under a role. */
-export const entryOfNodeRole = (roleArn: string, type: NodeEntryType): AutomaticEntry => ({
-  principalArn: roleArn,
-  type,
-  policies: [],
-  ofNodeRole: true,
-});
+export const entriesOfNodeRole = (cluster: ClusterRecord, roleArn: string, type: NodeEntryType): AutomaticEntry[] =>
+  hasAccessEntries(cluster) ? [{ principalArn: roleArn, type, policies: [], ofNodeRole: true }] : [];
 
 /** By which EKS's software for a capability works in the cluster. */
 const CAPABILITY_POLICIES: Readonly<Record<CapabilityType, readonly AccessPolicyName[]>> = {
