@@ -1,12 +1,10 @@
 /** Instances: launched, joined as nodes, watched over by EC2's status checks, drained and terminated. */
-import { BackendError, type Observation } from "../backends/backend.js";
+import type { Observation } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { drainInstance, nextDrainLookMs } from "./drain.js";
 import { nodeSpec } from "./specs.js";
-
-/** How often a drain that is under way looks whether the node is empty, in milliseconds. */
-const DRAIN_POLL_MS = 1_000;
 
 export async function reconcileInstance(context: ReconcileContext, instanceId: string): Promise<void> {
   const instance = context.state.instances.get(instanceId);
@@ -130,31 +128,13 @@ async function isDrained(
   let deadlineMs = instance.drainDeadlineMs ?? now + profile.drainMs;
   if (instance.drainDeadlineMs === undefined) change(context, instance.instanceId, { drainDeadlineMs: deadlineMs });
   if (now >= deadlineMs) return true;
-  const { remainingPods, hopeless } = await drain(context, cluster, instance);
+  const { remainingPods, hopeless } = await drainInstance(context, cluster, instance);
   if (remainingPods === 0) return true;
-  if (hopeless) deadlineMs = Math.min(deadlineMs, deadlineMs - profile.drainMs + profile.hopelessDrainMs);
+  const sinceMs = deadlineMs - profile.drainMs;
+  if (hopeless) deadlineMs = Math.min(deadlineMs, sinceMs + profile.hopelessDrainMs);
   if (now >= deadlineMs) return true;
-  context.schedule("instance", instance.instanceId, Math.min(deadlineMs, clock.now() + DRAIN_POLL_MS));
+  context.schedule("instance", instance.instanceId, nextDrainLookMs(now, { sinceMs, deadlineMs }));
   return false;
-}
-
-/** An API server that cannot be reached evicts nothing: the drain goes on until its deadline. */
-async function drain(
-  context: ReconcileContext,
-  cluster: ClusterRecord,
-  instance: InstanceRecord,
-): Promise<{ remainingPods: number; hopeless: boolean }> {
-  try {
-    const { remainingPods, hopeless = false } = await context
-      .backendOf(cluster)
-      .drainNode(cluster.id, instance.privateDnsName);
-    return { remainingPods: remainingPods.length, hopeless };
-  } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
-    if (error.code === "missing") return { remainingPods: 0, hopeless: false };
-    context.log.debug({ err: error, instanceId: instance.instanceId }, "draining is not possible now");
-    return { remainingPods: Number.POSITIVE_INFINITY, hopeless: false };
-  }
 }
 
 function forget(context: ReconcileContext, instance: InstanceRecord): void {

@@ -10,10 +10,9 @@ import { LIMITS } from "../domain/profile.js";
 import { drainSlots, surgeOf } from "../domain/rolling-update.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { drainInstance, nextDrainLookMs } from "./drain.js";
 import { type LaunchTarget, subnetZones, terminateInstance } from "./launch.js";
 
-/** How often drains that are under way are looked at, in milliseconds. */
-const POLL_MS = 2_000;
 /** Keeps traffic of load balancers away from nodes that are about to go. */
 const EXCLUDE_FROM_LOAD_BALANCERS = "node.kubernetes.io/exclude-from-external-load-balancers";
 
@@ -188,22 +187,19 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
   }
   let progress = save(rolling, { ...rolling.progress, draining });
 
+  const stuck: string[] = [];
   for (const instance of alive) {
     const entry = draining[instance.instanceId];
     if (!entry) continue;
-    const remaining = await drain(rolling, instance);
-    if (remaining > 0) {
+    if (!(await isEmpty(rolling, instance))) {
       const deadlineMs = entry.sinceMs + LIMITS.evictionMs;
       if (clock.now() < deadlineMs) {
-        again(rolling, Math.min(deadlineMs, clock.now() + POLL_MS));
+        again(rolling, nextDrainLookMs(clock.now(), { sinceMs: entry.sinceMs, deadlineMs }));
         continue;
       }
       if (!plan.force) {
-        return fail(rolling, {
-          errorCode: "PodEvictionFailure",
-          errorMessage: `Reached max retries while trying to evict pods from nodes in node group ${group.name}`,
-          resourceIds: [instance.privateDnsName],
-        });
+        stuck.push(instance.privateDnsName);
+        continue;
       }
     }
     const emptySinceMs = entry.emptySinceMs ?? clock.now();
@@ -218,17 +214,18 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
     if (row) context.state.instances.put({ ...row, drainDeadlineMs: clock.now() });
     terminateInstance(context, cluster, instance.instanceId, "update");
   }
-  return progress;
+  if (stuck.length === 0) return progress;
+  return fail(rolling, {
+    errorCode: "PodEvictionFailure",
+    errorMessage: `Reached max retries while trying to evict pods from nodes in node group ${group.name}`,
+    resourceIds: stuck,
+  });
 }
 
-async function drain({ context, cluster }: Rolling, instance: InstanceRecord): Promise<number> {
-  if (instance.state !== "running" || instance.unhealthySinceMs !== undefined) return 0;
-  try {
-    return (await context.backendOf(cluster).drainNode(cluster.id, instance.privateDnsName)).remainingPods.length;
-  } catch (error) {
-    if (!(error instanceof BackendError)) throw error;
-    return error.code === "missing" ? 0 : Number.POSITIVE_INFINITY;
-  }
+/** A machine that is off, or never became a node, has nothing to drain. */
+async function isEmpty({ context, cluster }: Rolling, instance: InstanceRecord): Promise<boolean> {
+  if (instance.state !== "running" || instance.unhealthySinceMs !== undefined) return true;
+  return (await drainInstance(context, cluster, instance)).remainingPods === 0;
 }
 
 /** One instance at a time, each drained before the next goes. */

@@ -102,11 +102,8 @@ export async function startDrill(options: EksimOptions = {}): Promise<Drill> {
       await drill.until(async () => (await drill.describe(name))?.status === status);
     },
     describe: async (name) =>
-      (
-        await orUndefined(
-          eksim.eks<{ nodegroup: NodegroupView }>("GET", `/clusters/${CLUSTER}/node-groups/${name}`),
-        )
-      )?.nodegroup,
+      (await orUndefined(eksim.eks<{ nodegroup: NodegroupView }>("GET", `/clusters/${CLUSTER}/node-groups/${name}`)))
+        ?.nodegroup,
     clusterStatus: async () =>
       (await orUndefined(eksim.eks<{ cluster: { status: string } }>("GET", `/clusters/${CLUSTER}`)))?.cluster.status,
     nodes: () => list<Node>("/api/v1/nodes"),

@@ -53,6 +53,8 @@ describe("UpdateNodegroupVersion", () => {
     expect((await drill.describe("workers"))?.status).toBe("UPDATING");
     const samples = await follow(id);
     expect(await drill.update(id, "workers")).toMatchObject({ status: "Successful", errors: [] });
+    // AWS's own work takes no time in this profile, so what is left is the pods' and kubelets'.
+    expect(samples.length).toBeLessThan(10);
     // Two more nodes a zone: 3 old ones and 6 new ones.
     expect(most(samples, ({ old, fresh }) => old + fresh)).toBe(9);
     expect(most(samples, ({ cordonedOld }) => cordonedOld)).toBe(3);
@@ -63,7 +65,11 @@ describe("UpdateNodegroupVersion", () => {
       Array(3).fill([false, true, false]),
     );
     expect(await drill.spread()).toEqual({ "us-east-1a": 1, "us-east-1b": 1, "us-east-1c": 1 });
-    expect(await drill.describe("workers")).toMatchObject({ status: "ACTIVE", version: "1.36", scalingConfig: { desiredSize: 3 } });
+    expect(await drill.describe("workers")).toMatchObject({
+      status: "ACTIVE",
+      version: "1.36",
+      scalingConfig: { desiredSize: 3 },
+    });
     expect((await drill.pods()).filter(isReady)).toHaveLength(6);
   });
 
@@ -71,22 +77,22 @@ describe("UpdateNodegroupVersion", () => {
     { updateConfig: { maxUnavailable: 1 }, atOnce: 1 },
     { updateConfig: { maxUnavailable: 2 }, atOnce: 2 },
     { updateConfig: { maxUnavailablePercentage: 50 }, atOnce: 3 },
-  ])("with MINIMAL and $updateConfig lacks at most $atOnce of six nodes, and never has more", async ({
-    updateConfig,
-    atOnce,
-  }) => {
-    await drill.cluster();
-    await drill.nodegroup("workers", {
-      version: "1.35",
-      ...scaling(6),
-      updateConfig: { ...updateConfig, updateStrategy: "MINIMAL" },
-    });
-    const samples = await follow(await drill.updateVersion("workers", { version: "1.36" }));
-    expect(await drill.describe("workers")).toMatchObject({ status: "ACTIVE", version: "1.36" });
-    expect(least(samples, ({ old, fresh }) => old + fresh)).toBeGreaterThanOrEqual(6 - atOnce);
-    expect(most(samples, ({ ready }) => ready)).toBe(6);
-    expect((await drill.nodes()).filter(isOld)).toEqual([]);
-  });
+  ])(
+    "with MINIMAL and $updateConfig lacks at most $atOnce of six nodes, and never has more",
+    async ({ updateConfig, atOnce }) => {
+      await drill.cluster();
+      await drill.nodegroup("workers", {
+        version: "1.35",
+        ...scaling(6),
+        updateConfig: { ...updateConfig, updateStrategy: "MINIMAL" },
+      });
+      const samples = await follow(await drill.updateVersion("workers", { version: "1.36" }));
+      expect(await drill.describe("workers")).toMatchObject({ status: "ACTIVE", version: "1.36" });
+      expect(least(samples, ({ old, fresh }) => old + fresh)).toBeGreaterThanOrEqual(6 - atOnce);
+      expect(most(samples, ({ ready }) => ready)).toBe(6);
+      expect((await drill.nodes()).filter(isOld)).toEqual([]);
+    },
+  );
 
   it.each([
     { updateConfig: { maxUnavailable: 1 }, atOnce: 1 },
@@ -124,19 +130,21 @@ describe("UpdateNodegroupVersion", () => {
     expect(busiest).toBe(atOnce);
   });
 
-  it("gives up after 15 minutes of evictions that a disruption budget forbids, and says on which node", async () => {
+  it("gives up after 15 minutes of evictions that a disruption budget forbids, and says on which nodes", async () => {
     await drill.cluster();
-    await drill.nodegroup("workers", { version: "1.35" });
+    await drill.nodegroup("workers", { version: "1.35", updateConfig: { maxUnavailable: 2 } });
     await drill.deploy("web", 3);
     await drill.guard("web", { minAvailable: 3 });
+    const guarded = [...new Set((await drill.pods()).map(({ spec }) => spec.nodeName))];
     const before = drill.eksim.now();
     const id = await drill.updateVersion("workers", { version: "1.36" });
     const update = await drill.updateEnds(id, "workers", "30m");
     expect(drill.eksim.now() - before).toBeGreaterThanOrEqual(15 * 60_000);
     expect(drill.eksim.now() - before).toBeLessThan(17 * 60_000);
     expect(update).toMatchObject({ status: "Failed", errors: [{ errorCode: "PodEvictionFailure" }] });
-    const nodes = await drill.nodes();
-    expect(nodes.map(({ metadata }) => metadata.name)).toContain(update.errors[0]?.resourceIds[0]);
+    const { resourceIds = [] } = update.errors[0] ?? {};
+    expect(resourceIds).toHaveLength(2);
+    expect(guarded).toEqual(expect.arrayContaining(resourceIds));
     expect(await drill.describe("workers")).toMatchObject({ status: "ACTIVE", version: "1.35" });
     await drill.eksim.advance("2m");
     const left = await drill.nodes();
@@ -164,7 +172,10 @@ describe("UpdateNodegroupVersion", () => {
     const id = await drill.updateVersion("workers", { version: "1.36" });
     let fewest = 3;
     await drill.until(async () => {
-      fewest = Math.min(fewest, (await drill.pods()).filter((pod) => isReady(pod) && !pod.metadata.deletionTimestamp).length);
+      fewest = Math.min(
+        fewest,
+        (await drill.pods()).filter((pod) => isReady(pod) && !pod.metadata.deletionTimestamp).length,
+      );
       return (await drill.update(id, "workers")).status !== "InProgress";
     }, "30m");
     expect(await drill.update(id, "workers")).toMatchObject({ status: "Successful" });

@@ -1,0 +1,41 @@
+/** Emptying a node before its instance goes: one look, and when to look again. */
+import { BackendError } from "../backends/backend.js";
+import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
+import type { ReconcileContext } from "./context.js";
+
+export interface Drained {
+  remainingPods: number;
+  /** Budgets forbid the eviction of all that is left, and nothing can change that. */
+  hopeless: boolean;
+}
+
+const EMPTY: Drained = { remainingPods: 0, hopeless: false };
+const OUT_OF_REACH: Drained = { remainingPods: Number.POSITIVE_INFINITY, hopeless: false };
+
+/** First and longest wait between two looks at a drain, in milliseconds. */
+const LOOK_MS = { first: 100, longest: 2_000 };
+
+/** Evicts what runs on the instance's node. An API server that cannot be reached evicts nothing: the drain goes on until its deadline. */
+export async function drainInstance(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  { privateDnsName, instanceId }: InstanceRecord,
+): Promise<Drained> {
+  try {
+    const { remainingPods, hopeless = false } = await context.backendOf(cluster).drainNode(cluster.id, privateDnsName);
+    return { remainingPods: remainingPods.length, hopeless };
+  } catch (error) {
+    if (!(error instanceof BackendError)) throw error;
+    if (error.code === "missing") return EMPTY;
+    context.log.debug({ err: error, instanceId }, "draining is not possible now");
+    return OUT_OF_REACH;
+  }
+}
+
+/** When to look again at a drain that began at `sinceMs` and ends at `deadlineMs` at the latest: soon at first, because most pods end in a moment. */
+export function nextDrainLookMs(
+  nowMs: number,
+  { sinceMs, deadlineMs }: { sinceMs: number; deadlineMs: number },
+): number {
+  return Math.min(deadlineMs, nowMs + Math.min(LOOK_MS.longest, Math.max(LOOK_MS.first, nowMs - sinceMs)));
+}
