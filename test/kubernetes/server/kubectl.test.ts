@@ -136,6 +136,131 @@ describe.skipIf(!path)("kubectl", () => {
     await run("delete pod p --wait=true --timeout=60s");
   });
 
+  it("shows nodes and pods in tables and descriptions", async () => {
+    await run("create deployment seen --image=nginx --replicas=1");
+    await run("rollout status deployment/seen --timeout=60s");
+    const [nodes, node, pod, all, events] = await Promise.all([
+      run("get nodes -o wide"),
+      run("describe node node-1"),
+      run("describe pod -l app=seen"),
+      run("get all"),
+      run("events --for deployment/seen"),
+    ]);
+    expect(nodes).toMatch(/node-1\s+Ready\s+<none>\s+\S+\s+v1.36.1-eks-0247562\s+10.0.1.10/);
+    expect(node).toMatch(/Lease:\s+HolderIdentity:\s+node-1/);
+    expect(node).toMatch(/Ready\s+True .*KubeletReady/);
+    expect(node).toMatch(/Normal\s+NodeReady\s+\S+\s+kubelet\s+Node node-1 status is now: NodeReady/);
+    expect(node).not.toContain("<unknown>");
+    expect(pod).toMatch(/Normal\s+Scheduled .*default-scheduler\s+Successfully assigned default\/seen-/);
+    expect(pod.indexOf("Pulling")).toBeLessThan(pod.indexOf("Started container"));
+    expect(all).toMatch(/deployment.apps\/seen\s+1\/1/);
+    expect(events).toContain("Scaled up replica set seen-");
+    await run("delete deployment seen");
+  });
+
+  it("rolls back, restarts and tells the history of a deployment", async () => {
+    await run("create deployment hist --image=nginx:1");
+    await run("set image deployment/hist nginx=nginx:2");
+    await run("annotate deployment/hist kubernetes.io/change-cause=second");
+    await run("rollout status deployment/hist --timeout=60s");
+    expect(await run("rollout history deployment/hist")).toMatch(/1\s+<none>\n2\s+second/);
+    expect(await run("rollout history deployment/hist --revision=2")).toContain("nginx:2");
+    await run("rollout undo deployment/hist");
+    await run("rollout restart deployment/hist");
+    expect(await run("rollout status deployment/hist --timeout=60s")).toContain("successfully rolled out");
+    expect(await run("get deployment hist -o jsonpath={.spec.template.spec.containers[0].image}")).toBe("nginx:1");
+    await run("rollout pause deployment/hist");
+    expect(await run("get deployment hist -o jsonpath={.spec.paused}")).toBe("true");
+    await run("delete deployment hist --cascade=background");
+  });
+
+  it("patches, labels, annotates, taints and cordons", async () => {
+    await run("create configmap edited --from-literal=a=1");
+    await Promise.all([
+      run(`patch configmap edited -p {"data":{"b":"2"}}`),
+      run(`patch configmap edited --type=merge -p {"data":{"c":"3"}}`),
+      run("label configmap edited team=red"),
+      run("annotate configmap edited note=x"),
+    ]);
+    await run(`patch configmap edited --type=json -p [{"op":"remove","path":"/data/a"}]`);
+    expect(await run("get configmap edited -o jsonpath={.data}{.metadata.labels}{.metadata.annotations}")).toBe(
+      '{"b":"2","c":"3"}{"team":"red"}{"note":"x"}',
+    );
+    expect(await run("get configmap -l team=red -o name")).toBe("configmap/edited\n");
+    await run("cordon node-2");
+    expect(await run("get node node-2")).toContain("Ready,SchedulingDisabled");
+    await run("uncordon node-2");
+    await run("taint node node-2 team=red:NoSchedule");
+    expect(await run("get node node-2 -o jsonpath={.spec.taints}")).toContain('"key":"team"');
+    await run("taint node node-2 team-");
+    await run("delete configmap edited");
+  });
+
+  it("shows the logs of a pod, and how a command ended", async () => {
+    await run("run once --image=busybox --restart=Never --command -- sh -c echo;exit");
+    await run("wait --for=jsonpath={.status.phase}=Succeeded pod/once --timeout=60s");
+    expect(await run("logs once --timestamps=false")).toBe("\n");
+    expect(await run("get pod once")).toMatch(/once\s+0\/1\s+Completed/);
+    await run("delete pod once --now");
+  });
+
+  it("hears of what is not simulated", async () => {
+    await run("create deployment quiet --image=nginx --replicas=0");
+    expect(await run("autoscale deployment quiet --max=3")).toContain("scales by metrics");
+    expect(await run("get hpa quiet")).toMatch(/Deployment\/quiet\s+cpu: <unknown>\/80%\s+1\s+3/);
+    expect((await kubectl("top nodes")).out).toContain("Metrics API not available");
+    expect((await kubectl("get componentstatuses")).out).toContain("the server doesn't have a resource type");
+    await run("delete hpa,deployment quiet");
+    await run("create namespace strict");
+    await run("label namespace strict pod-security.kubernetes.io/warn=restricted");
+    expect(await run("run p --image=nginx -n strict")).toContain(
+      'Warning: would violate PodSecurity "restricted:latest"',
+    );
+    expect(await run("delete namespace strict --timeout=30s")).toContain("deleted");
+  });
+
+  it("serves custom resources with their columns, and takes them with their namespace", async () => {
+    const columns = [
+      { name: "Size", type: "integer", jsonPath: ".spec.size" },
+      { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+    ];
+    const properties = { spec: { type: "object", properties: { size: { type: "integer" } } } };
+    await run("apply -f -", {
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "widgets.example.com" },
+      spec: {
+        group: "example.com",
+        scope: "Namespaced",
+        names: { plural: "widgets", kind: "Widget", shortNames: ["wd"] },
+        versions: [
+          {
+            name: "v1",
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: "object", properties } },
+            additionalPrinterColumns: columns,
+          },
+        ],
+      },
+    });
+    await run("wait --for=condition=Established crd/widgets.example.com --timeout=30s");
+    await run("create namespace toys");
+    const widget = (size: number) => ({
+      apiVersion: "example.com/v1",
+      kind: "Widget",
+      metadata: { name: "w", namespace: "toys" },
+      spec: { size },
+    });
+    await run("apply -f -", widget(3));
+    expect(await run("apply --server-side --force-conflicts -f -", widget(4))).toContain("serverside-applied");
+    expect(await run("get wd -n toys")).toMatch(/NAME\s+SIZE\s+AGE\nw\s+4\s+\d+/);
+    expect(await run("explain widget.spec.size")).toContain("FIELD: size <integer>");
+    await run("delete namespace toys --timeout=30s");
+    expect((await kubectl("get wd -A")).out).toContain("No resources found");
+    await run("delete crd widgets.example.com --timeout=30s");
+  });
+
   it("explains fields and lists resources", async () => {
     expect(await run("explain deployment.spec.replicas")).toContain("FIELD: replicas <integer>");
     expect(await run("api-resources --api-group=apps")).toContain("statefulsets");
