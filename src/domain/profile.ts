@@ -22,6 +22,14 @@ export interface Profile {
   addonCreateMs: number;
   addonUpdateMs: number;
   addonDeleteMs: number;
+  fargateProfileCreateMs: number;
+  /** Deletion of a profile at the earliest; its pods may take longer. */
+  fargateProfileDeleteMs: number;
+  /** From the creation of a Fargate pod until its machine is there. */
+  fargateLaunchMs: number;
+  capabilityCreateMs: number;
+  capabilityUpdateMs: number;
+  capabilityDeleteMs: number;
   /** Subscriptions of EKS Anywhere: CREATING and UPDATING. */
   subscriptionCreateMs: number;
   subscriptionUpdateMs: number;
@@ -58,6 +66,12 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     addonCreateMs: 0,
     addonUpdateMs: 0,
     addonDeleteMs: 0,
+    fargateProfileCreateMs: 0,
+    fargateProfileDeleteMs: 0,
+    fargateLaunchMs: 0,
+    capabilityCreateMs: 0,
+    capabilityUpdateMs: 0,
+    capabilityDeleteMs: 0,
     subscriptionCreateMs: 0,
     subscriptionUpdateMs: 0,
     instanceBootMs: 0,
@@ -82,6 +96,12 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     addonCreateMs: MINUTE_MS / 6,
     addonUpdateMs: MINUTE_MS / 4,
     addonDeleteMs: MINUTE_MS / 6,
+    fargateProfileCreateMs: MINUTE_MS,
+    fargateProfileDeleteMs: 2 * MINUTE_MS,
+    fargateLaunchMs: (3 * MINUTE_MS) / 4,
+    capabilityCreateMs: 3 * MINUTE_MS,
+    capabilityUpdateMs: MINUTE_MS,
+    capabilityDeleteMs: 2 * MINUTE_MS,
     subscriptionCreateMs: 20 * MINUTE_MS,
     subscriptionUpdateMs: MINUTE_MS,
     instanceBootMs: MINUTE_MS,

@@ -2,10 +2,12 @@
  * Clusters that this process has in hand. Attaching makes a cluster in its backend or takes over one that an earlier process made, puts down where it
  * answers, and from then on writes what is seen of its nodes and masters into the state.
  */
-import { BackendError, type ClusterBackend, type Observation } from "../backends/backend.js";
+import { BackendError, type ClusterBackend, type ClusterSpec, type Observation } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
+import { observeDeployment } from "./addon.js";
 import { scheduleAllOf } from "./cluster.js";
 import type { ReconcileContext } from "./context.js";
+import { fargateSpec } from "./fargate-profile.js";
 import { observeNode } from "./instance.js";
 import { observeMember } from "./members.js";
 import { clusterSpec, nodeSpec } from "./specs.js";
@@ -19,7 +21,7 @@ export interface Attachments {
 
 /** Instances whose kubelet has been started and not been stopped for good. */
 const hasNode = (instance: InstanceRecord): boolean =>
-  instance.state === "running" && instance.lifecycle !== "Terminated";
+  instance.state === "running" && instance.lifecycle !== "Terminated" && instance.lifecycle !== "Warmed";
 
 export function createAttachments(options: {
   /** Called once a cluster is in hand, before it is looked at further: faults that are on are brought into effect. */
@@ -30,7 +32,10 @@ export function createAttachments(options: {
   const attach = async (context: ReconcileContext, cluster: ClusterRecord, how: "create" | "adopt"): Promise<void> => {
     const { state } = context;
     const backend = context.backendOf(cluster);
-    const spec = clusterSpec(cluster, state.members.list(cluster.id));
+    const spec: ClusterSpec = {
+      ...clusterSpec(cluster, state.members.list(cluster.id)),
+      fargate: fargateSpec(context, cluster),
+    };
     const endpoint =
       how === "create" ? await backend.createCluster(spec) : await adopt(context, backend, cluster, () => spec);
     state.transaction(() => {
@@ -61,6 +66,7 @@ export function createAttachments(options: {
       context.state.transaction(() => {
         for (const observation of seen) {
           if (observation.kind === "node") observeNode(context, cluster, observation);
+          else if (observation.kind === "deployment") observeDeployment(context, cluster, observation);
           else observeMember(context, cluster, observation);
         }
       });
@@ -89,7 +95,7 @@ async function adopt(
   context: ReconcileContext,
   backend: ClusterBackend,
   cluster: ClusterRecord,
-  spec: () => ReturnType<typeof clusterSpec>,
+  spec: () => ClusterSpec,
 ): ReturnType<ClusterBackend["createCluster"]> {
   const { state, log } = context;
   const instances = state.instances.ofCluster(cluster.id).filter(hasNode);

@@ -123,6 +123,12 @@ export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedul
   for (const instance of context.state.instances.ofCluster(clusterId, { terminated: true })) {
     context.schedule("instance", instance.instanceId);
   }
+  for (const { name } of context.state.fargateProfiles.list(clusterId)) {
+    context.schedule("fargate-profile", nodegroupKey(clusterId, name));
+  }
+  for (const { name } of context.state.capabilities.list(clusterId)) {
+    context.schedule("capability", nodegroupKey(clusterId, name));
+  }
   for (const group of context.state.nodegroups.list(clusterId)) {
     context.schedule("nodegroup", nodegroupKey(clusterId, group.name));
   }

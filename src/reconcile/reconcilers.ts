@@ -8,8 +8,10 @@ import type { ClusterRecord } from "../domain/model.js";
 import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
 import { createAttachments } from "./attachments.js";
+import { reconcileCapability } from "./capability.js";
 import { reconcileCluster, scheduleAllOf } from "./cluster.js";
 import type { ReconcileContext, ReconcileLog, WorkKind } from "./context.js";
+import { reconcileFargateProfile } from "./fargate-profile.js";
 import { reconcileInsights } from "./insights.js";
 import { reconcileInstance } from "./instance.js";
 import { createLoop } from "./loop.js";
@@ -49,6 +51,8 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   members: reconcileMembers,
   nodegroup: reconcileNodegroup,
   instance: reconcileInstance,
+  "fargate-profile": reconcileFargateProfile,
+  capability: reconcileCapability,
   insights: reconcileInsights,
   registration: reconcileRegistration,
   subscription: reconcileSubscription,
@@ -60,6 +64,8 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   cluster: (_, key) => key,
   members: (_, key) => key,
   nodegroup: (_, key) => key.slice(0, key.indexOf("/")),
+  "fargate-profile": (_, key) => key.slice(0, key.indexOf("/")),
+  capability: (_, key) => key.slice(0, key.indexOf("/")),
   instance: (state, key) => state.instances.get(key)?.clusterId ?? key,
   insights: (_, key) => key,
   registration: (_, key) => key,
