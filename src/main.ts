@@ -93,7 +93,13 @@ export async function startEmulator(options: { config: Config; log: Log; version
     persistenceFor: (clusterId) => state.objects(clusterId),
     secrets: state.secrets,
     accessFor: (clusterId) =>
-      createClusterAccess({ cluster: () => state.clusters.byId(clusterId), clock, ownHost: config.host }),
+      createClusterAccess({
+        cluster: () => state.clusters.byId(clusterId),
+        entryOf: state.accessEntries.get,
+        privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
+        clock,
+        ownHost: config.host,
+      }),
   });
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
   const reconcilers = createReconcilers({

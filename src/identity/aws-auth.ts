@@ -5,8 +5,6 @@
 import { parse, stringify } from "yaml";
 import { canonicalArn, principalKey } from "../domain/eks/principals.js";
 
-export const AWS_AUTH = { namespace: "kube-system", name: "aws-auth" } as const;
-
 export type AwsAuthData = Readonly<Record<string, string>>;
 
 export interface IdentityMapping {

@@ -8,6 +8,8 @@ export interface Principal {
   /** IAM's unique id: `AIDA` and 17 upper-case characters; the account number for root. */
   userId: string;
   accessKeyId: string;
+  /** Of an assumed role; absent for users and root. */
+  sessionName?: string;
 }
 
 /** The account of access keys that name none. */

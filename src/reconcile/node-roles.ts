@@ -3,9 +3,10 @@
  * last one. Access entries of such roles are made by the API call that brings the role.
  */
 import { type NodeEntryType, nodeRoleMapping } from "../domain/eks/access-entry-types.js";
+import { AWS_AUTH } from "../domain/eks/aws-auth.js";
 import { principalKey } from "../domain/eks/principals.js";
 import type { ClusterRecord } from "../domain/model.js";
-import { AWS_AUTH, withNodeRole, withoutNodeRole } from "../identity/aws-auth.js";
+import { withNodeRole, withoutNodeRole } from "../identity/aws-auth.js";
 import type { ReconcileContext } from "./context.js";
 
 const readsAwsAuth = (cluster: ClusterRecord): boolean => cluster.accessConfig.authenticationMode !== "API";

@@ -33,6 +33,12 @@ interface ConfigMap extends KubeObject {
   data?: ConfigMapData;
 }
 
+/** Undefined when there is no such ConfigMap. */
+export function configMapData(api: KubeApi, key: { namespace: string; name: string }): ConfigMapData | undefined {
+  const present = api.get<ConfigMap>("configmaps", key);
+  return present && (present.data ?? {});
+}
+
 /** The write fails with a conflict when somebody else's came between. */
 export async function changeConfigMap(
   api: KubeApi,

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../clock/clock.js";
 import { serverGitVersion } from "../../domain/catalogue/index.js";
+import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
 import { admitsClient } from "../../domain/eks/endpoint-access.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
@@ -15,23 +16,25 @@ import {
   type ClusterBackend,
   type ClusterEndpoint,
   type ClusterSpec,
+  type ConfigMapData,
   type EndpointAccess,
   type NodeSpec,
   type Observation,
 } from "../backend.js";
-import { asBackendError, changeConfigMap, createMissing } from "./api-calls.js";
+import { asBackendError, changeConfigMap, configMapData, createMissing } from "./api-calls.js";
 import { drainNode, patchNode } from "./drain.js";
 import type { Fargate } from "./fargate/fargate.js";
 import { kubeletNodeSpec } from "./node-spec.js";
+import { clusterObjects, observeDeployments } from "./objects.js";
 import { observeNodes, summarise } from "./observe.js";
 import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
 import { upgradeFacts } from "./upgrade-facts.js";
 
 /** IAM's side of a cluster's API server. */
 export interface ClusterAccess {
-  /** `undefined`: not an EKS token. */
-  authenticate(token: string): AuthenticationResult | undefined;
-  authorize(user: AccessAttributes["user"]): { decision: "allow" | "deny" | "no-opinion"; reason: string };
+  /** `undefined`: not an EKS token. `awsAuth` reads the data of the ConfigMap aws-auth. */
+  authenticate(token: string, awsAuth: () => ConfigMapData | undefined): AuthenticationResult | undefined;
+  authorize(attributes: AccessAttributes): { decision: "allow" | "deny" | "no-opinion"; reason: string };
 }
 
 export interface EmbeddedBackendOptions {
@@ -65,6 +68,9 @@ interface Held {
 
 type EksObjects = typeof import("./eks-objects/index.js").eksObjects;
 
+/** Field manager of what EKS itself writes. */
+const EKS = "eks";
+
 /** Secret that says that a cluster has been given its first objects: later they are the user's to change or delete. */
 const FURNISHED = "eks-objects";
 
@@ -94,6 +100,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     const access = options.accessFor(spec.clusterId);
     const tls = clusterTls(secrets, clock, spec, host);
     const gate = { access: spec.endpointAccess };
+    const awsAuth = (): ConfigMapData | undefined => configMapData(cluster.api, AWS_AUTH);
     const cluster = createSimulatedCluster({
       name: spec.name,
       clock,
@@ -103,8 +110,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       serviceAccountKey: serviceAccountKey(secrets, spec.clusterId),
       serviceAccountIssuer: spec.oidcIssuer,
       members: spec.members,
-      tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token) }],
-      authorizers: [{ name: "eks-access-policies", authorize: ({ user }) => access.authorize(user) }],
+      tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token, awsAuth) }],
+      authorizers: [{ name: "eks-access-policies", authorize: (attributes) => access.authorize(attributes) }],
       admission: [fargate.admission],
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
@@ -122,7 +129,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         cluster,
         fargate,
         gate,
-        eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, "eks"),
+        eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, EKS),
         endpoint: { endpoint: urlOf(host, port), port, certificateAuthority: tls.caCert },
         machines,
         nodes: new Map(nodes.map((node) => [node.name, node])),
@@ -158,7 +165,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
 
   const furnish = async ({ spec, cluster, endpoint }: Held, eksObjects: EksObjects): Promise<void> => {
     if (secrets.get(spec.clusterId, FURNISHED) !== undefined) return;
-    const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, "eks");
+    const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, EKS);
     await createMissing(api, eksObjects(spec, endpoint.endpoint));
     // The objects are written to disk at the end of this tick; only then is it true that the cluster has them.
     await new Promise<void>((resolve) => clock.defer(resolve));
@@ -261,12 +268,16 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const held = find(clusterId);
       held.listeners.add(listener);
       for (const { id, state } of held.cluster.members()) listener({ kind: "member", memberId: id, state });
-      const stop = observeNodes(held.cluster.api, listener);
+      const stops = [observeNodes(held.cluster.api, listener), observeDeployments(held.cluster.api, EKS, listener)];
       return () => {
         held.listeners.delete(listener);
-        stop();
+        for (const stop of stops) stop();
       };
     },
+
+    objects: clusterObjects((clusterId, manager) =>
+      find(clusterId).cluster.api.as({ username: "eks:addon-manager", groups: ["system:masters"] }, manager),
+    ),
 
     summary: async (clusterId) => {
       const { cluster } = find(clusterId);
