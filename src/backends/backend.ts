@@ -53,6 +53,8 @@ export interface ClusterBackend {
   summary(clusterId: string): Promise<ClusterSummary>;
   /** What decides whether the cluster is ready for another version. Absent: the backend cannot tell. */
   upgradeFacts?(clusterId: string): Promise<UpgradeFacts>;
+  /** What EKS itself keeps in the cluster. Absent: the backend cannot. */
+  readonly objects?: ClusterObjects;
   /** Ids of clusters that this backend holds, whether or not anyone knows them. */
   inventory(): Promise<string[]>;
   close(): Promise<void>;
@@ -156,6 +158,8 @@ export type Observation =
       /** Conditions of node health that are not True. */
       unhealthy?: readonly { type: string; reason: string }[];
     }
+  /** A Deployment that EKS manages: whether all the replicas it wants are available. */
+  | { kind: "deployment"; namespace: string; name: string; ready: boolean }
   | { kind: "member"; memberId: string; state: "up" | "down" };
 
 export interface ClusterSummary {
@@ -178,6 +182,55 @@ export interface UpgradeFacts {
   /** Who has asked for such APIs since the API server was started, at `sinceMs`. */
   deprecatedUses: readonly { usage: string; userAgent: string; count: number; lastMs: number }[];
   sinceMs: number;
+}
+
+/** Objects that are written under the name of a field manager, in the manner of server-side apply. */
+export interface ClusterObjects {
+  /**
+   * Applies the objects in order. Returns the fields in conflict: those that another manager has with another value. In mode `refuse` nothing at all is
+   * changed when there are any; `take` takes them over; `leave` applies everything but them.
+   */
+  apply(
+    clusterId: string,
+    objects: readonly ClusterObject[],
+    options: { manager: string; mode: ApplyMode },
+  ): Promise<FieldConflict[]>;
+  /** Deletes them in order, with what belongs to them. */
+  remove(clusterId: string, names: readonly ObjectName[], options: { manager: string }): Promise<void>;
+  /** Of the Deployments among them: names of those that are not there, and of those with fewer available replicas than they want. */
+  replicas(
+    clusterId: string,
+    names: readonly ObjectName[],
+    options: { manager: string },
+  ): Promise<{ missing: string[]; lacking: string[] }>;
+}
+
+export type ApplyMode = "refuse" | "take" | "leave";
+
+export interface ObjectName {
+  /** e.g. `deployments.apps`. */
+  resource: string;
+  namespace?: string;
+  name: string;
+}
+
+export interface ClusterObject {
+  resource: string;
+  object: {
+    apiVersion: string;
+    kind: string;
+    metadata: { name: string; namespace?: string };
+    [field: string]: unknown;
+  };
+}
+
+export interface FieldConflict {
+  kind: string;
+  /** API group; empty for the core one. */
+  group: string;
+  name: string;
+  /** Path such as `.spec.replicas`. */
+  field: string;
 }
 
 /** An expected failure of a backend: never a bug of ours. */

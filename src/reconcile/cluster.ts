@@ -129,6 +129,9 @@ export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedul
   for (const { name } of context.state.capabilities.list(clusterId)) {
     context.schedule("capability", nodegroupKey(clusterId, name));
   }
+  for (const addon of context.state.addons.list(clusterId)) {
+    context.schedule("addon", nodegroupKey(clusterId, addon.name));
+  }
   for (const group of context.state.nodegroups.list(clusterId)) {
     context.schedule("nodegroup", nodegroupKey(clusterId, group.name));
   }

@@ -1,7 +1,7 @@
 /** What every reconciler works with. */
 import type { ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
-import { zoneHasPower } from "../domain/faults.js";
+import { zoneHasCapacity, zoneHasPower } from "../domain/faults.js";
 import type { ClusterRecord, EventRecord, Scope } from "../domain/model.js";
 import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
@@ -11,11 +11,14 @@ export type WorkKind =
   | "cluster"
   | "members"
   | "nodegroup"
+  | "addon"
   | "instance"
   | "patching"
   | "registration"
   | "subscription"
-  | "insights";
+  | "insights"
+  | "fargate-profile"
+  | "capability";
 
 export interface ReconcileLog {
   debug(fields: Record<string, unknown>, message: string): void;
@@ -60,11 +63,17 @@ export function emit(
   state.events.append({ atMs: clock.now(), accountId, region, clusterName: name, ...event });
 }
 
-/** Whether machines can be launched in a zone for this cluster, by the faults that are on. */
+/** Whether machines have power in a zone for this cluster, by the faults that are on. */
+export function powerOf({ state }: Pick<ReconcileContext, "state">, cluster: ClusterRecord): (zone: string) => boolean {
+  const faults = state.faults.active({ accountId: cluster.accountId, region: cluster.region });
+  return (zone) => zoneHasPower(faults, zone, cluster.name);
+}
+
+/** Which of the instance types, in their order, EC2 can launch in a zone for this cluster, by the faults that are on. */
 export function capacityOf(
   { state }: Pick<ReconcileContext, "state">,
   cluster: ClusterRecord,
-): (zone: string) => boolean {
+): (zone: string, instanceTypes: readonly string[]) => string[] {
   const faults = state.faults.active({ accountId: cluster.accountId, region: cluster.region });
-  return (zone) => zoneHasPower(faults, zone, cluster.name);
+  return (zone, types) => types.filter((type) => zoneHasCapacity(faults, zone, type, cluster.name));
 }

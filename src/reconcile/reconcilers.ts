@@ -7,6 +7,7 @@ import type { Clock } from "../clock/clock.js";
 import type { ClusterRecord } from "../domain/model.js";
 import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
+import { reconcileAddon } from "./addon.js";
 import { createAttachments } from "./attachments.js";
 import { reconcileCapability } from "./capability.js";
 import { reconcileCluster, scheduleAllOf } from "./cluster.js";
@@ -50,6 +51,7 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   cluster: reconcileCluster,
   members: reconcileMembers,
   nodegroup: reconcileNodegroup,
+  addon: reconcileAddon,
   instance: reconcileInstance,
   "fargate-profile": reconcileFargateProfile,
   capability: reconcileCapability,
@@ -64,6 +66,7 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   cluster: (_, key) => key,
   members: (_, key) => key,
   nodegroup: (_, key) => key.slice(0, key.indexOf("/")),
+  addon: (_, key) => key.slice(0, key.indexOf("/")),
   "fargate-profile": (_, key) => key.slice(0, key.indexOf("/")),
   capability: (_, key) => key.slice(0, key.indexOf("/")),
   instance: (state, key) => state.instances.get(key)?.clusterId ?? key,
