@@ -1,18 +1,24 @@
-/** Puts the access entries that EKS makes by itself into the state. */
+/** Puts down the access entries that EKS makes by itself. */
+import type { AccessEntryRecord } from "../domain/access-entry.js";
 import { type AutomaticEntry, automaticEntry } from "../domain/eks/automatic-entries.js";
 import { principalKey } from "../domain/eks/principals.js";
 import type { ClusterRecord } from "../domain/model.js";
-import type { State } from "../state/state.js";
+
+/** Where entries are kept, by cluster and `principalKey`. */
+interface Entries {
+  get(clusterId: string, key: string): AccessEntryRecord | undefined;
+  put(entry: AccessEntryRecord): void;
+}
 
 /** Makes those that are not there yet: whatever principal has an entry keeps it as it is. `uuidOf` gives the tail of the entry's ARN. */
 export function addAutomaticEntries(
-  { state, nowMs, uuidOf }: { state: State; nowMs: number; uuidOf: (principalArn: string) => string },
+  { present, nowMs, uuidOf }: { present: Entries; nowMs: number; uuidOf: (principalArn: string) => string },
   cluster: ClusterRecord,
   entries: readonly AutomaticEntry[],
 ): void {
   for (const wanted of entries) {
-    if (state.accessEntries.get(cluster.id, principalKey(wanted.principalArn))) continue;
+    if (present.get(cluster.id, principalKey(wanted.principalArn))) continue;
     const entry = automaticEntry(cluster, wanted, { uuid: uuidOf(wanted.principalArn), nowMs });
-    if (entry) state.accessEntries.put(entry);
+    if (entry) present.put(entry);
   }
 }

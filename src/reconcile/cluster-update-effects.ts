@@ -16,7 +16,7 @@ const makeEntries =
         /^(.{8})(.{4})(.{4})(.{4})/,
         "$1-$2-$3-$4-",
       );
-    addAutomaticEntries({ state, nowMs: clock.now(), uuidOf }, cluster, entriesOf(cluster));
+    addAutomaticEntries({ present: state.accessEntries, nowMs: clock.now(), uuidOf }, cluster, entriesOf(cluster));
   };
 
 const EFFECTS: Readonly<Record<string, Effect>> = {

@@ -56,7 +56,7 @@ export const grantAutomatically = (
 ): void =>
   addAutomaticEntries(
     {
-      state: context.state,
+      present: context.state.accessEntries,
       nowMs: context.clock.now(),
       uuidOf: (principalArn) => resourceUuid(context, "access-entry", cluster.id, principalArn),
     },
