@@ -49,7 +49,10 @@ export interface Drill {
   describe(nodegroup: string): Promise<NodegroupView | undefined>;
   clusterStatus(): Promise<string | undefined>;
   nodes(): Promise<Node[]>;
-  pods(namespace?: string): Promise<Pod[]>;
+  /** All in the namespace default. */
+  pods(): Promise<Pod[]>;
+  /** Those of one `deploy`. */
+  podsOf(app: string): Promise<Pod[]>;
   deploy(name: string, replicas: number, spec?: Record<string, unknown>): Promise<void>;
   /** A disruption budget for what `deploy(name)` made. */
   guard(name: string, budget: Record<string, unknown>): Promise<void>;
@@ -107,7 +110,8 @@ export async function startDrill(options: EksimOptions = {}): Promise<Drill> {
     clusterStatus: async () =>
       (await orUndefined(eksim.eks<{ cluster: { status: string } }>("GET", `/clusters/${CLUSTER}`)))?.cluster.status,
     nodes: () => list<Node>("/api/v1/nodes"),
-    pods: (namespace = "default") => list<Pod>(`/api/v1/namespaces/${namespace}/pods`),
+    pods: () => list<Pod>("/api/v1/namespaces/default/pods"),
+    podsOf: (app) => list<Pod>(`/api/v1/namespaces/default/pods?labelSelector=app%3D${app}`),
     async deploy(name, replicas, spec = {}) {
       await eksim.kubernetes(CLUSTER, "POST", "/apis/apps/v1/namespaces/default/deployments", {
         apiVersion: "apps/v1",
@@ -122,7 +126,7 @@ export async function startDrill(options: EksimOptions = {}): Promise<Drill> {
           },
         },
       });
-      await drill.until(async () => (await drill.pods()).filter(isReady).length >= replicas);
+      await drill.until(async () => (await drill.podsOf(name)).filter(isReady).length === replicas);
     },
     async guard(name, budget) {
       await eksim.kubernetes(CLUSTER, "POST", "/apis/policy/v1/namespaces/default/poddisruptionbudgets", {
