@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SteppedClock } from "../../../src/clock/clock.js";
 import { openWatch, startServer } from "./server-fixture.js";
@@ -23,6 +25,13 @@ const create = (name: string, labels: Record<string, string> = {}) =>
 const remove = (name: string) => server.api.delete("configmaps", { namespace: "default", name });
 const relabel = async (name: string, labels: Record<string, string>) =>
   server.api.patch("configmaps", { namespace: "default", name }, "merge", { metadata: { labels } });
+
+/** Bytes in use after a collection. */
+function heapUsed(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed;
+}
 
 describe("a watch", () => {
   it("without a revision begins with what is there and goes on with what happens", async () => {
@@ -101,6 +110,38 @@ describe("a watch", () => {
     await watch.ended();
     expect(watch.summary()).toEqual(["BOOKMARK", "BOOKMARK", "BOOKMARK"]);
     expect(watch.events[0]?.object.metadata.resourceVersion).toBe("2");
+  });
+
+  it("without a timeout lives for 30 to 60 minutes and holds on to nothing that it has sent", async () => {
+    const small = await startServer({ ringCapacity: 50 });
+    const watch = await openWatch(small, `${PATH}?watch=1&allowWatchBookmarks=true`);
+    await small.api.create("configmaps", { metadata: { name: "a", namespace: "default" } });
+    const data = { text: "x".repeat(2_000) };
+    let bookmarks = 0;
+    /** A minute with 250 changes of 2 kB each; resolves when its bookmark has come. */
+    const minute = async (index: number): Promise<void> => {
+      for (let i = 0; i < 250; i++)
+        await small.api.patch("configmaps", { namespace: "default", name: "a" }, "merge", {
+          data: { ...data, n: `${index}/${i}` },
+        });
+      await small.clock.advance(60_000);
+      if (small.open() === 0) return watch.ended();
+      await watch.received(251);
+      bookmarks += watch.events.filter(({ type }) => type === "BOOKMARK").length;
+      watch.events.length = 0;
+    };
+    let minutes = 0;
+    while (minutes < 10) await minute(minutes++);
+    const before = heapUsed();
+    while (minutes < 29) await minute(minutes++);
+    expect(small.open()).toBe(1);
+    expect(bookmarks).toBe(29);
+    // What went through is 9 MB and more; a few hundred kB of noise are not it.
+    expect(heapUsed() - before).toBeLessThan(4_000_000);
+    while (small.open() > 0 && minutes < 100) await minute(minutes++);
+    expect(minutes).toBeGreaterThanOrEqual(30);
+    expect(minutes).toBeLessThanOrEqual(61);
+    await small.server.close();
   });
 
   it("sends one table for every event when tables are asked for", async () => {
