@@ -8,7 +8,8 @@ async function firstAnswerMs(start, path) {
   const response = await fetch(server.endpoint + path);
   await response.arrayBuffer();
   const ms = performance.now() - server.startedMs;
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // By then it has loaded what its first cluster will need.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
   const rss = rssMb(server.pid);
   server.stop();
   return { ms, rss };

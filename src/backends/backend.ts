@@ -5,6 +5,8 @@
  */
 export interface ClusterBackend {
   readonly name: string;
+  /** Does in advance what the first cluster would have to wait for. Changes nothing that anybody can see. */
+  prepare?(): Promise<void>;
   /** Leaves a cluster whose API server answers at `endpoint`, with one running master a zone. Safe to call again after a crash in the middle. */
   createCluster(spec: ClusterSpec): Promise<ClusterEndpoint>;
   /** Re-attaches to a cluster made by an earlier process; reports what is no longer there. Rejects with `code: "missing"` when nothing is. */

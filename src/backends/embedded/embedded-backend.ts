@@ -24,6 +24,7 @@ import {
 import { asBackendError, changeConfigMap, configMapData, createMissing } from "./api-calls.js";
 import { drainNode, patchNode } from "./drain.js";
 import type { Fargate } from "./fargate/fargate.js";
+import { type ClusterModules, loadClusterModules } from "./load.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { observeNodes, summarise } from "./observe.js";
@@ -66,8 +67,6 @@ interface Held {
   listeners: Set<(observation: Observation) => void>;
 }
 
-type EksObjects = typeof import("./eks-objects/index.js").eksObjects;
-
 /** Field manager of what EKS itself writes. */
 const EKS = "eks";
 
@@ -88,12 +87,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
   const open = async (spec: ClusterSpec, nodes: readonly NodeSpec[]): Promise<Held> => {
     const present = clusters.get(spec.clusterId);
     if (present) return present;
-    // Loaded with the first cluster: an emulator without any never pays for it.
-    const [{ createSimulatedCluster }, { eksObjects }, { createFargate }] = await Promise.all([
-      import("../../kubernetes/create-cluster.js"),
-      import("./eks-objects/index.js"),
-      import("./fargate/fargate.js"),
-    ]);
+    const { createSimulatedCluster, createFargate, eksObjects } = await loadClusterModules();
     const machines = new Map<string, "running" | "stopped">();
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
     const fargate = createFargate({ spec, clock, log, machines });
@@ -163,7 +157,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     }
   };
 
-  const furnish = async ({ spec, cluster, endpoint }: Held, eksObjects: EksObjects): Promise<void> => {
+  const furnish = async (
+    { spec, cluster, endpoint }: Held,
+    eksObjects: ClusterModules["eksObjects"],
+  ): Promise<void> => {
     if (secrets.get(spec.clusterId, FURNISHED) !== undefined) return;
     const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, EKS);
     await createMissing(api, eksObjects(spec, endpoint.endpoint));
@@ -185,6 +182,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
 
   return {
     name: "embedded",
+
+    prepare: async () => void (await loadClusterModules()),
 
     createCluster: async (spec) => (await open(spec, [])).endpoint,
 
