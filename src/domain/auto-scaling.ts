@@ -5,7 +5,14 @@
 import type { InstanceRecord, ScalingConfig } from "./model.js";
 import { chooseScaleIn, placeInstances } from "./zones.js";
 
-export type TerminationReason = "scale-in" | "unhealthy" | "rebalance" | "update" | "nodegroup-delete" | "repair";
+export type TerminationReason =
+  | "scale-in"
+  | "unhealthy"
+  | "rebalance"
+  | "update"
+  | "nodegroup-delete"
+  | "repair"
+  | "warm-pool";
 
 export type ScalingAction =
   | { kind: "launch"; zone: string; why: "capacity" | "rebalance" }

@@ -5,13 +5,15 @@ import type { FaultRecord } from "./model.js";
 export const FAULT_KINDS = {
   "zone-power-loss":
     "Every machine in the zone loses power: nodes and the master there are off, and nothing can be launched.",
+  "insufficient-capacity":
+    "EC2 has no room in the zone for new instances of the types named, or of any; those that run go on.",
   "instance-termination": "The machine is gone at once, without an orderly shutdown.",
 } as const;
 
 export type FaultKind = keyof typeof FAULT_KINDS;
 
-/** Kinds during which EC2 launches nothing in the zone. */
-const NO_CAPACITY: readonly string[] = ["zone-power-loss"] satisfies FaultKind[];
+/** Kinds during which no machine runs in the zone. */
+const NO_POWER: readonly string[] = ["zone-power-loss"] satisfies FaultKind[];
 
 /** Whether a fault touches a cluster: those restricted to one touch only that. */
 export const touches = (fault: FaultRecord, clusterName: string | undefined): boolean =>
@@ -19,7 +21,25 @@ export const touches = (fault: FaultRecord, clusterName: string | undefined): bo
 
 /** Whether machines can run in the zone, as far as a cluster is concerned. */
 export function zoneHasPower(faults: readonly FaultRecord[], zone: string, clusterName: string | undefined): boolean {
-  return !faults.some(
-    (fault) => fault.zone === zone && NO_CAPACITY.includes(fault.kind) && touches(fault, clusterName),
+  return !faults.some((fault) => fault.zone === zone && NO_POWER.includes(fault.kind) && touches(fault, clusterName));
+}
+
+/** Whether EC2 can launch an instance of the type in the zone now, as far as a cluster is concerned. */
+export function zoneHasCapacity(
+  faults: readonly FaultRecord[],
+  zone: string,
+  instanceType: string,
+  clusterName: string | undefined,
+): boolean {
+  const isOut = ({ parameters }: FaultRecord): boolean => {
+    const types = parameters.instanceTypes;
+    return !Array.isArray(types) || types.length === 0 || types.includes(instanceType);
+  };
+  return (
+    zoneHasPower(faults, zone, clusterName) &&
+    !faults.some(
+      (fault) =>
+        fault.kind === "insufficient-capacity" && fault.zone === zone && touches(fault, clusterName) && isOut(fault),
+    )
   );
 }

@@ -54,6 +54,8 @@ export interface ClusterRecord extends Scope {
   /** What the data plane serves, once it does: the local URL that clients reach, and the CA in PEM. */
   endpoint?: string;
   certificateAuthorityPem?: string;
+  /** The one of its certificate authorities that signs. */
+  activeCertificateAuthority?: { id: string; activatedBy: "CUSTOMER" | "EKS" };
   /** Local port of the Kubernetes endpoint; kept over restarts. 0 until first bound. */
   port: number;
   healthIssues: HealthIssue[];
@@ -139,9 +141,9 @@ export interface NodegroupRecord extends Scope {
 
 /**
  * EC2's states, seen from the Auto Scaling group: Pending (launched, not yet joined), InService, Terminating (being drained), Terminated (gone; the row
- * is kept an hour as EC2 does).
+ * is kept an hour as EC2 does); Warmed (in the warm pool, stopped or running, and no node).
  */
-export type InstanceLifecycle = "Pending" | "InService" | "Terminating" | "Terminated";
+export type InstanceLifecycle = "Pending" | "InService" | "Terminating" | "Terminated" | "Warmed";
 
 export interface InstanceRecord extends Scope {
   /** `i-` and 17 hex digits. */
@@ -165,12 +167,14 @@ export interface InstanceRecord extends Scope {
   /** Since when statusCheck has been impaired, or the state other than running. */
   unhealthySinceMs?: number;
   launchedAtMs: number;
+  /** It comes out of the warm pool: nothing is left to do before its kubelet starts. */
+  prepared?: boolean;
   terminatedAtMs?: number;
   /** Whether the node was last observed Ready, and since when. */
   nodeReady: boolean;
   /** Conditions of node health that are not True: what node auto repair looks at. */
   unhealthyConditions?: { type: string; reason: string; sinceMs: number }[];
-  /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`, `repair`. */
+  /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`, `repair`, `warm-pool`. */
   terminationReason?: string;
   /** Drains that began before termination end here at the latest. */
   drainDeadlineMs?: number;

@@ -30,6 +30,10 @@ export interface FaultDefinition {
 
 const whose = (fault: FaultRecord): string => (fault.clusterName ? ` for cluster ${fault.clusterName}` : "");
 
+function typesOf({ parameters: { instanceTypes } }: FaultRecord): string {
+  return Array.isArray(instanceTypes) && instanceTypes.length > 0 ? instanceTypes.join(", ") : "any instance type";
+}
+
 export const FAULTS: Readonly<Record<FaultKind, FaultDefinition>> = {
   "zone-power-loss": {
     lasts: true,
@@ -43,9 +47,11 @@ export const FAULTS: Readonly<Record<FaultKind, FaultDefinition>> = {
         if (instance.state === "running") await setPower(context, cluster, instance, "stopped");
       }
       await setMembers(context, fault, cluster, "down");
+      await setZonePower(context, fault, cluster, "stopped");
     },
     undo: async (context, fault, cluster) => {
       await setMembers(context, fault, cluster, "up");
+      await setZonePower(context, fault, cluster, "running");
       for (const instance of inZone(context, fault, cluster)) {
         if (instance.unhealthySinceMs === undefined || instance.lifecycle === "Terminating") continue;
         const { unhealthySinceMs: _, ...healthy } = instance;
@@ -54,6 +60,19 @@ export const FAULTS: Readonly<Record<FaultKind, FaultDefinition>> = {
         if (instance.state === "running") await setPower(context, cluster, instance, "running");
       }
     },
+  },
+  // Nothing is broken: whoever launches instances finds that it cannot.
+  "insufficient-capacity": {
+    lasts: true,
+    started: {
+      type: "CapacityExhausted",
+      message: (fault) => `EC2 has no more capacity for ${typesOf(fault)} in ${fault.zone}${whose(fault)}.`,
+    },
+    ended: {
+      type: "CapacityRestored",
+      message: (fault) => `EC2 has capacity for ${typesOf(fault)} in ${fault.zone} again${whose(fault)}.`,
+    },
+    act: () => Promise.resolve(),
   },
   "instance-termination": {
     lasts: false,
@@ -91,6 +110,18 @@ async function setPower(
   power: "running" | "stopped",
 ): Promise<void> {
   await ignoringMissing(context.backendOf(cluster)?.setNodePower(cluster.id, instance.privateDnsName, power));
+}
+
+/** Of what no instance stands for. */
+async function setZonePower(
+  context: FaultContext,
+  fault: FaultRecord,
+  cluster: ClusterRecord,
+  power: "running" | "stopped",
+): Promise<void> {
+  if (fault.zone) {
+    await ignoringMissing(context.backendOf(cluster)?.setZonePower?.(cluster.id, fault.zone, power));
+  }
 }
 
 async function setMembers(

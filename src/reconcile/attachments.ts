@@ -5,6 +5,7 @@
 import { BackendError, type ClusterBackend, type ClusterSpec, type Observation } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { observeDeployment } from "./addon.js";
+import { recordFirstAuthority } from "./certificate-authorities.js";
 import { scheduleAllOf } from "./cluster.js";
 import type { ReconcileContext } from "./context.js";
 import { fargateSpec } from "./fargate-profile.js";
@@ -46,6 +47,7 @@ export function createAttachments(options: {
         endpoint: endpoint.endpoint,
         port: endpoint.port,
         certificateAuthorityPem: endpoint.certificateAuthority,
+        ...recordFirstAuthority(context, present, endpoint.certificateAuthority),
       });
       for (const member of state.members.list(cluster.id)) {
         if (member.status === "CREATING") state.members.put({ ...member, status: "READY" });

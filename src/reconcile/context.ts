@@ -17,6 +17,7 @@ export type WorkKind =
   | "registration"
   | "subscription"
   | "insights"
+  | "authorities"
   | "fargate-profile"
   | "capability";
 

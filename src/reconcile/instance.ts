@@ -2,6 +2,7 @@
 import type { Observation } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
+import { pooledState, warmPoolOf } from "../domain/warm-pool.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { drainInstance, nextDrainLookMs } from "./drain.js";
 import { nodeSpec } from "./specs.js";
@@ -14,6 +15,7 @@ export async function reconcileInstance(context: ReconcileContext, instanceId: s
   // Attaching the cluster schedules all of its instances.
   if (!context.isAttached(cluster.id)) return;
   if (instance.lifecycle === "Terminating") return terminate(context, cluster, instance);
+  if (instance.lifecycle === "Warmed") return warmUp(context, cluster, instance);
   const checked = checkHealth(context, cluster, instance);
   if (checked.lifecycle === "Pending") return join(context, cluster, checked);
 }
@@ -58,7 +60,7 @@ function checkHealth(context: ReconcileContext, cluster: ClusterRecord, instance
 async function join(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): Promise<void> {
   const { state, clock, profile } = context;
   if (instance.state === "pending") {
-    const bootedAtMs = instance.launchedAtMs + profile.instanceBootMs;
+    const bootedAtMs = instance.launchedAtMs + (instance.prepared ? 0 : profile.instanceBootMs);
     if (clock.now() < bootedAtMs) return context.schedule("instance", instance.instanceId, bootedAtMs);
     const group = state.nodegroups.get(cluster, instance.nodegroupName);
     // A machine without power does not boot; its status checks will tell.
@@ -82,11 +84,50 @@ async function join(context: ReconcileContext, cluster: ClusterRecord, instance:
   });
 }
 
+/** An instance of the warm pool boots once, and then waits in the pool's state. */
+function warmUp(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): void {
+  if (instance.state !== "pending") return;
+  const bootedAtMs = instance.launchedAtMs + context.profile.instanceBootMs;
+  if (context.clock.now() < bootedAtMs) {
+    context.schedule("instance", instance.instanceId, bootedAtMs);
+    return;
+  }
+  const group = context.state.nodegroups.get(cluster, instance.nodegroupName);
+  if (group) putIntoPool(context, cluster, instance, pooledState(warmPoolOf(group)));
+}
+
+function putIntoPool(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  instance: InstanceRecord,
+  pooled: InstanceRecord["state"],
+): void {
+  context.state.transaction(() => {
+    change(context, instance.instanceId, { lifecycle: "Warmed", state: pooled, nodeReady: false });
+    emit(context, cluster, {
+      source: "instance",
+      type: "InstanceWarmed",
+      subject: instance.instanceId,
+      zone: instance.zone,
+      message: `Instance ${instance.instanceId} in ${instance.zone} waits ${pooled} in the warm pool of node group ${instance.nodegroupName}.`,
+    });
+    scheduleGroup(context, instance);
+  });
+}
+
+/** Whether an instance that the group gives up goes back to its warm pool. */
+function isReused({ state }: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): boolean {
+  if (instance.terminationReason !== "scale-in" || instance.unhealthySinceMs !== undefined) return false;
+  const group = state.nodegroups.get(cluster, instance.nodegroupName);
+  const pool = group && group.status !== "DELETING" ? warmPoolOf(group) : {};
+  return pool.enabled === true && pool.reuseOnScaleIn === true;
+}
+
 async function terminate(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): Promise<void> {
   const { clock, profile } = context;
   const backend = context.backendOf(cluster);
-  if (instance.state === "running" || instance.state === "pending") {
-    if (!(await isDrained(context, cluster, instance))) return;
+  if (instance.terminatedAtMs === undefined) {
+    if (instance.state !== "stopped" && !(await isDrained(context, cluster, instance))) return;
     const stopping = change(context, instance.instanceId, { state: "shutting-down", terminatedAtMs: clock.now() });
     if (!stopping) return;
     instance = stopping;
@@ -94,6 +135,10 @@ async function terminate(context: ReconcileContext, cluster: ClusterRecord, inst
   await backend.removeNode(cluster.id, instance.privateDnsName, { graceful: instance.unhealthySinceMs === undefined });
   const goneAtMs = (instance.terminatedAtMs ?? clock.now()) + profile.instanceShutdownMs;
   if (clock.now() < goneAtMs) return context.schedule("instance", instance.instanceId, goneAtMs);
+  if (isReused(context, cluster, instance)) {
+    const group = context.state.nodegroups.get(cluster, instance.nodegroupName);
+    return putIntoPool(context, cluster, instance, pooledState(warmPoolOf(group ?? {})));
+  }
   context.state.transaction(() => {
     change(context, instance.instanceId, {
       lifecycle: "Terminated",

@@ -22,6 +22,7 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
   update: "the group is updated",
   "nodegroup-delete": "the group is deleted",
   repair: "its node is repaired",
+  "warm-pool": "the warm pool shrinks",
 };
 
 /**
@@ -31,7 +32,7 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
 export function subnetZones(
   context: ReconcileContext,
   cluster: ClusterRecord,
-  group: NodegroupRecord,
+  group: Pick<NodegroupRecord, "subnets">,
 ): Map<string, string> {
   const { settings } = context.state;
   const name = `subnets/${cluster.id}`;
@@ -42,15 +43,25 @@ export function subnetZones(
   return new Map(group.subnets.map((subnetId) => [subnetId, zones.get(subnetId)?.name ?? ""]));
 }
 
+export interface Launch {
+  zone: string;
+  subnetId: string;
+  instanceType: string;
+  target: LaunchTarget;
+  why: string;
+  /** `Warmed` for an instance of the warm pool; else it becomes a node. */
+  lifecycle?: "Pending" | "Warmed";
+}
+
 /** Writes the row of a new instance in `zone`; the instance reconciler boots it. */
 export function launchInstance(
   context: ReconcileContext,
   cluster: ClusterRecord,
   group: NodegroupRecord,
-  launch: { zone: string; subnetId: string; target: LaunchTarget; why: string },
+  launch: Launch,
 ): InstanceRecord {
   const { state, clock } = context;
-  const { zone, subnetId, target } = launch;
+  const { zone, subnetId, instanceType, target, lifecycle = "Pending" } = launch;
   // A stream named by the moment and the number of instances there are: the same numbers must not come again, not even after a restart.
   const known = state.instances.ofCluster(cluster.id, { terminated: true }).length;
   const random = clock.random(`instance ${cluster.id} ${group.name} ${clock.now()} ${known}`);
@@ -70,13 +81,13 @@ export function launchInstance(
     nodegroupName: group.name,
     zone,
     subnetId,
-    instanceType: group.instanceTypes[0] ?? "t3.medium",
+    instanceType,
     privateIp: address,
     privateDnsName: privateDnsName(cluster.region, address),
     amiId: amiId(cluster.region, group.amiType, target.releaseVersion),
     version: target.version,
     releaseVersion: target.releaseVersion,
-    lifecycle: "Pending",
+    lifecycle,
     state: "pending",
     statusCheck: "initializing",
     launchedAtMs: clock.now(),
@@ -93,6 +104,35 @@ export function launchInstance(
   });
   context.schedule("instance", instanceId);
   return instance;
+}
+
+/** Takes an instance out of the warm pool: it joins as a node without having to be launched first. */
+export function startWarmInstance(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  instance: InstanceRecord,
+  why: string,
+): void {
+  const { state, clock } = context;
+  const { terminationReason: _, terminatedAtMs: __, drainDeadlineMs: ___, ...kept } = instance;
+  state.instances.put({
+    ...kept,
+    lifecycle: "Pending",
+    state: "pending",
+    statusCheck: "initializing",
+    launchedAtMs: clock.now(),
+    prepared: true,
+    nodeReady: false,
+  });
+  emit(context, cluster, {
+    source: "instance",
+    type: "InstanceStarted",
+    subject: instance.instanceId,
+    zone: instance.zone,
+    message: `Instance ${instance.instanceId} in ${instance.zone} is taken out of the warm pool of node group ${instance.nodegroupName}: ${why}.`,
+    detail: { nodegroupName: instance.nodegroupName, node: instance.privateDnsName },
+  });
+  context.schedule("instance", instance.instanceId);
 }
 
 /** Marks an instance for termination; the instance reconciler drains and ends it. */

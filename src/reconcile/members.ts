@@ -3,7 +3,7 @@ import type { ClusterRecord, MemberRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { decideMemberRepair } from "../domain/repair.js";
 import { clusterZones } from "../domain/zones.js";
-import { capacityOf, emit, type ReconcileContext } from "./context.js";
+import { emit, powerOf, type ReconcileContext } from "./context.js";
 
 const REPAIRED: readonly string[] = ["ACTIVE", "UPDATING"];
 
@@ -15,7 +15,7 @@ export async function reconcileMembers(context: ReconcileContext, clusterId: str
   const decision = decideMemberRepair({
     members,
     homeZones: clusterZones(cluster.region).map((zone) => zone.name),
-    hasPower: capacityOf(context, cluster),
+    hasPower: powerOf(context, cluster),
     nowMs: clock.now(),
     lossMs: LIMITS.memberLossMs,
   });

@@ -1,14 +1,15 @@
 /** Node groups: filled up and kept at their size, updated, taken down. What to launch and terminate is decided in domain/auto-scaling. */
-import { decideScaling, isAlive, isUnhealthy, type ScalingDecision } from "../domain/auto-scaling.js";
+import { isAlive, isUnhealthy } from "../domain/auto-scaling.js";
 import { zonesOf } from "../domain/catalogue/index.js";
 import { nodeEntryType } from "../domain/eks/access-entry-types.js";
 import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, NodegroupStatus } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
 import { capacityOf, emit, nodegroupKey, type ReconcileContext } from "./context.js";
-import { type LaunchTarget, launchInstance, subnetZones, terminateInstance } from "./launch.js";
+import { type LaunchTarget, terminateInstance } from "./launch.js";
 import { forgetNodeRole, mapNodeRole } from "./node-roles.js";
 import { applyConfigUpdate } from "./nodegroup-config.js";
+import { type Outcome, scale } from "./nodegroup-scaling.js";
 import { advanceVersionUpdate } from "./nodegroup-version.js";
 import { repairNodes } from "./repair.js";
 
@@ -39,9 +40,10 @@ export async function reconcileNodegroup(context: ReconcileContext, key: string)
   const present = state.nodegroups.get(cluster, group.name);
   if (!present) return;
   if (present.status === "DELETING") return context.schedule("nodegroup", key);
-  state.transaction(() =>
-    scale(context, cluster, present, { desired: present.scalingConfig.desiredSize + surge, target }),
-  );
+  state.transaction(() => {
+    const outcome = scale(context, cluster, present, { desired: present.scalingConfig.desiredSize + surge, target });
+    settleStatus(context, cluster, present, outcome);
+  });
 }
 
 async function repair(context: ReconcileContext, cluster: ClusterRecord, group: NodegroupRecord): Promise<void> {
@@ -50,59 +52,6 @@ async function repair(context: ReconcileContext, cluster: ClusterRecord, group: 
   const nextMs = await repairNodes(context, cluster, { name: group.name, settings, instances });
   if (nextMs !== undefined) context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), nextMs);
 }
-
-function scale(
-  context: ReconcileContext,
-  cluster: ClusterRecord,
-  group: NodegroupRecord,
-  { desired, target }: { desired: number; target: LaunchTarget },
-): void {
-  const { state, clock, profile } = context;
-  const zoneOf = subnetZones(context, cluster, group);
-  const decision = decideScaling({
-    zones: [...new Set(zoneOf.values())],
-    desired,
-    instances: state.instances.ofNodegroup(cluster.id, group.name),
-    hasCapacity: capacityOf(context, cluster),
-    nowMs: clock.now(),
-    healthCheckPeriodMs: profile.statusCheckFailureMs + profile.healthCheckPeriodMs,
-  });
-  for (const action of decision.actions) {
-    if (action.kind === "terminate") {
-      terminateInstance(context, cluster, action.instanceId, action.reason);
-      continue;
-    }
-    const why = action.why === "rebalance" ? "the zones are levelled" : `the group wants ${desired}`;
-    launchInstance(context, cluster, group, {
-      zone: action.zone,
-      subnetId: emptiestSubnet(context, cluster, group, zoneOf, action.zone),
-      target,
-      why,
-    });
-  }
-  if (decision.nextCheckMs !== undefined) {
-    context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), decision.nextCheckMs);
-  }
-  settleStatus(context, cluster, group, { ...decision, zones: [...new Set(zoneOf.values())] });
-}
-
-/** Of the group's subnets in the zone, the one with the fewest of its instances. */
-function emptiestSubnet(
-  { state }: ReconcileContext,
-  cluster: ClusterRecord,
-  group: NodegroupRecord,
-  zoneOf: ReadonlyMap<string, string>,
-  zone: string,
-): string {
-  const instances = state.instances.ofNodegroup(cluster.id, group.name);
-  const used = (subnetId: string): number => instances.filter((instance) => instance.subnetId === subnetId).length;
-  return [...zoneOf.keys()]
-    .filter((subnetId) => zoneOf.get(subnetId) === zone)
-    .reduce((best, subnetId) => (best === "" || used(subnetId) < used(best) ? subnetId : best), "");
-}
-
-/** What the group decided, and the zones it may use. */
-type Outcome = ScalingDecision & { zones: readonly string[] };
 
 /** CREATING -> ACTIVE when its nodes have joined; ACTIVE <-> DEGRADED as issues come and go. */
 function settleStatus(
@@ -141,7 +90,11 @@ function settleCreation(
   const givenUpAtMs = group.createdAtMs + (unplaced > 0 ? LIMITS.launchFailureMs : LIMITS.joinMs);
   if (joined >= group.scalingConfig.desiredSize) {
     if (clock.now() < readyAtMs) context.schedule("nodegroup", key, readyAtMs);
-    else become(context, cluster, group, "ACTIVE", []);
+    else {
+      become(context, cluster, group, "ACTIVE", []);
+      // What only groups that are made get: the warm pool.
+      context.schedule("nodegroup", key);
+    }
   } else if (issues.length > 0) {
     if (clock.now() < givenUpAtMs) context.schedule("nodegroup", key, givenUpAtMs);
     else become(context, cluster, group, "CREATE_FAILED", issues);
@@ -184,9 +137,14 @@ function launchFailure(
   group: NodegroupRecord,
   zones: readonly string[],
 ): string {
+  if (group.capacityType === "SPOT") {
+    return "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity due to your request configuration. Please adjust your request and try again. Launching EC2 instance failed.";
+  }
   const type = group.instanceTypes[0] ?? "t3.medium";
-  const hasCapacity = capacityOf(context, cluster);
-  const others = zonesOf(cluster.region).filter(({ name }) => !zones.includes(name) && hasCapacity(name));
+  const capacity = capacityOf(context, cluster);
+  const others = zonesOf(cluster.region).filter(
+    ({ name }) => !zones.includes(name) && capacity(name, [type]).length > 0,
+  );
   return [
     "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient",
     `${type} capacity in the Availability Zone you requested (${zones[0]}). Our system will be working on provisioning additional capacity.`,

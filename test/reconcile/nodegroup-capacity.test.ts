@@ -1,0 +1,163 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { NodegroupRecord } from "../../src/domain/model.js";
+import { SCOPE } from "../state/records.js";
+import { createMemoryBackend, type MemoryBackend } from "./memory-backend.js";
+import { makeWorld, type World } from "./world.js";
+
+let w: World<MemoryBackend>;
+afterEach(() => w.stop());
+
+const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
+const outOf = (zone: string, ...instanceTypes: string[]): void =>
+  w.state.faults.put({
+    ...SCOPE,
+    id: `out-${zone}`,
+    kind: "insufficient-capacity",
+    zone,
+    startedAtMs: w.clock.now(),
+    parameters: { instanceTypes },
+    undo: {},
+  });
+const types = (): Record<string, string[]> => {
+  const found: Record<string, string[]> = {};
+  for (const { zone, instanceType } of w.instances()) found[zone] = [...(found[zone] ?? []), instanceType].sort();
+  return found;
+};
+const lifecycles = (): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { lifecycle, state } of w.instances()) {
+    counts[`${lifecycle} ${state}`] = (counts[`${lifecycle} ${state}`] ?? 0) + 1;
+  }
+  return counts;
+};
+const resize = async (desiredSize: number): Promise<void> => {
+  w.startUpdate({ name: "workers" }, "ConfigUpdate", { scalingConfig: { minSize: 0, maxSize: 6, desiredSize } });
+  await w.until(() => w.group("workers")?.status === "ACTIVE");
+};
+
+describe("instance types of a node group", () => {
+  const group: Partial<NodegroupRecord> = {
+    instanceTypes: ["m5.large", "m5a.large", "t3.large"],
+    scalingConfig: { minSize: 3, maxSize: 6, desiredSize: 3 },
+  };
+
+  it("are taken in their order: the next one where EC2 has none of the first", async () => {
+    w = makeWorld(createMemoryBackend);
+    const cluster = await w.createCluster();
+    outOf("us-east-1a", "m5.large");
+    outOf("us-east-1b", "m5.large", "m5a.large");
+    await w.createNodegroup(cluster, "workers", group);
+    expect(types()).toEqual({ "us-east-1a": ["m5a.large"], "us-east-1b": ["t3.large"], "us-east-1c": ["m5.large"] });
+  });
+
+  it("are mixed with Spot", async () => {
+    w = makeWorld(createMemoryBackend);
+    await w.createNodegroup(await w.createCluster(), "workers", { ...group, capacityType: "SPOT" });
+    expect(Object.values(types()).flat().sort()).toEqual(["m5.large", "m5a.large", "t3.large"]);
+  });
+
+  it("move to other zones when a zone has none of them", async () => {
+    w = makeWorld(createMemoryBackend);
+    const cluster = await w.createCluster();
+    outOf("us-east-1a");
+    await w.createNodegroup(cluster, "workers", group);
+    expect(w.group("workers")?.status).toBe("ACTIVE");
+    expect(Object.keys(types()).sort()).toEqual(["us-east-1b", "us-east-1c"]);
+    expect(w.state.members.list(cluster.id).every(({ status }) => status === "READY")).toBe(true);
+  });
+
+  it.each([
+    ["ON_DEMAND", /^Could not launch On-Demand Instances\. InsufficientInstanceCapacity - .* m5\.large capacity/],
+    ["SPOT", /^Could not launch Spot Instances\. UnfulfillableCapacity - /],
+  ])(
+    "that are nowhere to be had make a new %s group CREATE_FAILED after half an hour, with the issue only then",
+    async (capacityType, message) => {
+      w = makeWorld(createMemoryBackend);
+      const cluster = await w.createCluster();
+      for (const zone of ZONES) outOf(zone);
+      const startMs = w.clock.now();
+      await w.createNodegroup(cluster, "workers", { ...group, capacityType });
+      expect(w.group("workers")).toMatchObject({
+        status: "CREATE_FAILED",
+        healthIssues: [{ code: "AsgInstanceLaunchFailures", message: expect.stringMatching(message) }],
+      });
+      expect(w.clock.now() - startMs).toBe(35 * 60_000);
+    },
+  );
+});
+
+describe("the warm pool of a node group", () => {
+  const group = (warmPoolConfig: Record<string, unknown>): Partial<NodegroupRecord> => ({
+    scalingConfig: { minSize: 0, maxSize: 6, desiredSize: 2 },
+    warmPoolConfig: { enabled: true, minSize: 0, poolState: "STOPPED", reuseOnScaleIn: false, ...warmPoolConfig },
+  });
+  const made = async (warmPoolConfig: Record<string, unknown>, profile: "instant" | "aws" = "instant") => {
+    w = makeWorld(createMemoryBackend, { profile });
+    await w.createNodegroup(await w.createCluster(), "workers", group(warmPoolConfig));
+    await w.until(() => w.instances().every(({ state }) => state !== "pending"));
+  };
+
+  it("holds stopped instances that are no nodes, up to the prepared capacity", async () => {
+    await made({ maxGroupPreparedCapacity: 5 });
+    expect(lifecycles()).toEqual({ "InService running": 2, "Warmed stopped": 3 });
+    expect(w.backend.calls.filter((call) => call.startsWith("addNode"))).toHaveLength(2);
+  });
+
+  it("never holds fewer than its minimum, and keeps them running if told", async () => {
+    await made({ maxGroupPreparedCapacity: 2, minSize: 1, poolState: "RUNNING" });
+    expect(lifecycles()).toEqual({ "InService running": 2, "Warmed running": 1 });
+  });
+
+  it("gives its instances to a group that grows, sooner than EC2 would boot new ones", async () => {
+    await made({ maxGroupPreparedCapacity: 4 }, "aws");
+    const warm = w.instances().filter(({ lifecycle }) => lifecycle === "Warmed");
+    const startMs = w.clock.now();
+    w.startUpdate({ name: "workers" }, "ConfigUpdate", { scalingConfig: { minSize: 0, maxSize: 6, desiredSize: 4 } });
+    await w.until(() => warm.every(({ instanceId }) => w.state.instances.get(instanceId)?.lifecycle === "InService"));
+    // Half a minute for the update, five seconds for the kubelets, and no minute of booting.
+    expect(w.clock.now() - startMs).toBe(35_000);
+    expect(lifecycles()).toEqual({ "InService running": 4 });
+  });
+
+  it("takes back what the group gives up, when instances are reused, and starts them again as nodes", async () => {
+    await made({ maxGroupPreparedCapacity: 2, reuseOnScaleIn: true });
+    const ids = w.instances().map(({ instanceId }) => instanceId);
+    await resize(0);
+    await w.until(() => lifecycles()["Warmed stopped"] === 2);
+    await w.clock.advance(60_000);
+    await resize(2);
+    await w.until(() => lifecycles()["InService running"] === 2);
+    expect(w.instances().map(({ instanceId }) => instanceId)).toEqual(ids);
+  });
+
+  it("lets instances go that are not reused, and prepares others", async () => {
+    await made({ maxGroupPreparedCapacity: 2 });
+    const ids = w.instances().map(({ instanceId }) => instanceId);
+    await resize(0);
+    await w.until(() => lifecycles()["Warmed stopped"] === 2 && w.instances().length === 2);
+    expect(w.instances().some(({ instanceId }) => ids.includes(instanceId))).toBe(false);
+  });
+
+  it("is emptied when it is disabled, and goes with its group", async () => {
+    await made({ maxGroupPreparedCapacity: 5 });
+    w.startUpdate({ name: "workers" }, "ConfigUpdate", { warmPoolConfig: { enabled: false } });
+    await w.until(() => w.instances().length === 2);
+    w.startUpdate({ name: "workers" }, "ConfigUpdate", { warmPoolConfig: { enabled: true, minSize: 2 } });
+    await w.until(() => w.instances().length === 6);
+    const present = w.group("workers") as NodegroupRecord;
+    w.state.nodegroups.put({ ...present, status: "DELETING" });
+    w.reconcilers.nudge("nodegroup", `${present.clusterId}/workers`);
+    await w.until(() => w.group("workers") === undefined);
+    expect(w.instances()).toEqual([]);
+  });
+
+  it("survives a restart", async () => {
+    await made({ maxGroupPreparedCapacity: 5, poolState: "RUNNING" });
+    await w.reconcilers.stop();
+    const before = w;
+    w = makeWorld(() => before.backend, { state: before.state, startMs: before.clock.now() });
+    await w.clock.advance(60_000);
+    expect(lifecycles()).toEqual({ "InService running": 2, "Warmed running": 3 });
+    expect(w.backend.calls.filter((call) => call.startsWith("addNode"))).toHaveLength(2);
+  });
+});
