@@ -140,12 +140,13 @@ export async function refusal(work: Promise<unknown>): Promise<Record<string, un
     (reason: Error & { $metadata?: { httpStatusCode: number } }) => reason,
   );
   if (!error) throw new Error("expected a refusal, got an answer");
-  const { clusterName, nodegroupName } = error as unknown as Record<string, unknown>;
+  const { clusterName, nodegroupName, fargateProfileName } = error as unknown as Record<string, unknown>;
   return {
     name: error.name,
     message: error.message,
     status: error.$metadata?.httpStatusCode,
     ...(clusterName === undefined ? {} : { clusterName }),
     ...(nodegroupName === undefined ? {} : { nodegroupName }),
+    ...(fargateProfileName === undefined ? {} : { fargateProfileName }),
   };
 }
