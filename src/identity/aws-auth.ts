@@ -2,8 +2,12 @@
  * The ConfigMap `aws-auth` of kube-system: IAM principals and their Kubernetes users, the way before access entries and still a way beside them. Its
  * values are YAML texts. What makes no sense in them is left out and the rest kept, as aws-iam-authenticator does.
  */
-import { parse, stringify } from "yaml";
+import { createRequire } from "node:module";
 import { canonicalArn, principalKey } from "../domain/eks/principals.js";
+
+// Loaded with the first such ConfigMap, and synchronously, since authentication is.
+const load = createRequire(import.meta.url);
+const yaml = (): typeof import("yaml") => load("yaml");
 
 export type AwsAuthData = Readonly<Record<string, string>>;
 
@@ -62,7 +66,7 @@ function itemsOf(text: string | undefined): unknown[] {
 function listIn(text: string): unknown[] | undefined {
   try {
     // Every scalar is a text here: account numbers keep their zeros.
-    const value: unknown = parse(text, { schema: "failsafe" });
+    const value: unknown = yaml().parse(text, { schema: "failsafe" });
     if (value === null || value === undefined || value === "") return [];
     return Array.isArray(value) ? value : undefined;
   } catch {
@@ -85,7 +89,7 @@ export function withNodeRole(data: AwsAuthData | undefined, role: NodeRole): Aws
   const roles = listIn(data?.mapRoles ?? "");
   if (!roles || roles.some((item) => isOf(item, role.roleArn))) return undefined;
   const item = { groups: role.groups, rolearn: canonicalArn(role.roleArn), username: role.username };
-  return { ...data, mapRoles: stringify([...roles, item]) };
+  return { ...data, mapRoles: yaml().stringify([...roles, item]) };
 }
 
 /** The data without what EKS mapped the role to; undefined when it is not there. */
@@ -93,5 +97,5 @@ export function withoutNodeRole(data: AwsAuthData | undefined, roleArn: string):
   const roles = listIn(data?.mapRoles ?? "");
   const rest = roles?.filter((item) => !isOf(item, roleArn));
   if (!roles || !rest || rest.length === roles.length) return undefined;
-  return { ...data, mapRoles: stringify(rest) };
+  return { ...data, mapRoles: yaml().stringify(rest) };
 }

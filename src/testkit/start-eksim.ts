@@ -60,6 +60,8 @@ export interface Eksim {
   kubernetes<T = unknown>(cluster: string, method: string, path: string, body?: unknown): Promise<T>;
   /** A kubeconfig for kubectl and other clients; its token is good for 15 minutes of the machine's time. JSON, which is YAML too. */
   kubeconfig(cluster: string): string;
+  /** The same emulator and clusters as another principal: an IAM user named like the access key, or root of the account whose number it is. */
+  as(accessKeyId: string): Eksim;
   /** Resolves when nothing is left to do at the present time. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -162,6 +164,8 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
         "current-context": cluster,
       });
     },
+    as: (accessKeyId) =>
+      createHandle(emulator, { ...caller, credentials: { ...caller.credentials, accessKeyId } }, scope),
     idle: () => emulator.idle(),
     stop: () => emulator.stop(),
   };
