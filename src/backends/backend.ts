@@ -53,6 +53,11 @@ export interface ClusterBackend {
   setZonePower?(clusterId: string, zone: string, power: "running" | "stopped"): Promise<void>;
   /** Counts for status pages: nodes and pods a zone. */
   summary(clusterId: string): Promise<ClusterSummary>;
+  /**
+   * Leaves the cluster trusting exactly these certificate authorities, making those that are new, with an endpoint whose certificate is `signing`'s. The
+   * authority that a cluster was made with is the one that signs when this is first called. Absent: the backend cannot change them.
+   */
+  setAuthorities?(clusterId: string, wanted: AuthorityChoice): Promise<TrustedAuthorities>;
   /** What decides whether the cluster is ready for another version. Absent: the backend cannot tell. */
   upgradeFacts?(clusterId: string): Promise<UpgradeFacts>;
   /** What EKS itself keeps in the cluster. Absent: the backend cannot. */
@@ -116,7 +121,7 @@ export interface ClusterEndpoint {
   /** `https://127.0.0.1:<port>` as clients on this machine reach it. */
   endpoint: string;
   port: number;
-  /** PEM. */
+  /** PEM of all that is trusted. */
   certificateAuthority: string;
 }
 
@@ -173,6 +178,19 @@ export interface ClusterSummary {
   /** Pods without a node. */
   pendingPods: number;
   apiAvailable: boolean;
+}
+
+/** Ids of certificate authorities. */
+export interface AuthorityChoice {
+  trusted: readonly string[];
+  signing: string;
+}
+
+export interface TrustedAuthorities {
+  /** All that clients should trust, PEM. */
+  bundle: string;
+  /** PEM by id. */
+  certificates: Readonly<Record<string, string>>;
 }
 
 export interface UpgradeFacts {

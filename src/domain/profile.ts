@@ -16,6 +16,8 @@ export interface Profile {
   nodegroupCreateMs: number;
   nodegroupDeleteMs: number;
   nodegroupConfigUpdateMs: number;
+  /** Until everything that AWS manages in a cluster trusts another certificate authority. */
+  authorityDistributionMs: number;
   /** A refresh of the insights that somebody asked for. */
   insightsRefreshMs: number;
   /** Add-ons: until what was asked for is in the cluster, however soon its pods are. */
@@ -62,6 +64,7 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupCreateMs: 0,
     nodegroupDeleteMs: 0,
     nodegroupConfigUpdateMs: 0,
+    authorityDistributionMs: 0,
     insightsRefreshMs: 0,
     addonCreateMs: 0,
     addonUpdateMs: 0,
@@ -92,6 +95,7 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     nodegroupCreateMs: 2 * MINUTE_MS,
     nodegroupDeleteMs: 3 * MINUTE_MS,
     nodegroupConfigUpdateMs: MINUTE_MS / 2,
+    authorityDistributionMs: 10 * MINUTE_MS,
     insightsRefreshMs: 2 * MINUTE_MS,
     addonCreateMs: MINUTE_MS / 6,
     addonUpdateMs: MINUTE_MS / 4,

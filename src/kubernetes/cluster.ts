@@ -7,6 +7,7 @@ import type { Authorizer, TokenAuthenticator } from "./security.js";
 
 /** Certificate material of a cluster; PEM texts. */
 export interface ClusterTls {
+  /** One or more certificates: all that is trusted. */
   caCert: string;
   caKey: string;
   serverCert: string;
@@ -91,6 +92,8 @@ export interface SimulatedCluster {
   members(): readonly { id: string; zone: string; state: "up" | "down" }[];
   /** Adds or replaces members (a master re-created, maybe in another zone). */
   replaceMembers(members: readonly { id: string; zone: string }[]): void;
+  /** Other certificates from now on: for new connections, and as the root CA that pods and clients are given. */
+  setTls(tls: ClusterTls): Promise<void>;
   /** APIs that later versions do not serve any more, and who has asked for them since the cluster was started, at `sinceMs`. */
   deprecations(): { removedApis: RemovedApi[]; requests: DeprecatedRequests[]; sinceMs: number };
   /** New server version after an upgrade. */

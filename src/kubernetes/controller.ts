@@ -31,6 +31,8 @@ export interface ControllerContext {
 export interface Controller {
   /** As kube-controller-manager names it, e.g. `deployment-controller`; also its field manager and service account. */
   name: string;
+  /** It hands out `caCert`, and is started anew when that changes. */
+  publishesCa?: boolean;
   /** Begins watching; returns how to stop. Level-triggered: must be right from any starting state, also after a restart. */
   start(context: ControllerContext): () => void;
 }

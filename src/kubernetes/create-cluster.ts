@@ -1,8 +1,9 @@
 import { admissionPlugins } from "./admission/index.js";
 import type { UserInfo } from "./api.js";
-import { type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
+import { authenticationConfig, type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
 import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
+import type { Controller } from "./controller.js";
 import { controllers, startControllers } from "./controllers/index.js";
 import { createDeprecatedRequests, removedApis } from "./deprecated-apis.js";
 import { createKubelets } from "./kubelet/index.js";
@@ -15,6 +16,7 @@ import { createRegistry } from "./registry/registry.js";
 import { createStrategies } from "./registry/strategies/index.js";
 import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
+import type { ConfigMap } from "./schema/generated/types.js";
 import { builtinResources } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
 import { createStore } from "./store/store.js";
@@ -35,7 +37,8 @@ interface Lease extends KubeObject {
  * nothing of HTTPS is loaded before `listen`.
  */
 export function createSimulatedCluster(options: ClusterOptions): SimulatedCluster {
-  const { clock, tls, log = SILENT } = options;
+  const { clock, log = SILENT } = options;
+  let { tls } = options;
   const store = createStore({ clock, persistence: options.persistence, log });
   const strategies = createStrategies({ serviceCidr: options.serviceCidr });
   const catalogue = new ResourceCatalogue({
@@ -63,6 +66,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     now: () => clock.now(),
     serverMinor: () => Number(gitVersion.split(".")[1]),
   });
+  /** Controllers that hand out the CA come and go with it. */
+  let stopPublishers = (): void => {};
   let server: ApiServer | undefined;
   let stops: (() => void)[] = [];
 
@@ -73,6 +78,29 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     }
   }
 
+  function start(chosen: readonly Controller[]): () => void {
+    const cloud = options.cloud ?? { state: () => "running" };
+    const { heartbeats } = kubelets;
+    return startControllers(
+      {
+        api,
+        clock,
+        log,
+        heartbeats,
+        cloud,
+        caCert: tls.caCert,
+        resources: () => catalogue.infos(),
+        onResourcesChanged: (listener) => catalogue.onChange(listener),
+      },
+      chosen,
+    );
+  }
+  const loops = [...controllers(), ...security.controllers];
+  const startPublishers = (): void => {
+    stopPublishers();
+    stopPublishers = start(loops.filter(({ publishesCa }) => publishesCa));
+  };
+
   return {
     api,
     async start() {
@@ -81,19 +109,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
       kubelets.start();
       stops = [
-        startControllers(
-          {
-            api,
-            clock,
-            log,
-            heartbeats: kubelets.heartbeats,
-            cloud: options.cloud ?? { state: () => "running" },
-            caCert: tls.caCert,
-            resources: () => catalogue.infos(),
-            onResourcesChanged: (listener) => catalogue.onChange(listener),
-          },
-          [...controllers(), ...security.controllers],
-        ),
+        start(loops.filter(({ publishesCa }) => !publishesCa)),
+        () => stopPublishers(),
         createScheduler({
           api: schedulerApi,
           clock,
@@ -102,6 +119,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         }).start(),
         () => kubelets.stop(),
       ];
+      startPublishers();
     },
     async listen(address) {
       const { createApiServer } = await import("./server/api-server.js");
@@ -125,6 +143,14 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     members: () => members.list(),
     replaceMembers: (next) => members.replace(next),
     deprecations: () => ({ removedApis: [...removedApis().values()], requests: deprecated.list(), sinceMs }),
+    async setTls(next) {
+      tls = next;
+      server?.setTls(next);
+      if (stops.length > 0) startPublishers();
+      const config = authenticationConfig(next.caCert);
+      const present = api.get<ConfigMap>(config.resource, config.object.metadata as ObjectKey);
+      if (present) await api.update(config.resource, { ...present, ...config.object, metadata: present.metadata });
+    },
     setVersion: (version) => {
       gitVersion = version;
     },

@@ -1,6 +1,8 @@
 /** Updates of clusters carried out: what their plan holds is put in place, after the time that EKS takes for their kind. */
+import { AUTHORITY_UPDATE } from "../domain/eks/certificate-authorities.js";
 import type { ClusterRecord, UpdateRecord } from "../domain/model.js";
 import { nextClusterStatus } from "../domain/transitions.js";
+import { changeAuthorities } from "./certificate-authorities.js";
 import { applyEffects } from "./cluster-update-effects.js";
 import { emit, type ReconcileContext } from "./context.js";
 import { rollControlPlane } from "./control-plane-version.js";
@@ -46,6 +48,9 @@ export async function carryOutUpdate(context: ReconcileContext, cluster: Cluster
   if (update.type === "EndpointAccessUpdate") {
     await context.backendOf(cluster).setEndpointAccess?.(cluster.id, endpointAccess({ ...cluster, ...changes }));
   }
+  if (update.type === AUTHORITY_UPDATE) {
+    return end(context, cluster, update, await changeAuthorities(context, cluster, update));
+  }
   end(context, cluster, update, { changes });
 }
 
@@ -80,6 +85,7 @@ function end(
   });
   context.schedule("patching", cluster.id);
   context.schedule("insights", cluster.id);
+  context.schedule("authorities", cluster.id);
   // Updates that were accepted one after the other are carried out one after the other.
   if (state.updates.inProgress(cluster.id)) context.schedule("cluster", cluster.id);
 }

@@ -120,6 +120,7 @@ export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedul
   context.schedule("members", clusterId);
   context.schedule("patching", clusterId);
   context.schedule("insights", clusterId);
+  context.schedule("authorities", clusterId);
   for (const instance of context.state.instances.ofCluster(clusterId, { terminated: true })) {
     context.schedule("instance", instance.instanceId);
   }

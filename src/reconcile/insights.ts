@@ -68,7 +68,7 @@ function putDown(context: ReconcileContext, cluster: ClusterRecord, facts: Upgra
     ...facts,
     deprecatedUses,
     cluster,
-    addons: installedAddons(context, cluster),
+    addons: state.addons.list(cluster.id),
     ...(mayGoBack ? { rollbackTo: `1.${minorOf(cluster.version) - 1}` } : {}),
   };
   const present = new Map(state.insights.list(cluster.id).map((insight) => [insight.id, insight]));
@@ -108,8 +108,6 @@ const updatesOf = ({ state }: ReconcileContext, { id }: ClusterRecord): UpdateRe
   state.updates
     .ids(id, {}, { limit: Number.MAX_SAFE_INTEGER })
     .flatMap((updateId) => state.updates.get(id, updateId) ?? []);
-
-const installedAddons = (_context: ReconcileContext, _cluster: ClusterRecord): InsightInput["addons"] => [];
 
 /** What this API server has counted, and those before it whose counts still matter. */
 function mergedUses(

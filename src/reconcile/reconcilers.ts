@@ -10,6 +10,7 @@ import type { State } from "../state/state.js";
 import { reconcileAddon } from "./addon.js";
 import { createAttachments } from "./attachments.js";
 import { reconcileCapability } from "./capability.js";
+import { reconcileAuthorities } from "./certificate-authorities.js";
 import { reconcileCluster, scheduleAllOf } from "./cluster.js";
 import type { ReconcileContext, ReconcileLog, WorkKind } from "./context.js";
 import { reconcileFargateProfile } from "./fargate-profile.js";
@@ -55,6 +56,7 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   instance: reconcileInstance,
   "fargate-profile": reconcileFargateProfile,
   capability: reconcileCapability,
+  authorities: reconcileAuthorities,
   insights: reconcileInsights,
   registration: reconcileRegistration,
   subscription: reconcileSubscription,
@@ -70,6 +72,7 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   "fargate-profile": (_, key) => key.slice(0, key.indexOf("/")),
   capability: (_, key) => key.slice(0, key.indexOf("/")),
   instance: (state, key) => state.instances.get(key)?.clusterId ?? key,
+  authorities: (_, key) => key,
   insights: (_, key) => key,
   registration: (_, key) => key,
   subscription: (_, key) => key,

@@ -136,6 +136,7 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     clusters: clusterRepository(db),
     members: memberRepository(db),
     nodegroups: nodegroupRepository(db),
+    certificateAuthorities: clusterResourceRepository(db, "certificate-authority", ({ id }) => id),
     insights: clusterResourceRepository(db, "insight", ({ id }) => id),
     insightsChecks: clusterResourceRepository(db, "insights-check", ({ clusterId }) => clusterId),
     registrations: accountResourceRepository(db, "registration", ({ name }) => name),

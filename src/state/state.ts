@@ -1,6 +1,7 @@
 import type { AccessEntryRecord } from "../domain/access-entry.js";
 import type { AddonRecord } from "../domain/addon.js";
 import type { CapabilityRecord } from "../domain/capability.js";
+import type { CertificateAuthorityRecord } from "../domain/certificate-authority.js";
 import type { FargateProfileRecord } from "../domain/fargate.js";
 import type { IdentityProviderConfigRecord } from "../domain/identity-provider-config.js";
 import type { InsightRecord, InsightsCheckRecord } from "../domain/insights.js";
@@ -175,6 +176,8 @@ export interface State {
   capabilities: ClusterResourceRepository<CapabilityRecord>;
   /** By id. */
   insights: ClusterResourceRepository<InsightRecord>;
+  /** By id. */
+  certificateAuthorities: ClusterResourceRepository<CertificateAuthorityRecord>;
   /** One a cluster, by the cluster's id. */
   insightsChecks: ClusterResourceRepository<InsightsCheckRecord>;
   /** By name. */

@@ -28,6 +28,10 @@ export const activationCode = (context: OperationContext, name: string): string 
     .replaceAll(/[-_]/g, "x")
     .slice(0, 20);
 
+/** Ids of certificate authorities: `ca-` and 17 hex digits. */
+export const authorityId = (context: OperationContext, ...parts: string[]): string =>
+  `ca-${digest(context, ["certificate authority", ...parts]).slice(0, 17)}`;
+
 /** Ids of licenses in License Manager: `l-` and 32 hex digits. */
 export const licenseId = (context: OperationContext, ...parts: string[]): string =>
   `l-${digest(context, ["license", ...parts]).slice(0, 32)}`;

@@ -3,6 +3,7 @@ import { accessEntries } from "./access-entries.js";
 import { accessPolicies } from "./access-policies.js";
 import { addons } from "./addons.js";
 import { capabilities } from "./capabilities.js";
+import { certificateAuthorities } from "./certificate-authorities.js";
 import { clusters } from "./clusters.js";
 import type { EksOperations } from "./context.js";
 import { fargateProfiles } from "./fargate-profiles.js";
@@ -32,6 +33,7 @@ export const operations = {
   ...identityProviderConfigs,
   ...fargateProfiles,
   ...capabilities,
+  ...certificateAuthorities,
   ...insights,
   ...registrations,
   ...subscriptions,

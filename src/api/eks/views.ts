@@ -34,7 +34,9 @@ export function clusterView(cluster: ClusterRecord): Cluster {
     // The issuer exists from about the time when the endpoint does.
     ...(cluster.endpoint ? { identity: { oidc: { issuer: oidcIssuer(cluster) } } } : {}),
     status: cluster.status,
-    certificateAuthority: cluster.certificateAuthorityPem ? { data: btoa(cluster.certificateAuthorityPem) } : {},
+    certificateAuthority: cluster.certificateAuthorityPem
+      ? { data: btoa(cluster.certificateAuthorityPem), active: cluster.activeCertificateAuthority }
+      : {},
     clientRequestToken: cluster.clientRequestToken,
     platformVersion: cluster.platformVersion,
     tags: cluster.tags,

@@ -28,6 +28,7 @@ import { type ClusterModules, loadClusterModules } from "./load.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { observeNodes, summarise } from "./observe.js";
+import { changeAuthorities } from "./tls/authorities.js";
 import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
 import { upgradeFacts } from "./upgrade-facts.js";
 
@@ -163,7 +164,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
   ): Promise<void> => {
     if (secrets.get(spec.clusterId, FURNISHED) !== undefined) return;
     const api = cluster.api.as({ username: "eks:cluster-bootstrap", groups: ["system:masters"] }, EKS);
-    await createMissing(api, eksObjects(spec, endpoint.endpoint));
+    await createMissing(api, eksObjects(spec, endpoint.endpoint), EKS);
     // The objects are written to disk at the end of this tick; only then is it true that the cluster has them.
     await new Promise<void>((resolve) => clock.defer(resolve));
     secrets.put(spec.clusterId, FURNISHED, "created");
@@ -281,6 +282,18 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     summary: async (clusterId) => {
       const { cluster } = find(clusterId);
       return summarise(cluster.api, cluster.members());
+    },
+
+    setAuthorities: async (clusterId, wanted) => {
+      const held = find(clusterId);
+      const { trusted } = changeAuthorities(secrets, clock, clusterId, wanted);
+      const tls = clusterTls(secrets, clock, held.spec, host);
+      await asBackendError(() => held.cluster.setTls(tls));
+      held.endpoint = { ...held.endpoint, certificateAuthority: tls.caCert };
+      return {
+        bundle: tls.caCert,
+        certificates: Object.fromEntries(trusted.map(({ id, certificate }) => [id, certificate])),
+      };
     },
 
     upgradeFacts: async (clusterId) => upgradeFacts(find(clusterId).cluster),

@@ -15,7 +15,7 @@ export function tokenSecretsController({
 }: {
   tokens: Pick<ServiceAccountTokens, "issueForSecret">;
 }): Controller {
-  return defineController({ name: "tokens-controller" }, ({ api, caCert }) => {
+  return defineController({ name: "tokens-controller", publishesCa: true }, ({ api, caCert }) => {
     const secretsOf = (account: ServiceAccount): string[] =>
       api
         .list<Secret>("secrets", { namespace: account.metadata.namespace })
@@ -45,7 +45,7 @@ export function tokenSecretsController({
           return;
         }
         const { data = {} } = secret;
-        if (data.token && data["ca.crt"] && data.namespace && uid) return;
+        if (data.token && data["ca.crt"] === base64(caCert) && data.namespace && uid) return;
         const token = data.token ?? base64(await tokens.issueForSecret(account, secret));
         await api.update<Secret>("secrets", {
           ...secret,
@@ -56,7 +56,7 @@ export function tokenSecretsController({
           data: {
             ...data,
             token,
-            "ca.crt": data["ca.crt"] ?? base64(caCert),
+            "ca.crt": base64(caCert),
             namespace: data.namespace ?? base64(found.namespace ?? ""),
           },
         });

@@ -62,7 +62,7 @@ function kubernetesService(serviceCidr: string): BootstrapObject {
 }
 
 /** Where extension API servers read whom to trust; `caCert` is the CA that signs client certificates. */
-const authenticationConfig = (caCert: string | undefined): BootstrapObject => ({
+export const authenticationConfig = (caCert: string | undefined): BootstrapObject => ({
   resource: "configmaps",
   object: {
     apiVersion: "v1",

@@ -40,8 +40,7 @@ export function on<T extends KubeObject>(
   return { resource, keys: keys as Watch["keys"] };
 }
 
-export interface ControllerOptions {
-  name: string;
+export interface ControllerOptions extends Pick<Controller, "name" | "publishesCa"> {
   /** Source component of its events where that differs from the name. */
   component?: string;
 }
@@ -49,6 +48,7 @@ export interface ControllerOptions {
 export function defineController(options: ControllerOptions, build: (environment: Environment) => Loop): Controller {
   return {
     name: options.name,
+    ...(options.publishesCa ? { publishesCa: true } : {}),
     start(context) {
       const { api, clock, log } = context;
       const events = createEventRecorder({ api, clock, log, component: options.component ?? options.name });

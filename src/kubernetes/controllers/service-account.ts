@@ -18,7 +18,7 @@ export const serviceAccountController = (): Controller =>
 const ROOT_CA = "kube-root-ca.crt";
 
 export const rootCaCertPublisher = (): Controller =>
-  defineController({ name: "root-ca-certificate-publisher" }, (env) =>
+  defineController({ name: "root-ca-certificate-publisher", publishesCa: true }, (env) =>
     inEveryNamespace<ConfigMap>(env, "configmaps", ROOT_CA, {
       wanted: (namespace) => ({
         metadata: {

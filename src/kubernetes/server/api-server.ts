@@ -24,6 +24,13 @@ import { createWatches } from "./watching.js";
 const KEEP_ALIVE_MS = 120_000;
 const READING_METHODS = new Set(["GET", "HEAD"]);
 
+/** `ca` is who may have signed the certificates of clients. */
+const secureContext = ({ serverKey, serverCert, caCert }: ClusterTls): { key: string; cert: string; ca: string } => ({
+  key: serverKey,
+  cert: serverCert,
+  ca: caCert,
+});
+
 /** The answer with its entity tag, or 304 for a client that has it already. */
 function ifChanged(request: IncomingMessage, etag: string | undefined, answer: Answer): Answer {
   if (!etag) return answer;
@@ -36,6 +43,8 @@ function ifChanged(request: IncomingMessage, etag: string | undefined, answer: A
 export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
   listen(address: { host: string; port: number }): Promise<number>;
+  /** Certificates for connections that are made from now on. */
+  setTls(tls: ClusterTls): void;
   close(): Promise<void>;
   /** Watches open now. */
   readonly watches: number;
@@ -186,9 +195,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   const mayPass = createClientGate(dependencies.allowClient, log);
   const server = createServer(
     {
-      key: tls.serverKey,
-      cert: tls.serverCert,
-      ca: tls.caCert,
+      ...secureContext(tls),
       requestCert: true,
       rejectUnauthorized: false,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -218,6 +225,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
           resolvePort(port);
         });
       }),
+    setTls: (next) => server.setSecureContext(secureContext(next)),
     close: () =>
       new Promise((done) => {
         watches.close();

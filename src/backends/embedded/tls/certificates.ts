@@ -1,5 +1,13 @@
 /** Certificates of a cluster: a CA as EKS makes it (CN=kubernetes, ten years) and the API server's certificate under it. Elliptic keys, P-256. */
-import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+} from "node:crypto";
 import { isIPv4 } from "node:net";
 import { bitString, boolean, integer, octetString, oid, sequence, set, tagged, time, utf8String } from "./der.js";
 
@@ -106,6 +114,7 @@ export function issueServerCertificate(options: {
   nowMs: number;
 }): IssuedCertificate {
   const authorityKey = createPrivateKey(options.authority.key);
+  const authorityInfo = createPublicKey(authorityKey).export({ type: "spki", format: "der" });
   const { publicKeyInfo, pem: key } = newKey();
   const names = [...new Set(options.names)].map((name) =>
     isAddress(name) ? tagged(0x87, addressBytes(name)) : tagged(0x82, Buffer.from(name, "latin1")),
@@ -122,6 +131,8 @@ export function issueServerCertificate(options: {
         extension(OID.keyUsage, true, bitString(Buffer.from([0b1010_0000]), 5)),
         extension(OID.extKeyUsage, false, sequence(oid(OID.serverAuth))),
         extension(OID.subjectKeyIdentifier, false, octetString(keyIdentifier(publicKeyInfo))),
+        // Tells authorities of the same name apart.
+        extension(OID.authorityKeyIdentifier, false, sequence(tagged(0x80, keyIdentifier(authorityInfo)))),
         extension(OID.subjectAltName, false, sequence(...names)),
       ],
     },

@@ -3,7 +3,8 @@ import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "../../../clock/clock.js";
 import type { ClusterSpec } from "../../backend.js";
-import { issueAuthority, issueServerCertificate } from "./certificates.js";
+import { AUTHORITY, bundleOf, keptAuthorities } from "./authorities.js";
+import { issueServerCertificate } from "./certificates.js";
 
 /** Where a cluster's secrets are kept. */
 export interface SecretStore {
@@ -12,14 +13,13 @@ export interface SecretStore {
 }
 
 export interface TlsMaterial {
+  /** All that is trusted, the signer first. */
   caCert: string;
+  /** The signer's. */
   caKey: string;
   serverCert: string;
   serverKey: string;
 }
-
-/** The CA of every EKS cluster has this name. */
-const AUTHORITY = "kubernetes";
 
 /** First address of a service range: the `kubernetes` Service. Undefined for IPv6 ranges. */
 export function firstServiceAddress(cidr: string): string | undefined {
@@ -50,31 +50,29 @@ function serverNames(spec: ClusterSpec, host: string): string[] {
   ];
 }
 
-/** The cluster's certificates: those it has, or new ones. The server's is made anew when it has to serve under another host. */
+/** The cluster's certificates: those it has, or new ones. The server's is made anew when it has to serve under another host or another CA. */
 export function clusterTls(secrets: SecretStore, clock: Clock, spec: ClusterSpec, host: string): TlsMaterial {
   const get = (name: string): string | undefined => secrets.get(spec.clusterId, name);
   const put = (name: string, value: string): void => secrets.put(spec.clusterId, name, value);
-  const nowMs = clock.wallNow();
-  let [caCert, caKey] = [get("ca.crt"), get("ca.key")];
-  if (caCert === undefined || caKey === undefined) {
-    ({ certificate: caCert, key: caKey } = issueAuthority(AUTHORITY, nowMs));
-    put("ca.crt", caCert);
-    put("ca.key", caKey);
-  }
+  const authorities = keptAuthorities(secrets, clock, spec.clusterId);
+  const signer = authorities.trusted.find(({ id }) => id === authorities.signing);
+  if (!signer) throw new Error(`cluster ${spec.clusterId} does not trust its own signer`);
   let [serverCert, serverKey] = [get("server.crt"), get("server.key")];
-  if (serverCert === undefined || serverKey === undefined || get("server.host") !== host) {
+  const isCurrent = get("server.host") === host && (get("server.signer") ?? "") === signer.id;
+  if (serverCert === undefined || serverKey === undefined || !isCurrent) {
     ({ certificate: serverCert, key: serverKey } = issueServerCertificate({
-      authority: { certificate: caCert, key: caKey },
+      authority: signer,
       authorityName: AUTHORITY,
       commonName: "kube-apiserver",
       names: serverNames(spec, host),
-      nowMs,
+      nowMs: clock.wallNow(),
     }));
     put("server.crt", serverCert);
     put("server.key", serverKey);
     put("server.host", host);
+    put("server.signer", signer.id);
   }
-  return { caCert, caKey, serverCert, serverKey };
+  return { caCert: bundleOf(authorities), caKey: signer.key, serverCert, serverKey };
 }
 
 /** The key that signs service account tokens, as PEM: made when first asked for, away from the event loop, since RSA keys take their time. */
