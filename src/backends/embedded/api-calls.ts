@@ -18,11 +18,11 @@ export async function asBackendError<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Creates what is not there yet, in order. */
-export async function createMissing(api: KubeApi, manifests: readonly Manifest[]): Promise<void> {
+/** Creates what is not there yet, in order; the fields are `fieldManager`'s. */
+export async function createMissing(api: KubeApi, manifests: readonly Manifest[], fieldManager: string): Promise<void> {
   for (const { resource, object } of manifests) {
     try {
-      await api.create(resource, object);
+      await api.create(resource, object, { fieldManager });
     } catch (error) {
       if (!isStatusError(error, "AlreadyExists")) throw error;
     }

@@ -19,7 +19,9 @@ export function clusterObjects(apiOf: (clusterId: string, manager: string) => Ku
           const conflicts = await eachConflict(objects, (entry) => tryOut(api, entry));
           if (conflicts.length > 0) return conflicts;
         }
-        return eachConflict(objects, (entry) => apply(api, entry, mode));
+        const left = await eachConflict(objects, (entry) => apply(api, entry, mode));
+        if (left.length === 0) for (const entry of objects) await takeOver(api, entry, manager);
+        return left;
       });
     },
 
@@ -77,6 +79,22 @@ async function apply(api: KubeApi, entry: ClusterObject, mode: ApplyMode): Promi
     if (mode !== "leave" || conflicts.length === 0 || attempt === ATTEMPTS) return conflicts;
     object = conflicts.reduce((kept, { field }) => withoutField(kept, field), object);
   }
+}
+
+/**
+ * What the manager once wrote in another way than by apply is applied now: were it left as a second owner, later changes would be in conflict with
+ * their own past.
+ */
+async function takeOver(api: KubeApi, entry: ClusterObject, manager: string): Promise<void> {
+  const live = api.get(entry.resource, keyOf(entry));
+  const entries = live?.metadata.managedFields ?? [];
+  const kept = entries.filter((one) => one.manager !== manager || one.operation === "Apply" || one.subresource);
+  if (!live || kept.length === entries.length) return;
+  await api.update(
+    entry.resource,
+    { ...live, metadata: { ...live.metadata, managedFields: kept } },
+    { fieldManager: manager },
+  );
 }
 
 async function conflictsOf({ object }: ClusterObject, work: () => Promise<unknown>): Promise<FieldConflict[]> {
