@@ -55,7 +55,7 @@ const remove = (certificateAuthorityId = "") =>
   settled(client.send(new DeleteCertificateAuthorityCommand({ clusterName, certificateAuthorityId })));
 
 const certificates = (pem = ""): X509Certificate[] =>
-  (pem.match(/-----BEGIN[^]+?-----END CERTIFICATE-----/g) ?? []).map((text) => new X509Certificate(text));
+  (pem.match(/-----BEGIN[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map((text) => new X509Certificate(text));
 const fingerprints = (pem = ""): string[] =>
   certificates(pem)
     .map(({ fingerprint256 }) => fingerprint256)
