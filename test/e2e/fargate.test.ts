@@ -45,6 +45,7 @@ async function start(options: EksimOptions = {}): Promise<void> {
     roleArn: "arn:aws:iam::000000000000:role/c",
     resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b", "subnet-c"] },
   });
+  if (options.profile === "aws") await eksim.advance("10m");
   await eksim.advanceUntil(async () => (await statusOf("/clusters/demo", "cluster")) === "ACTIVE", "30m");
 }
 
