@@ -19,7 +19,10 @@ import { replicaSetController, replicationControllerController } from "./replica
 import { resourceQuotaController } from "./resource-quota.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
-import { claimProtectionController, volumeProtectionController } from "./volume-protection.js";
+import { volumeBinderController } from "./volumes/binder.js";
+import { ephemeralVolumeController } from "./volumes/ephemeral.js";
+import { claimProtectionController, volumeProtectionController } from "./volumes/protection.js";
+import { volumeProvisionerController } from "./volumes/provisioner.js";
 
 /** The controller manager: every controller of the cluster. Adding one is a file in this folder and a line here. */
 const CONTROLLERS: readonly (() => Controller)[] = [
@@ -44,6 +47,9 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   endpointsController,
   endpointSliceController,
   disruptionController,
+  volumeBinderController,
+  volumeProvisionerController,
+  ephemeralVolumeController,
   claimProtectionController,
   volumeProtectionController,
   eventTtlController,

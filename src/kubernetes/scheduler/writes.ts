@@ -5,8 +5,9 @@ import { isStatusError } from "../errors.js";
 import { parseKey } from "../object.js";
 import { withCondition } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
+import { SELECTED_NODE } from "../runtime/volumes.js";
 import type { PersistentVolume, PersistentVolumeClaim, Pod, PodStatus } from "../schema/generated/types.js";
-import { SELECTED_NODE, type VolumeWork } from "./plugins/volumes.js";
+import type { VolumeWork } from "./plugins/volumes.js";
 import type { PodInfo } from "./pod-info.js";
 
 /** What the scheduler writes beside bindings. Nothing here waits; what fails is logged and comes right with the next attempt. */

@@ -46,7 +46,6 @@ describe("a client that writes what nothing acts upon", () => {
       },
       "no controller of this simulated cluster scales by metrics",
     ],
-    ["claims that nobody binds", `${CORE}/persistentvolumeclaims`, claim("c"), "the claim stays Pending"],
     [
       "load balancers",
       `${CORE}/services`,
@@ -72,7 +71,7 @@ describe("a client that writes what nothing acts upon", () => {
   it("hears nothing of what is simulated", async () => {
     const ready = { readinessProbe: { httpGet }, lifecycle: { preStop: { sleep: { seconds: 5 } } } };
     expect(await warningsOf(`${APPS}/deployments`, deployment("ready", ready))).toEqual([]);
-    expect(await warningsOf(`${CORE}/persistentvolumeclaims`, claim("bound", { volumeName: "v" }))).toEqual([]);
+    expect(await warningsOf(`${CORE}/persistentvolumeclaims`, claim("c"))).toEqual([]);
     expect(await warningsOf(`${CORE}/services`, { metadata: { name: "s" }, spec: { ports: [{ port: 80 }] } })).toEqual(
       [],
     );

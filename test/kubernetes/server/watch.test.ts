@@ -124,7 +124,7 @@ describe("a watch", () => {
         await small.api.patch("configmaps", { namespace: "default", name: "a" }, "merge", {
           data: { ...data, n: `${index}/${i}` },
         });
-      await small.clock.advance(60_000);
+      await (small.clock as SteppedClock).advance(60_000);
       if (small.open() === 0) return watch.ended();
       await watch.received(251);
       bookmarks += watch.events.filter(({ type }) => type === "BOOKMARK").length;

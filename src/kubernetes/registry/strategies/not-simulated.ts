@@ -3,13 +3,12 @@
  * for built-in kinds, and a controller that is added takes its line away.
  */
 import type { KubeObject } from "../../object.js";
-import type { PersistentVolumeClaim, PodSpec } from "../../schema/generated/types.js";
+import type { PodSpec } from "../../schema/generated/types.js";
 import { podSpecIn } from "./pod-specs.js";
 
 type Silence = string | ((object: KubeObject) => string | undefined);
 
 const NOT_CALLED = "stored but not called by this simulated API server";
-const unbound = "no controller of this simulated cluster binds or provisions volumes";
 const noDevices = "devices are not allocated in this simulated cluster";
 
 const KINDS: Readonly<Record<string, Silence>> = {
@@ -24,9 +23,6 @@ const KINDS: Readonly<Record<string, Silence>> = {
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
   "networkpolicies.networking.k8s.io":
     "pods of this simulated cluster have no network: policies have nothing to filter",
-  persistentvolumeclaims: (object) =>
-    (object as PersistentVolumeClaim).spec?.volumeName ? undefined : `${unbound}: the claim stays Pending`,
-  persistentvolumes: unbound,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io":
     "priority and fairness is not enforced by this simulated API server",
   "resourceclaims.resource.k8s.io": noDevices,
@@ -54,10 +50,6 @@ const POD_PARTS: readonly { has: (spec: PodSpec) => boolean; text: string }[] = 
         ({ lifecycle }) => lifecycle?.postStart || (lifecycle?.preStop && !lifecycle.preStop.sleep),
       ),
     text: "lifecycle hooks are not run by simulated kubelets, except preStop.sleep",
-  },
-  {
-    has: ({ volumes }) => volumes?.some(({ ephemeral }) => ephemeral) ?? false,
-    text: "no controller of this simulated cluster creates the claims of ephemeral volumes: the pod does not start",
   },
   { has: ({ resourceClaims }) => (resourceClaims?.length ?? 0) > 0, text: noDevices },
 ];

@@ -1,6 +1,5 @@
-import { compareQuantities } from "../../registry/quantity.js";
-import { matcherOf } from "../../runtime/label-selector.js";
 import { nodeMatchesTerm } from "../../runtime/node-affinity.js";
+import { NO_PROVISIONER, SELECTED_NODE, volumeFor } from "../../runtime/volumes.js";
 import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from "../../schema/generated/types.js";
 import type { NodeInfo } from "../node-info.js";
 import { type FilterPlugin, type Refusal, refuseForGood } from "../plugin.js";
@@ -8,10 +7,6 @@ import type { PodInfo } from "../pod-info.js";
 import type { ClusterSnapshot } from "../snapshot.js";
 
 /** VolumeBinding: bound claims pin the pod to where their volume is; claims that wait for a consumer get one. */
-
-/** Where a dynamic provisioner reads the scheduler's choice. */
-export const SELECTED_NODE = "volume.kubernetes.io/selected-node";
-const NO_PROVISIONER = "kubernetes.io/no-provisioner";
 
 const CONFLICT = refuseForGood("node(s) had volume node affinity conflict");
 const NO_VOLUME = refuseForGood("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)");
@@ -73,38 +68,6 @@ function allows(storageClass: StorageClass, node: NodeInfo): boolean {
   );
 }
 
-/** The smallest available volume on the node that satisfies the claim. */
-function volumeFor(
-  { claim }: Waiting,
-  node: NodeInfo,
-  taken: readonly PersistentVolume[],
-  cluster: ClusterSnapshot,
-): PersistentVolume | undefined {
-  const size = claim.spec?.resources?.requests?.storage ?? "0";
-  const modes = claim.spec?.accessModes ?? [];
-  const matches = claim.spec?.selector ? matcherOf(claim.spec.selector) : undefined;
-  let best: PersistentVolume | undefined;
-  for (const volume of cluster.lookups.volumes()) {
-    const spec = volume.spec;
-    const forUs =
-      spec?.claimRef?.namespace === claim.metadata.namespace && spec?.claimRef?.name === claim.metadata.name;
-    const fits =
-      (forUs || (!spec?.claimRef && volume.status?.phase === "Available")) &&
-      !taken.includes(volume) &&
-      (spec?.storageClassName ?? "") === (claim.spec?.storageClassName ?? "") &&
-      (spec?.volumeMode ?? "Filesystem") === (claim.spec?.volumeMode ?? "Filesystem") &&
-      modes.every((mode) => spec?.accessModes?.includes(mode)) &&
-      compareQuantities(spec?.capacity?.storage ?? "0", size) >= 0 &&
-      (matches?.(volume.metadata.labels) ?? true) &&
-      reaches(volume, node);
-    if (!fits) continue;
-    if (forUs) return volume;
-    if (!best || compareQuantities(spec?.capacity?.storage ?? "0", best.spec?.capacity?.storage ?? "0") < 0)
-      best = volume;
-  }
-  return best;
-}
-
 /** What must happen to the pod's waiting claims before it can be bound to `node`. */
 export interface VolumeWork {
   /** To be provisioned for the node. */
@@ -116,12 +79,15 @@ export interface VolumeWork {
 function workFor(waiting: readonly Waiting[], node: NodeInfo, cluster: ClusterSnapshot): VolumeWork | Refusal {
   const work: VolumeWork = { provision: [], bind: [] };
   const taken: PersistentVolume[] = [];
-  for (const entry of waiting) {
-    const { claim, storageClass } = entry;
+  for (const { claim, storageClass } of waiting) {
     const chosen = claim.metadata.annotations?.[SELECTED_NODE];
     // A provisioner is at work for another node, unless that node is gone.
     if (chosen && chosen !== node.name && cluster.node(chosen)) return CONFLICT;
-    const volume = volumeFor(entry, node, taken, cluster);
+    const volume = volumeFor(
+      claim,
+      cluster.lookups.volumes(),
+      (candidate) => !taken.includes(candidate) && reaches(candidate, node),
+    );
     if (volume) {
       taken.push(volume);
       work.bind.push({ claim, volume });

@@ -1,26 +1,19 @@
-import type { Controller } from "../controller.js";
-import { isStatusError } from "../errors.js";
-import { type KubeObject, keyOf, parseKey } from "../object.js";
-import { orAbsent } from "../runtime/absent.js";
-import { isPodTerminal } from "../runtime/pods.js";
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../schema/generated/types.js";
-import { defineController, type Environment, on } from "./define-controller.js";
+import type { Controller } from "../../controller.js";
+import { isStatusError } from "../../errors.js";
+import { type KubeObject, keyOf, parseKey } from "../../object.js";
+import { orAbsent } from "../../runtime/absent.js";
+import { isPodTerminal } from "../../runtime/pods.js";
+import { claimNamesOf } from "../../runtime/volumes.js";
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../../schema/generated/types.js";
+import { defineController, type Environment, on } from "../define-controller.js";
+import { CLAIMS, VOLUMES } from "./binder.js";
 
 /**
  * Storage that is in use does not go: admission puts a finalizer on every claim and volume, and these two controllers take it off once a deleted claim has
  * no pod left, or a deleted volume no claim.
  */
-const CLAIMS = "persistentvolumeclaims";
-const VOLUMES = "persistentvolumes";
 const CLAIM_FINALIZER = "kubernetes.io/pvc-protection";
 const VOLUME_FINALIZER = "kubernetes.io/pv-protection";
-
-/** Names of the claims that a pod mounts; an ephemeral volume's claim is named after pod and volume. */
-const claimsOf = (pod: Pod): string[] =>
-  (pod.spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${pod.metadata.name}-${name}`] : [];
-  });
 
 const isLeaving = ({ metadata }: KubeObject, finalizer: string): boolean =>
   metadata.deletionTimestamp !== undefined && (metadata.finalizers?.includes(finalizer) ?? false);
@@ -41,7 +34,7 @@ export const claimProtectionController = (): Controller =>
       if (!claim || !isLeaving(claim, CLAIM_FINALIZER)) return;
       const { namespace, name } = claim.metadata;
       const pods = env.api.list<Pod>("pods", { namespace });
-      if (pods.some((pod) => !isPodTerminal(pod) && claimsOf(pod).includes(name))) return;
+      if (pods.some((pod) => !isPodTerminal(pod) && claimNamesOf(pod).includes(name))) return;
       await release(env, CLAIMS, claim, CLAIM_FINALIZER);
     },
     watches: [
@@ -50,7 +43,7 @@ export const claimProtectionController = (): Controller =>
       ),
       on<Pod>("pods", ({ type, object }) =>
         type === "DELETED" || isPodTerminal(object)
-          ? claimsOf(object).map((name) => `${object.metadata.namespace}/${name}`)
+          ? claimNamesOf(object).map((name) => `${object.metadata.namespace}/${name}`)
           : undefined,
       ),
     ],
