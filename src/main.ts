@@ -32,6 +32,9 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
+/** The data directory that is none. */
+const IN_MEMORY = ":memory:";
+
 /** Where simulated time is kept over a restart: it never runs backwards. */
 const SAVED_TIME = "clock.now";
 
@@ -83,7 +86,7 @@ export async function startEmulator(options: { config: Config; log: Log; version
     throw new UsageError("--backend kind is not available yet; leave it out to use the embedded Kubernetes");
   }
   const state = openState({
-    file: config.dataDir === ":memory:" ? config.dataDir : join(config.dataDir, "state.db"),
+    file: config.dataDir === IN_MEMORY ? config.dataDir : join(config.dataDir, "state.db"),
     log,
   });
   const clock = createClock(config.clock, clockOptions(config, state));
@@ -93,7 +96,8 @@ export async function startEmulator(options: { config: Config; log: Log; version
     clock,
     log,
     host: config.host,
-    persistenceFor: (clusterId) => state.objects(clusterId),
+    // What lives in memory only ends with this process, and the backend has it in memory already.
+    persistenceFor: (clusterId) => (config.dataDir === IN_MEMORY ? undefined : state.objects(clusterId)),
     secrets: state.secrets,
     accessFor: (clusterId) =>
       createClusterAccess({

@@ -48,7 +48,8 @@ export interface EmbeddedBackendOptions {
   };
   /** Address that API servers listen on. */
   host: string;
-  persistenceFor(clusterId: string): Persistence;
+  /** Where a cluster's objects are kept; undefined: in memory only. */
+  persistenceFor(clusterId: string): Persistence | undefined;
   secrets: SecretStore;
   accessFor(clusterId: string): ClusterAccess;
 }

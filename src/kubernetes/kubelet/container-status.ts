@@ -20,19 +20,20 @@ export function containerStatus(pod: Pod, runtime: PodRuntime, container: Contai
   const resources = isRunning ? specOf(pod, container)?.resources : undefined;
   const id = (run: number): string => `containerd://${digestOf(`${pod.metadata.uid}/${name}/${run}`)}`;
   // A container that waits for its next start still counts, and shows, the run before.
+  const containerID = hasRun ? id(restarts) : "";
   const isBetween = state.is === "crashBackoff";
   return {
     name,
     state:
       isBetween && state.delayMs === 0 && last
-        ? ended(last, id(restarts))
-        : stateOf(pod, runtime, container, id(restarts)),
-    lastState: last ? ended(last, id(isBetween ? restarts : restarts - 1)) : {},
+        ? ended(last, containerID)
+        : stateOf(pod, runtime, container, containerID),
+    lastState: last ? ended(last, isBetween ? containerID : id(restarts - 1)) : {},
     ready: role === "init" ? hasSucceeded(container) : isServing(container),
     restartCount: restarts,
     image: hasRun ? fullName : image,
     imageID: hasRun ? imageID : "",
-    ...(hasRun ? { containerID: id(restarts) } : {}),
+    ...(hasRun ? { containerID } : {}),
     started: isRunning && state.started,
     ...(resources?.requests ? { allocatedResources: resources.requests } : {}),
     ...(resources ? { resources } : {}),
