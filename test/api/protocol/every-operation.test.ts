@@ -1,123 +1,88 @@
+import * as sdk from "@aws-sdk/client-eks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { operations as behaviour } from "../../../src/api/eks/index.js";
 import { eksCoverage } from "../../../src/api/gateway.js";
 import type { OperationName } from "../../../src/api/model/generated/operations.js";
-import { type Member, model, shapeOf, type Type } from "../../../src/api/model/model.js";
-import { type Rig, startRig } from "../gateway-rig.js";
+import { model, shapeOf } from "../../../src/api/model/model.js";
+import { checkedOperations } from "../checked-answers.js";
+import { type Raw, type Rig, startRig } from "../gateway-rig.js";
+import { leastInput, requestOf, violations } from "../samples.js";
 
 let rig: Rig;
 beforeAll(async () => {
-  rig = await startRig();
+  rig = await startRig({}, { operations: checkedOperations() });
 });
 afterAll(() => rig.close());
 
-/** A value that satisfies a member's rules: any, as nothing here gets beyond validation. */
-function sample(type: Type): unknown {
-  switch (type.type) {
-    case "list":
-      return [sample(type.of)];
-    case "map":
-      return { key: sample(type.value) };
-    case "structure":
-      return Object.fromEntries(
-        Object.entries(shapeOf(model(), type.shape)).flatMap(([name, member]) =>
-          member.required ? [[name, sample(member)]] : [],
-        ),
-      );
-    case "integer":
-      return type.min ?? 1;
-    case "boolean":
-      return true;
-    case "timestamp":
-      return 1;
-    default:
-      return type.enum ? model().enums[type.enum]?.[0] : "x";
-  }
+function send(operation: OperationName, input: Record<string, unknown>): Promise<Raw> {
+  const { method, path, ...body } = requestOf(operation, input);
+  return rig.raw(method, path, body);
 }
 
-/** The request of an operation with the given members. */
-function send(operation: OperationName, input: Record<string, unknown>) {
-  const { method, uri, input: shape } = model().operations[operation];
-  const members = shapeOf(model(), shape);
-  const path = uri.replace(/\{(\w+)\}/g, (_, label: string) => encodeURIComponent(String(input[label] ?? "")));
-  const query = new URLSearchParams();
-  const body: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(input)) {
-    const member = members[name] as Member;
-    if (member.in === "query") for (const item of [value].flat()) query.append(member.as ?? name, String(item));
-    else if (member.in !== "path") body[name] = value;
-  }
-  const search = query.size > 0 ? `?${query}` : "";
-  return rig.raw(method, path + search, method === "GET" ? {} : { body: JSON.stringify(body) });
+/** What any refusal looks like: a code of the catalogue in the header, its status, and in the body the members of its shape alone. */
+function expectRefusal({ status, headers, json }: Raw): void {
+  const code = headers.get("x-amzn-errortype") ?? "";
+  expect(headers.get("content-type")).toBe("application/json");
+  expect(headers.get("x-amzn-requestid")).toMatch(/^[0-9a-f-]{36}$/);
+  const modelled =
+    model().errors[code] ?? (code === "SerializationException" ? { status: 400, members: [] } : undefined);
+  expect(modelled, `${code} is not a modelled error`).toBeDefined();
+  expect(status).toBe(modelled?.status);
+  expect(json.message).toMatch(/./);
+  expect([...(modelled?.members ?? []), "message"]).toEqual(expect.arrayContaining(Object.keys(json)));
 }
 
-const operations = Object.keys(model().operations) as OperationName[];
-const valid = (operation: OperationName): Record<string, unknown> =>
-  sample({ type: "structure", shape: model().operations[operation].input }) as Record<string, unknown>;
-
-/** A value that breaks one rule of a member, and the words of the refusal. */
-function broken(member: Member): [unknown, string][] {
-  const cases: [unknown, string][] = [];
-  if (member.type === "integer" && member.min !== undefined) {
-    cases.push([member.min - 1, `Member must have value greater than or equal to ${member.min}`]);
-  }
-  if (member.type === "integer" && member.max !== undefined) {
-    cases.push([member.max + 1, `Member must have value less than or equal to ${member.max}`]);
-  }
-  if (member.type === "string" && member.max !== undefined) {
-    cases.push(["x".repeat(member.max + 1), `Member must have length less than or equal to ${member.max}`]);
-  }
-  if (member.type === "string" && member.pattern !== undefined) {
-    cases.push(["-x", `Member must satisfy regular expression pattern: ${member.pattern}`]);
-  }
-  if (member.type === "string" && member.enum !== undefined) {
-    cases.push(["bogus", "Member must satisfy enum value set: ["]);
-  }
-  return cases;
-}
-
-describe.each(operations)("%s", (operation) => {
-  const members = Object.entries(shapeOf(model(), model().operations[operation].input));
-
-  it("is routed to, and says whether it behaves", async () => {
-    const { status, json, headers } = await send(operation, valid(operation));
-    expect(headers.get("x-amzn-requestid")).toMatch(/^[0-9a-f-]{36}$/);
-    if (eksCoverage().eks[operation] === "implemented") {
-      expect([200, 400, 403, 404]).toContain(status);
-      expect(headers.get("x-amzn-errortype")).not.toBe("UnknownOperationException");
-    } else {
-      expect(status).toBe(501);
-      expect(headers.get("x-amzn-errortype")).toBe("NotImplementedException");
-      expect(json).toEqual({ message: `eksim does not implement ${operation} yet` });
-    }
+describe("the table of operations", () => {
+  it("has every operation of the installed SDK, and nothing else", () => {
+    const commands = Object.keys(sdk).flatMap((name) => /^([A-Z]\w+)Command$/.exec(name)?.[1] ?? []);
+    expect(Object.keys(behaviour).sort()).toEqual(commands.sort());
   });
 
+  it("is what the coverage report tells of: all of it behaves", () => {
+    const { eks } = eksCoverage();
+    expect(Object.keys(eks)).toHaveLength(Object.keys(model().operations).length);
+    expect(new Set(Object.values(eks))).toEqual(new Set(["implemented"]));
+  });
+});
+
+const operations = Object.keys(model().operations) as OperationName[];
+
+describe.each(operations)("%s", (operation) => {
+  it("is routed to, and answers by its shape or with a refusal", async () => {
+    const answer = await send(operation, leastInput(operation));
+    expect(rig.logged).toEqual([]);
+    if (answer.status === 200) expect(answer.headers.get("x-amzn-requestid")).toMatch(/^[0-9a-f-]{36}$/);
+    else expectRefusal(answer);
+  });
+
+  const members = Object.entries(shapeOf(model(), model().operations[operation].input));
   const required = members.filter(([, member]) => member.required && member.in !== "path");
   if (required.length > 0)
-    it("wants every member that is required", async () => {
-      const labels = Object.fromEntries(
-        Object.entries(valid(operation)).filter(
-          ([name]) => members.find(([member]) => member === name)?.[1].in === "path",
-        ),
+    it("wants every member that is required, and names all that are missing", async () => {
+      const labels = Object.entries(leastInput(operation)).filter(([name]) =>
+        members.some(([member, { in: place }]) => member === name && place === "path"),
       );
-      const { status, json, headers } = await send(operation, labels);
-      expect(status).toBe(400);
-      expect(headers.get("x-amzn-errortype")).toBe("InvalidParameterException");
+      const answer = await send(operation, Object.fromEntries(labels));
+      expectRefusal(answer);
       for (const [name] of required) {
-        expect(json.message).toContain(`Value null at '${name}' failed to satisfy constraint: Member must not be null`);
+        expect(answer.json.message).toContain(
+          `Value null at '${name}' failed to satisfy constraint: Member must not be null`,
+        );
       }
       const count = `${required.length} validation error${required.length === 1 ? "" : "s"} detected: `;
-      expect(json.message).toMatch(new RegExp(`^${count}`));
+      expect(answer.json.message).toMatch(new RegExp(`^${count}`));
     });
 
-  const rules = members.flatMap(([name, member]) => broken(member).map(([value, words]) => ({ name, value, words })));
-  if (rules.length > 0)
-    it("checks lengths, ranges, patterns and enums", async () => {
-      for (const { name, value, words } of rules) {
-        const { status, json } = await send(operation, { ...valid(operation), [name]: value });
-        expect([status, json.message]).toEqual([
-          400,
-          expect.stringContaining(`at '${name}' failed to satisfy constraint: ${words}`),
-        ]);
+  const wrong = violations(operation);
+  if (wrong.length > 0)
+    it("refuses whatever breaks one rule of its input, and nothing of it is kept", async () => {
+      const before = rig.state.changes?.();
+      for (const { path, rule, input, words } of wrong) {
+        const answer = await send(operation, input);
+        expect([path, rule, answer.status]).toEqual([path, rule, 400]);
+        expect([path, rule, answer.json.message]).toEqual([path, rule, expect.stringContaining(words)]);
+        expectRefusal(answer);
       }
+      expect(rig.state.changes?.()).toBe(before);
     });
 });
