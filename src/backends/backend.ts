@@ -49,7 +49,7 @@ export interface ClusterBackend {
    * returns what is still there of them. A backend without it has no Fargate.
    */
   setFargate?(clusterId: string, fargate: FargateSpec): Promise<{ remainingPods: string[] }>;
-  /** Power of what AWS itself runs for the cluster in a zone, which no instance stands for: Fargate's machines, old and new ones. */
+  /** Power of what AWS itself runs for the cluster in a zone, which no instance stands for: Fargate's machines. */
   setZonePower?(clusterId: string, zone: string, power: "running" | "stopped"): Promise<void>;
   /** Counts for status pages: nodes and pods a zone. */
   summary(clusterId: string): Promise<ClusterSummary>;
@@ -58,6 +58,8 @@ export interface ClusterBackend {
    * authority that a cluster was made with is the one that signs when this is first called. Absent: the backend cannot change them.
    */
   setAuthorities?(clusterId: string, wanted: AuthorityChoice): Promise<TrustedAuthorities>;
+  /** What pods ask of the cloud, for whoever launches nodes for them. From the first call on, `observe` tells whenever it may have changed. */
+  nodeDemand?(clusterId: string): Promise<NodeDemand>;
   /** What decides whether the cluster is ready for another version. Absent: the backend cannot tell. */
   upgradeFacts?(clusterId: string): Promise<UpgradeFacts>;
   /** What EKS itself keeps in the cluster. Absent: the backend cannot. */
@@ -65,6 +67,49 @@ export interface ClusterBackend {
   /** Ids of clusters that this backend holds, whether or not anyone knows them. */
   inventory(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+/** Amounts: CPU in thousandths of a core, memory in bytes, extended resources by name. */
+export interface ResourceAmounts {
+  milliCpu: number;
+  memory: number;
+  scalars?: Readonly<Record<string, number>>;
+}
+
+/** As in node affinity. */
+export interface NodeRequirement {
+  key: string;
+  operator: string;
+  values?: readonly string[];
+}
+
+export interface NodeDemand {
+  /** Pods that no present node takes; those of DaemonSets never ask for one. */
+  pods: readonly {
+    uid: string;
+    requests: ResourceAmounts;
+    requirements: readonly NodeRequirement[];
+    tolerations: readonly { key?: string; operator?: string; value?: string; effect?: string }[];
+    /** It must be spread over zones: how many pods of its group each zone has. */
+    spread?: { group: string; zones: Readonly<Record<string, number>> };
+    /** Pods of one such group must not share a node. */
+    apart?: string;
+  }[];
+  /** How many pods keep each node from being empty; nodes without any are not named. */
+  busy: Readonly<Record<string, number>>;
+  /** What DaemonSets take of every node. */
+  overhead: ResourceAmounts;
+  /** Karpenter's NodePools. Durations as they are written there, such as `336h`. */
+  pools: readonly {
+    name: string;
+    weight: number;
+    requirements: readonly NodeRequirement[];
+    labels: Readonly<Record<string, string>>;
+    taints: readonly { key: string; value?: string; effect: string }[];
+    limits?: { milliCpu?: number; memory?: number };
+    expireAfter?: string;
+    consolidateAfter?: string;
+  }[];
 }
 
 export type ConfigMapData = Readonly<Record<string, string>>;
@@ -106,7 +151,7 @@ export interface FargateProfileSpec {
   name: string;
   /** Wildcards `*` and `?` in namespace, label keys and label values. */
   selectors: readonly { namespace: string; labels?: Readonly<Record<string, string>> }[];
-  /** Zones of the profile's subnets. */
+  /** Zones of the profile's subnets in which machines can be launched now. */
   zones: readonly string[];
 }
 
@@ -167,7 +212,8 @@ export type Observation =
     }
   /** A Deployment that EKS manages: whether all the replicas it wants are available. */
   | { kind: "deployment"; namespace: string; name: string; ready: boolean }
-  | { kind: "member"; memberId: string; state: "up" | "down" };
+  | { kind: "member"; memberId: string; state: "up" | "down" }
+  | { kind: "demand" };
 
 export interface ClusterSummary {
   /** By zone name. */
@@ -215,7 +261,7 @@ export interface ClusterObjects {
     objects: readonly ClusterObject[],
     options: { manager: string; mode: ApplyMode },
   ): Promise<FieldConflict[]>;
-  /** Deletes them in order, with what belongs to them. */
+  /** Deletes those that the manager has applied anything of, in order, with what belongs to them. */
   remove(clusterId: string, names: readonly ObjectName[], options: { manager: string }): Promise<void>;
   /** Of the Deployments among them: names of those that are not there, and of those with fewer available replicas than they want. */
   replicas(

@@ -10,36 +10,40 @@ import { clusterSpec } from "./specs.js";
 /** Field manager of add-ons' objects. */
 export const MANAGER = "eks";
 
-/** Puts the objects of `wanted` into the cluster and takes away what the add-on no longer has; an issue when that is refused. */
+/**
+ * Puts the objects of `wanted` into the cluster and takes away what the add-on no longer has. Returns what of it may be in the cluster afterwards, with an
+ * issue when the cluster has refused.
+ */
 export async function install(
   context: ReconcileContext,
   cluster: ClusterRecord,
   { wanted, mode }: { wanted: AddonRecord; mode: ApplyMode },
 ): Promise<{ objects: ObjectReference[]; issue?: HealthIssue }> {
   const manifests = manifestsOf(context, cluster, wanted);
+  const before = wanted.objects ?? [];
   const objects = manifests.filter(({ resource }) => resource !== "namespaces").map(referenceOf);
-  const issue = (code: string, message: string): { objects: ObjectReference[]; issue: HealthIssue } => ({
-    objects,
-    issue: { code, message, resourceIds: [wanted.name] },
-  });
+  const gone = before.filter((old) => !objects.some((kept) => isSame(kept, old)));
+  const issue = (code: string, message: string): HealthIssue => ({ code, message, resourceIds: [wanted.name] });
+  const { name: backendName, objects: api } = context.backendOf(cluster);
+  if (!api) return { objects: before, issue: issue("InternalFailure", `The backend ${backendName} takes no add-ons`) };
   try {
-    const api = objectsOf(context, cluster);
     const conflicts = await api.apply(cluster.id, manifests, { manager: MANAGER, mode });
-    if (conflicts.length > 0) return issue("ConfigurationConflict", conflictText(conflicts));
-    const gone = (wanted.objects ?? []).filter((old) => !objects.some((kept) => isSame(kept, old)));
-    await api.remove(cluster.id, gone.reverse(), { manager: MANAGER });
+    if (conflicts.length > 0)
+      return { objects: before, issue: issue("ConfigurationConflict", conflictText(conflicts)) };
+    await api.remove(cluster.id, gone.toReversed(), { manager: MANAGER });
     return { objects };
   } catch (error) {
     // An API server that does not answer now will do so later.
     if (!(error instanceof BackendError) || error.code === "unavailable") throw error;
-    return issue(error.code === "missing" ? "K8sResourceNotFound" : "AdmissionRequestDenied", error.message);
+    const code = error.code === "missing" ? "K8sResourceNotFound" : "AdmissionRequestDenied";
+    return { objects: [...objects, ...gone], issue: issue(code, error.message) };
   }
 }
 
 export function objectsOf(context: ReconcileContext, cluster: ClusterRecord): ClusterObjects {
   const backend = context.backendOf(cluster);
   if (backend.objects) return backend.objects;
-  throw new BackendError("failed", `the backend ${backend.name} cannot install add-ons`);
+  throw new BackendError("failed", `the backend ${backend.name} takes no add-ons`);
 }
 
 function manifestsOf({ state }: ReconcileContext, cluster: ClusterRecord, record: AddonRecord): Manifest[] {

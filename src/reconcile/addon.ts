@@ -3,7 +3,7 @@
  * have their replicas; DaemonSets run wherever there are nodes, be it none.
  */
 import type { ApplyMode, Observation } from "../backends/backend.js";
-import type { AddonRecord, AddonStatus, AddonUpdatePlan } from "../domain/addon.js";
+import type { AddonRecord, AddonStatus, AddonUpdatePlan, ObjectReference } from "../domain/addon.js";
 import type { ClusterRecord, HealthIssue, UpdateRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextAddonStatus } from "../domain/transitions.js";
@@ -65,7 +65,7 @@ async function create({ context, cluster, record }: Addon): Promise<void> {
     // PRESERVE keeps what a user has changed of a managed add-on; before there is one, it is the same as NONE.
     const mode = record.resolveConflicts === "OVERWRITE" ? "take" : "refuse";
     const { objects, issue } = await install(context, cluster, { wanted: record, mode });
-    if (issue) return become({ context, cluster, record }, "CREATE_FAILED", [issue]);
+    if (issue) return fail({ context, cluster, record }, "CREATE_FAILED", objects, issue);
     const installed = change(context, record, { objects });
     if (!installed) return;
     present = installed;
@@ -86,7 +86,7 @@ async function update({ context, cluster, record }: Addon): Promise<void> {
   if (!plan.applied) {
     const changed = { ...record, ...plan.changes };
     const { objects, issue } = await install(context, cluster, { wanted: changed, mode: MODES[plan.resolveConflicts] });
-    if (issue) return become({ context, cluster, record }, "UPDATE_FAILED", [issue]);
+    if (issue) return fail({ context, cluster, record }, "UPDATE_FAILED", objects, issue);
     const updated = state.transaction(() => {
       state.updates.put({ ...found, plan: { ...plan, applied: true } });
       return change(context, record, { ...plan.changes, objects, lackingSinceMs: undefined });
@@ -129,6 +129,14 @@ async function followHealth({ context, cluster, record }: Addon): Promise<void> 
     resourceIds: lacking,
   };
   return become({ context, cluster, record }, "DEGRADED", [issue]);
+}
+
+/** What has got into the cluster all the same is remembered, so that it goes when the add-on does. */
+function fail(addon: Addon, status: AddonStatus, objects: ObjectReference[], issue: HealthIssue): void {
+  addon.context.state.transaction(() => {
+    change(addon.context, addon.record, { objects });
+    become(addon, status, [issue]);
+  });
 }
 
 const STATUS_EVENTS: Partial<Record<AddonStatus, { type: string; text: string }>> = {

@@ -8,9 +8,11 @@ import {
   CreateClusterCommand,
   type CreateClusterCommandInput,
   CreateNodegroupCommand,
+  type CreateNodegroupCommandInput,
   DeleteAddonCommand,
   DeleteClusterCommand,
   DescribeAddonCommand,
+  DescribeAddonVersionsCommand,
   DescribeUpdateCommand,
   EKSClient,
   UpdateAddonCommand,
@@ -60,8 +62,8 @@ async function cluster(changes: Partial<CreateClusterCommandInput> = {}): Promis
   await eksim.idle();
 }
 
-async function nodes(): Promise<void> {
-  await client.send(new CreateNodegroupCommand(NODEGROUP));
+async function nodes(changes: Partial<CreateNodegroupCommandInput> = {}): Promise<void> {
+  await client.send(new CreateNodegroupCommand({ ...NODEGROUP, ...changes }));
   await eksim.advance("30s");
 }
 
@@ -317,6 +319,115 @@ describe("an add-on that loses its software", () => {
     expect(await exists(`${KUBE_SYSTEM}/deployments/coredns`)).toBe(true);
   });
 });
+
+describe("an add-on whose nodes are lost", () => {
+  it("is DEGRADED while its pods have nowhere to go, and ACTIVE again with their zone", async () => {
+    await cluster();
+    await nodes({ subnets: ["subnet-a"] });
+    await create("metrics-server");
+    await becomes("metrics-server", "ACTIVE");
+    const zone = (await eksim.zones({ cluster: "demo" })).find((summary) => summary.nodes > 0)?.name ?? "";
+    await eksim.failZone(zone);
+    await becomes("metrics-server", "DEGRADED", "30m");
+    expect((await shown("metrics-server")).health?.issues?.[0]?.code).toBe("InsufficientNumberOfReplicas");
+    await eksim.restoreZone(zone);
+    await becomes("metrics-server", "ACTIVE", "30m");
+    const types = eksim.events({ cluster: "demo" }).filter(({ source }) => source === "addon");
+    expect(types.map(({ type }) => type)).toEqual(["AddonActive", "AddonDegraded", "AddonActive"]);
+  });
+
+  it("fails its update when the new replicas find no node", async () => {
+    await cluster();
+    await nodes();
+    await create("metrics-server");
+    await becomes("metrics-server", "ACTIVE");
+    const updated = await update("metrics-server", { configurationValues: "nodeSelector: {disk: none}" });
+    await becomes("metrics-server", "DEGRADED");
+    expect(await updated()).toMatchObject({
+      status: "Failed",
+      errors: [{ errorCode: "InsufficientNumberOfReplicas", resourceIds: ["metrics-server"] }],
+    });
+  });
+});
+
+describe("an add-on that the API server refuses", () => {
+  it("is CREATE_FAILED, and what did get in goes with it, but nothing of anybody else", async () => {
+    await cluster();
+    const theirs = { app: "theirs" };
+    await eksim.kubernetes("demo", "POST", `${KUBE_SYSTEM}/deployments`, {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "metrics-server", namespace: "kube-system" },
+      spec: {
+        selector: { matchLabels: theirs },
+        template: { metadata: { labels: theirs }, spec: { containers: [{ name: "a", image: "a" }] } },
+      },
+    });
+    await create("metrics-server", { resolveConflicts: "OVERWRITE" });
+    await becomes("metrics-server", "CREATE_FAILED");
+    expect((await shown("metrics-server")).health?.issues?.[0]).toMatchObject({
+      code: "AdmissionRequestDenied",
+      message: expect.stringContaining("field is immutable"),
+    });
+    await client.send(new DeleteAddonCommand({ clusterName: "demo", addonName: "metrics-server" }));
+    await isGone("metrics-server");
+    expect(await exists("/api/v1/namespaces/kube-system/serviceaccounts/metrics-server")).toBe(false);
+    expect(await exists(`${KUBE_SYSTEM}/deployments/metrics-server`)).toBe(true);
+  });
+
+  it("leaves the self-managed software alone when it goes after a conflict", async () => {
+    await cluster();
+    await create("coredns", { addonVersion: "v1.14.6-eksbuild.4" });
+    await becomes("coredns", "CREATE_FAILED");
+    await client.send(new DeleteAddonCommand({ clusterName: "demo", addonName: "coredns" }));
+    await isGone("coredns");
+    expect(await exists(`${KUBE_SYSTEM}/deployments/coredns`)).toBe(true);
+  });
+});
+
+describe("every add-on of the catalogue", () => {
+  it("becomes ACTIVE in a cluster with room for it, and goes again without a trace", async () => {
+    await cluster();
+    await nodes({ instanceTypes: ["m5.2xlarge"] });
+    const { addons = [] } = await client.send(new DescribeAddonVersionsCommand({ kubernetesVersion: "1.36" }));
+    const names = addons.map(({ addonName = "" }) => addonName);
+    const before = await objects();
+    for (const name of names) await create(name);
+    await eksim.advance("2m");
+    const states = await Promise.all(names.map(async (name) => [name, (await shown(name)).status]));
+    expect(states).toEqual(names.map((name) => [name, "ACTIVE"]));
+    for (const addonName of names) {
+      if (SELF_MANAGED.includes(addonName)) continue;
+      await client.send(new DeleteAddonCommand({ clusterName: "demo", addonName }));
+    }
+    await eksim.advance("2m");
+    expect(await objects()).toEqual(before);
+  });
+});
+
+const SELF_MANAGED = ["vpc-cni", "kube-proxy", "coredns"];
+
+/** Names of everything that add-ons bring, but for the namespaces, which stay. */
+async function objects(): Promise<string[]> {
+  const paths = [
+    "/apis/apps/v1/deployments",
+    "/apis/apps/v1/daemonsets",
+    "/apis/storage.k8s.io/v1/csidrivers",
+    "/apis/policy/v1/poddisruptionbudgets",
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "/api/v1/services",
+    "/api/v1/serviceaccounts",
+  ];
+  const lists = await Promise.all(
+    paths.map((path) => read<{ items: { metadata: { name: string; namespace?: string } }[] }>(path)),
+  );
+  return lists
+    .flatMap(({ items }, index) =>
+      items.map(({ metadata }) => [paths[index], metadata.namespace ?? "", metadata.name].join(" ")),
+    )
+    .filter((text) => !text.endsWith(" default"))
+    .sort();
+}
 
 describe("an add-on that is deleted", () => {
   it("takes its objects with it, or leaves them when asked to", async () => {

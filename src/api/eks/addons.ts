@@ -3,7 +3,13 @@ import { parse, YAMLParseError } from "yaml";
 import type { AddonRecord } from "../../domain/addon.js";
 import { configurationSchema } from "../../domain/addons/configuration.js";
 import { addon, type CatalogueAddon, addons as catalogue, isCompatible } from "../../domain/catalogue/addons.js";
-import { type AddonPodIdentity, checkAddonRoles, newAddon, planAddonUpdate } from "../../domain/eks/addon-rules.js";
+import {
+  type AddonPodIdentity,
+  type AddonRequest,
+  checkAddonRoles,
+  newAddon,
+  planAddonUpdate,
+} from "../../domain/eks/addon-rules.js";
 import { checkNewPodIdentity } from "../../domain/eks/pod-identity-rules.js";
 import { checkActive, invalidParameter, unknownRole } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
@@ -60,6 +66,15 @@ function associate(
   }
 }
 
+/** What `--strict` answers, as no local service knows any role. */
+function refuseRoles(request: Pick<AddonRequest, "serviceAccountRoleArn" | "podIdentityAssociations">): void {
+  const roles = [
+    request.serviceAccountRoleArn,
+    ...(request.podIdentityAssociations ?? []).map(({ roleArn }) => roleArn),
+  ];
+  for (const roleArn of roles) if (roleArn) throw unknownRole(roleArn);
+}
+
 /** The entry of the catalogue by its name; EKS says no more of an unknown one when no cluster is in question. */
 function findOffered(addonName: string): CatalogueAddon {
   const entry = addon(addonName);
@@ -83,7 +98,7 @@ export const addons = {
       nowMs: clock.now(),
       configuration: readConfiguration(input.configurationValues),
     });
-    if (config.strict && record.serviceAccountRoleArn) throw unknownRole(record.serviceAccountRoleArn);
+    if (config.strict) refuseRoles(input);
     state.addons.put(record);
     associate(context, cluster, record, input.podIdentityAssociations);
     scheduleWork(context, "addon", addonWorkKey(record));
@@ -110,6 +125,7 @@ export const addons = {
       clusterVersion: cluster.version,
       configuration: readConfiguration(input.configurationValues),
     });
+    if (context.config.strict) refuseRoles(input);
     associate(context, cluster, record, input.podIdentityAssociations);
     return { update: startAddonUpdate(context, cluster, record, { type: "AddonUpdate", params, plan }) };
   },

@@ -29,6 +29,8 @@ export function clusterObjects(apiOf: (clusterId: string, manager: string) => Ku
       const api = apiOf(clusterId, manager);
       await asBackendError(async () => {
         for (const { resource, ...key } of names) {
+          // Something of the same name may be somebody else's.
+          if (!isManagedBy(api.get(resource, key), manager)) continue;
           try {
             await api.delete(resource, key, { propagationPolicy: "Background" });
           } catch (error) {
@@ -110,6 +112,10 @@ async function conflictsOf({ object }: ClusterObject, work: () => Promise<unknow
   }
 }
 
+/** Only what is applied counts: what EKS puts into every new cluster is nobody's add-on yet. */
+const isManagedBy = (object: KubeObject | undefined, manager: string): boolean =>
+  object?.metadata.managedFields?.some((entry) => entry.manager === manager && entry.operation === "Apply") ?? false;
+
 const DEPLOYMENTS = "deployments.apps";
 
 interface Deployment extends KubeObject {
@@ -136,7 +142,7 @@ export function observeDeployments(
   const seen = new Map<string, boolean>();
   return api.watch<Deployment>(DEPLOYMENTS, ({ type, object }) => {
     const { name, namespace = "" } = object.metadata;
-    if (!object.metadata.managedFields?.some((entry) => entry.manager === manager)) return;
+    if (!isManagedBy(object, manager)) return;
     const key = `${namespace}/${name}`;
     const present = type !== "DELETED";
     const ready = present && hasReplicas(object);
