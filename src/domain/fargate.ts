@@ -83,6 +83,7 @@ export interface FargateSize {
   /** Thousandths of a vCPU. */
   cpuMillis: number;
   memoryMiB: number;
+  diskGiB: number;
 }
 
 /** Sizes there are: CPU, then the smallest and largest memory and the step between, all in GiB. 0.25 vCPU has 0.5, 1 and 2 GiB. */
@@ -103,22 +104,24 @@ const OVERHEAD_MIB = 256;
 /** The smallest size that has what a pod requests; undefined when none has. */
 export function fargateSize(requests: FargateSize): FargateSize | undefined {
   const neededMiB = requests.memoryMiB + OVERHEAD_MIB;
+  if (requests.diskGiB > DISK_GIB.most) return undefined;
+  const diskGiB = Math.max(DISK_GIB.least, Math.ceil(requests.diskGiB));
   for (const [cpuMillis, leastGiB, mostGiB, stepGiB] of SIZES) {
     if (requests.cpuMillis > cpuMillis || neededMiB > mostGiB * 1024) continue;
     const steps = Math.max(0, Math.ceil((neededMiB / 1024 - leastGiB) / stepGiB));
-    return { cpuMillis, memoryMiB: (leastGiB + steps * stepGiB) * 1024 };
+    return { cpuMillis, memoryMiB: (leastGiB + steps * stepGiB) * 1024, diskGiB };
   }
   return undefined;
 }
 
 /** `0.25vCPU 0.5GB`, the value of the annotation CapacityProvisioned. */
-export const capacityText = ({ cpuMillis, memoryMiB }: FargateSize): string =>
+export const capacityText = ({ cpuMillis, memoryMiB }: Pick<FargateSize, "cpuMillis" | "memoryMiB">): string =>
   `${cpuMillis / 1000}vCPU ${memoryMiB / 1024}GB`;
 
 /** Machines are larger than what is provisioned of them: `kubectl describe node` shows two vCPUs and 4 GiB at the least. */
-const LEAST_MACHINE: FargateSize = { cpuMillis: 2000, memoryMiB: 4096 };
-/** Disk of a pod without a request for more, and the most there is. */
-const DISK_GIB = { standard: 20, most: 175 };
+const LEAST_MACHINE = { cpuMillis: 2000, memoryMiB: 4096 };
+/** Disk of a pod that requests no more, and the most there is. */
+const DISK_GIB = { least: 20, most: 175 };
 
 /** Addresses of Fargate are in the upper half of what nodes' zones have, so that they never meet those of instances. */
 export const fargateIp = (zoneIndex: number, host: number): string =>
@@ -151,7 +154,7 @@ export function fargateNode(machine: {
   const name = `fargate-${hostname}`;
   const resources = {
     cpu: String(Math.ceil(Math.max(size.cpuMillis, LEAST_MACHINE.cpuMillis) / 1000)),
-    "ephemeral-storage": `${DISK_GIB.standard}Gi`,
+    "ephemeral-storage": `${size.diskGiB}Gi`,
     "hugepages-1Gi": "0",
     "hugepages-2Mi": "0",
     memory: `${Math.max(size.memoryMiB, LEAST_MACHINE.memoryMiB)}Mi`,

@@ -1,8 +1,8 @@
 /** Fargate profiles: the backend is told which there are, and a profile that goes takes its pods with it. */
 import { BackendError, type FargateSpec } from "../backends/backend.js";
-import type { FargateProfileRecord, FargateProfileStatus } from "../domain/fargate.js";
+import { FARGATE, type FargateProfileRecord, type FargateProfileStatus } from "../domain/fargate.js";
 import type { ClusterRecord, HealthIssue } from "../domain/model.js";
-import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { capacityOf, emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { subnetZones } from "./launch.js";
 import { forgetNodeRole, mapNodeRole } from "./node-roles.js";
 
@@ -14,6 +14,7 @@ const SERVED: readonly FargateProfileStatus[] = ["ACTIVE"];
 
 /** What the backend is to know of a cluster's profiles; `starting` is one that is about to be ACTIVE. */
 export function fargateSpec(context: ReconcileContext, cluster: ClusterRecord, starting?: string): FargateSpec {
+  const hasCapacity = capacityOf(context, cluster);
   const profiles = context.state.fargateProfiles
     .list(cluster.id)
     .filter(({ status, name }) => SERVED.includes(status) || name === starting);
@@ -22,7 +23,9 @@ export function fargateSpec(context: ReconcileContext, cluster: ClusterRecord, s
     profiles: profiles.map(({ name, selectors, subnets }) => ({
       name,
       selectors,
-      zones: [...new Set(subnetZones(context, cluster, { subnets }).values())],
+      zones: [...new Set(subnetZones(context, cluster, { subnets }).values())].filter(
+        (zone) => hasCapacity(zone, [FARGATE]).length > 0,
+      ),
     })),
   };
 }
@@ -34,6 +37,9 @@ export async function reconcileFargateProfile(context: ReconcileContext, key: st
   const profile = cluster && state.fargateProfiles.get(cluster.id, key.slice(slash + 1));
   // Attaching the cluster schedules all of its profiles, and tells the backend of those that are ACTIVE.
   if (!cluster || !profile || !context.isAttached(cluster.id)) return;
+  // Zones have come or gone.
+  if (profile.status === "ACTIVE")
+    await context.backendOf(cluster).setFargate?.(cluster.id, fargateSpec(context, cluster));
   if (profile.status === "CREATING") return create(context, cluster, profile);
   if (profile.status === "DELETING") return remove(context, cluster, profile);
 }

@@ -25,12 +25,19 @@ describe("sizes of Fargate", () => {
     [8001, 0, "16vCPU 32GB"],
     [16_000, 119.75 * GIB, "16vCPU 120GB"],
   ])("%i m and %i MiB, with what Fargate adds, make %s", (cpuMillis, memoryMiB, text) => {
-    expect(capacityText(fargateSize({ cpuMillis, memoryMiB }) ?? { cpuMillis: 0, memoryMiB: 0 })).toBe(text);
+    expect(capacityText(fargateSize({ cpuMillis, memoryMiB, diskGiB: 0 }) ?? { cpuMillis: 0, memoryMiB: 0 })).toBe(
+      text,
+    );
+  });
+
+  it("have 20 GiB of disk, or what is requested up to 175", () => {
+    const diskOf = (diskGiB: number) => fargateSize({ cpuMillis: 0, memoryMiB: 0, diskGiB })?.diskGiB;
+    expect([0, 20, 50.5, 175, 176].map(diskOf)).toEqual([20, 20, 51, 175, undefined]);
   });
 
   it("end at 16 vCPU and 120 GB", () => {
-    expect(fargateSize({ cpuMillis: 16_001, memoryMiB: 0 })).toBeUndefined();
-    expect(fargateSize({ cpuMillis: 0, memoryMiB: 119.76 * GIB })).toBeUndefined();
+    expect(fargateSize({ cpuMillis: 16_001, memoryMiB: 0, diskGiB: 0 })).toBeUndefined();
+    expect(fargateSize({ cpuMillis: 0, memoryMiB: 119.76 * GIB, diskGiB: 0 })).toBeUndefined();
   });
 });
 
@@ -73,7 +80,7 @@ describe("machines of Fargate", () => {
       token: "1a2b3c4d5e-00000000000000000000000000000000",
       privateIp: "10.0.80.7",
       version: "1.36",
-      size: { cpuMillis: 250, memoryMiB: 512 },
+      size: { cpuMillis: 250, memoryMiB: 512, diskGiB: 20 },
     });
     expect(node).toMatchObject({
       name: "fargate-ip-10-0-80-7.eu-west-1.compute.internal",

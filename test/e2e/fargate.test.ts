@@ -38,12 +38,13 @@ const statusOf = async (path: string, member: string): Promise<string | undefine
   }
 };
 
-async function start(options: EksimOptions = {}): Promise<void> {
+async function start(options: EksimOptions = {}, cluster: Record<string, unknown> = {}): Promise<void> {
   eksim = await startEksim({ seed: 3, clockStart: "2026-11-01T00:00:00Z", ...options });
   await eksim.eks("POST", "/clusters", {
     name: "demo",
     roleArn: "arn:aws:iam::000000000000:role/c",
     resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b", "subnet-c"] },
+    ...cluster,
   });
   if (options.profile === "aws") await eksim.advance("10m");
   await eksim.advanceUntil(async () => (await statusOf("/clusters/demo", "cluster")) === "ACTIVE", "30m");
@@ -167,6 +168,10 @@ describe("pods that match a Fargate profile", () => {
     await run("host", { hostNetwork: true, containers });
     await run("disk", { volumes: [{ name: "host", hostPath: { path: "/" } }] });
     await run("huge", { containers: [{ name: "c", image: "i", resources: { requests: { cpu: "17" } } }] });
+    await run("cap", {
+      containers: [{ name: "c", image: "i", securityContext: { capabilities: { add: ["CHOWN", "SYS_ADMIN"] } } }],
+    });
+    await run("zone", { nodeSelector: { "topology.kubernetes.io/zone": "us-east-1f" } });
     await eksim.advance("10s");
     expect(await messages("host")).toEqual([
       "FailedScheduling: Pod not supported on Fargate: fields not supported: HostNetwork, invalid SecurityContext fields: Privileged, port contains HostIP or HostPort",
@@ -175,6 +180,10 @@ describe("pods that match a Fargate profile", () => {
       "FailedScheduling: Pod not supported on Fargate: volumes not supported: host is of an unsupported volume Type",
     ]);
     expect((await messages("huge"))[0]).toMatch(/^FailedScheduling: Pod not supported on Fargate/);
+    expect(await messages("cap")).toEqual([
+      "FailedScheduling: Pod not supported on Fargate: invalid SecurityContext fields: Capabilities added: SYS_ADMIN",
+    ]);
+    expect((await messages("zone"))[0]).toMatch(/no Fargate node matches its node selector/);
     expect(await nodes()).toEqual([]);
   });
 
@@ -295,5 +304,63 @@ describe("a Fargate profile", () => {
     await kubernetes("DELETE", `${PODS}/a`);
     await kubernetes("DELETE", `${PODS}/b`);
     await eksim.advanceUntil(async () => (await nodes()).length === 0, "2m");
+  });
+
+  it("that was being deleted is gone after a restart, and so are its pods and machines", async () => {
+    directory = await mkdtemp(join(tmpdir(), "eksim-fargate-"));
+    await start({ dataDir: directory });
+    await createProfile("web");
+    await run("a");
+    await running("a");
+    await eksim.stop();
+    eksim = await startEksim({ seed: 3, dataDir: directory, profile: "aws" });
+    await eksim.advance("1s");
+    const path = "/clusters/demo/fargate-profiles/web";
+    await eksim.eks("DELETE", path);
+    await eksim.stop();
+    eksim = await startEksim({ seed: 3, dataDir: directory, profile: "aws" });
+    await eksim.idle();
+    expect(await statusOf(path, "fargateProfile")).toBe("DELETING");
+    await eksim.advanceUntil(async () => (await pods()).length === 0, "45s");
+    await eksim.advanceUntil(async () => (await statusOf(path, "fargateProfile")) === undefined, "5m");
+    expect(await nodes()).toEqual([]);
+  });
+
+  it("gives its role a mapping in aws-auth where the cluster reads that, until the last profile of the role goes", async () => {
+    await start({}, { accessConfig: { authenticationMode: "CONFIG_MAP" } });
+    await createProfile("web");
+    await createProfile("other", { selectors: [{ namespace: "other" }] });
+    const mapRoles = async (): Promise<string | undefined> =>
+      (await kubernetes<{ data?: { mapRoles?: string } }>("GET", "/api/v1/namespaces/kube-system/configmaps/aws-auth"))
+        .data?.mapRoles;
+    expect(await mapRoles()).toContain("arn:aws:iam::000000000000:role/pods");
+    expect(await mapRoles()).toContain("system:node-proxier");
+    for (const name of ["web", "other"]) {
+      expect(await mapRoles()).toContain("role/pods");
+      const path = `/clusters/demo/fargate-profiles/${name}`;
+      await eksim.eks("DELETE", path);
+      await eksim.advanceUntil(async () => (await statusOf(path, "fargateProfile")) === undefined, "1m");
+    }
+    expect(await mapRoles()).not.toContain("role/pods");
+  });
+
+  it("of kube-system takes in CoreDNS once its pods are made anew", async () => {
+    await start();
+    await createProfile("system", { selectors: [{ namespace: "kube-system", labels: { "k8s-app": "kube-dns" } }] });
+    interface Deployment {
+      status: { readyReplicas?: number };
+    }
+    const coredns = "/apis/apps/v1/namespaces/kube-system/deployments/coredns";
+    expect((await kubernetes<Deployment>("GET", coredns)).status.readyReplicas ?? 0).toBe(0);
+    const system = "/api/v1/namespaces/kube-system/pods";
+    for (const { metadata } of (await kubernetes<List<Pod>>("GET", system)).items) {
+      await kubernetes("DELETE", `${system}/${metadata.name}`);
+    }
+    await eksim.advanceUntil(
+      async () => (await kubernetes<Deployment>("GET", coredns)).status.readyReplicas === 2,
+      "3m",
+    );
+    // Daemons are for nodes of one's own.
+    expect((await kubernetes<List<Pod>>("GET", system)).items).toHaveLength(2);
   });
 });

@@ -4,10 +4,16 @@ import { PROFILE_LABEL } from "../../../domain/fargate.js";
 import type { AdmissionPlugin } from "../../../kubernetes/admission/plugin.js";
 import type { ClusterLog, SimulatedCluster } from "../../../kubernetes/cluster.js";
 import { keyOf } from "../../../kubernetes/object.js";
-import type { Pod } from "../../../kubernetes/schema/generated/types.js";
+import type { Node, Pod } from "../../../kubernetes/schema/generated/types.js";
 import type { ClusterSpec, FargateSpec } from "../../backend.js";
 import { fargateAdmission } from "./admission.js";
-import { type FargateScheduler, type FargateSettings, isFargatePod, startFargateScheduler } from "./scheduler.js";
+import {
+  type FargateScheduler,
+  type FargateSettings,
+  isFargatePod,
+  isMachine,
+  startFargateScheduler,
+} from "./scheduler.js";
 
 export interface Fargate {
   admission: AdmissionPlugin;
@@ -35,7 +41,9 @@ export function createFargate(options: {
   let scheduler: FargateScheduler | undefined;
 
   const begin = async (): Promise<void> => {
-    if (scheduler || !cluster || settings.profiles.length === 0) return;
+    if (scheduler || !cluster) return;
+    // After a restart, what the last profile left behind still has to go.
+    if (settings.profiles.length === 0 && !cluster.api.list<Node>("nodes").some(isMachine)) return;
     scheduler = await startFargateScheduler({ ...options, cluster, settings });
   };
 

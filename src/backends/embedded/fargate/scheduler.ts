@@ -54,8 +54,10 @@ export interface FargateScheduler {
 }
 
 const MEBIBYTE = 1024 ** 2;
+const GIBIBYTE = 1024 ** 3;
 const NO_CAPACITY = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
-const TOO_LARGE = "Pod not supported on Fargate: its requests exceed the largest size of 16 vCPU and 120 GB";
+const TOO_LARGE =
+  "Pod not supported on Fargate: its requests exceed the largest size of 16 vCPU, 120 GB and 175 GB of storage";
 const NO_NODE_MATCHES = "Pod not supported on Fargate: no Fargate node matches its node selector or node affinity";
 /** The ConfigMap that switches logging on. */
 const LOGGING = { namespace: "aws-observability", name: "aws-logging" };
@@ -63,7 +65,7 @@ const LOGGING = { namespace: "aws-observability", name: "aws-logging" };
 type PlaceablePod = Pod & { spec: PodSpec };
 
 export const isFargatePod = (pod: Pod): boolean => pod.spec?.schedulerName === FARGATE_SCHEDULER;
-const isMachine = ({ metadata, spec }: Node): boolean =>
+export const isMachine = ({ metadata, spec }: Node): boolean =>
   metadata.labels?.[COMPUTE_TYPE] === FARGATE && (spec?.providerID?.endsWith(`/${metadata.name}`) ?? false);
 const zoneOf = (node: Node): string => node.metadata.labels?.["topology.kubernetes.io/zone"] ?? "";
 
@@ -95,8 +97,12 @@ export async function startFargateScheduler(options: FargateSchedulerOptions): P
     const profile = settings.profiles.find(({ name }) => name === pod.metadata.labels?.[PROFILE_LABEL]);
     // Pods of a profile that is gone are deleted with it.
     if (!profile) return;
-    const { milliCpu, memory } = podRequests(pod.spec);
-    const size = fargateSize({ cpuMillis: milliCpu, memoryMiB: memory / MEBIBYTE });
+    const { milliCpu, memory, ephemeralStorage } = podRequests(pod.spec);
+    const size = fargateSize({
+      cpuMillis: milliCpu,
+      memoryMiB: memory / MEBIBYTE,
+      diskGiB: ephemeralStorage / GIBIBYTE,
+    });
     const problem = size ? unsupported(api, pod) : TOO_LARGE;
     if (!size || problem) return refuse(pod, problem ?? TOO_LARGE);
     const powered = profile.zones.filter((zone) => !settings.dark.has(zone));
@@ -228,7 +234,6 @@ export async function startFargateScheduler(options: FargateSchedulerOptions): P
         cluster.setNodePower(node.metadata.name, power);
         queue.add(`#${node.metadata.name}`);
       }
-      retryAll();
     },
     stop: () => {
       for (const stop of stops) stop();

@@ -18,8 +18,26 @@ const HOST_FIELDS = [
   ["HostIPC", (spec: PodSpec) => spec.hostIPC],
 ] as const;
 
-/** Capabilities that the containers of a Fargate pod may add. */
-const ADDABLE: readonly string[] = ["SYS_PTRACE"];
+const RESOURCES: readonly string[] = ["cpu", "memory", "ephemeral-storage"];
+
+/** Capabilities that containers may add: those that containerd gives anyway, and the one for tracing. With the prefix `CAP_` they are not known. */
+const ADDABLE: readonly string[] = [
+  "AUDIT_WRITE",
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "MKNOD",
+  "NET_BIND_SERVICE",
+  "NET_RAW",
+  "SETFCAP",
+  "SETGID",
+  "SETPCAP",
+  "SETUID",
+  "SYS_CHROOT",
+  "SYS_PTRACE",
+];
 
 /** Why Fargate cannot run the pod; undefined when it can. */
 export function unsupported(api: KubeApi, pod: Pod & { spec: PodSpec }): string | undefined {
@@ -29,7 +47,7 @@ export function unsupported(api: KubeApi, pod: Pod & { spec: PodSpec }): string 
   const security = securityFields(containers);
   const volumes = (spec.volumes ?? []).flatMap((volume) => volumeProblem(api, pod, volume) ?? []);
   const extended = containers.flatMap(({ resources }) =>
-    Object.keys({ ...resources?.requests, ...resources?.limits }).filter((name) => name.includes("/")),
+    Object.keys({ ...resources?.requests, ...resources?.limits }).filter((name) => !RESOURCES.includes(name)),
   );
   const reasons = [
     fields.length > 0 && `fields not supported: ${fields.join(", ")}`,
@@ -44,7 +62,7 @@ export function unsupported(api: KubeApi, pod: Pod & { spec: PodSpec }): string 
 
 function securityFields(containers: readonly Container[]): string[] {
   const added = containers.flatMap(({ securityContext }) => securityContext?.capabilities?.add ?? []);
-  const refused = [...new Set(added)].filter((name) => !ADDABLE.includes(name.replace(/^CAP_/, "")));
+  const refused = [...new Set(added)].filter((name) => !ADDABLE.includes(name));
   return [
     ...(containers.some(({ securityContext }) => securityContext?.privileged) ? ["Privileged"] : []),
     ...(refused.length > 0 ? [`Capabilities added: ${refused.join(", ")}`] : []),
