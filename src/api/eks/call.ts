@@ -114,6 +114,19 @@ function canonical(value: unknown): string {
   );
 }
 
+/** What a call is about, by the first of these that it has; else its cluster. */
+const SUBJECT_MEMBERS = [
+  "nodegroupName",
+  "addonName",
+  "fargateProfileName",
+  "capabilityName",
+  "principalArn",
+  "associationId",
+  "serviceAccount",
+  "name",
+  "resourceArn",
+];
+
 /** One line of the log that CloudTrail look-ups read. Members that the model marks as sensitive stay out of it. */
 function recordEvent(model: Model, name: OperationName, input: object, context: OperationContext): void {
   const { input: inputName, uri } = model.operations[name];
@@ -122,7 +135,7 @@ function recordEvent(model: Model, name: OperationName, input: object, context: 
   const values = shown as Record<string, string | undefined>;
   const ofCluster = uri.startsWith("/clusters");
   const clusterName = ofCluster ? (values.clusterName ?? values.name) : clusterOfArn(values.resourceArn);
-  const subject = values.nodegroupName ?? values.addonName ?? values.name ?? values.resourceArn ?? clusterName ?? name;
+  const subject = SUBJECT_MEMBERS.map((member) => values[member]).find(Boolean) ?? clusterName ?? name;
   context.state.events.append({
     atMs: context.clock.now(),
     ...context.scope,
