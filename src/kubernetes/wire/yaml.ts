@@ -26,10 +26,14 @@ export function parseYaml(text: string): ParsedYaml {
   } catch (error) {
     if (error instanceof YamlError) throw error;
     // The reader recurses, and aliases can refer to themselves or multiply: it ends in errors of many kinds, all of them the text's fault.
-    throw new YamlError(`yaml: ${error instanceof RangeError ? "exceeded max depth" : String(error)}`, {
-      cause: error,
-    });
+    throw new YamlError(`yaml: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return "exceeded max depth";
+  if (error instanceof TypeError) return "anchor value contains itself";
+  return error instanceof Error ? error.message : String(error);
 }
 
 function read(text: string): ParsedYaml {
