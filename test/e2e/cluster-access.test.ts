@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
 
@@ -247,5 +250,44 @@ describe("an identity provider config", () => {
     await eksim.eks("POST", "/clusters", { name: "demo", ...VPC });
     await eksim.advance("1s");
     expect(await eksim.eks("GET", "/clusters/demo/pod-identity-associations")).toEqual({ associations: [] });
+  });
+});
+
+describe("after a restart in the middle", () => {
+  it("an identity provider config becomes ACTIVE in its time, and entries and their rights are as before", async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), "eksim-"));
+    const options = { seed: 1, dataDir, profile: "aws" } as const;
+    eksim = await startEksim(options);
+    await eksim.eks("POST", "/clusters", { name: "demo", ...VPC, accessConfig: { authenticationMode: "API" } });
+    await eksim.advance("10m");
+    await createEntry("dev");
+    await associate("dev", "AmazonEKSViewPolicy");
+    const base = "/clusters/demo/identity-provider-configs";
+    const { update } = await eksim.eks<{ update: { id: string } }>("POST", `${base}/associate`, {
+      oidc: { identityProviderConfigName: "corp", issuerUrl: "https://idp.example.com", clientId: "k" },
+    });
+    await eksim.advance("1m");
+    await eksim.stop();
+
+    eksim = await startEksim(options);
+    await eksim.idle();
+    const statusOf = async () => {
+      const named = { identityProviderConfig: { type: "oidc", name: "corp" } };
+      const { identityProviderConfig } = await eksim.eks<{ identityProviderConfig: { oidc: { status: string } } }>(
+        "POST",
+        `${base}/describe`,
+        named,
+      );
+      return identityProviderConfig.oidc.status;
+    };
+    expect(await statusOf()).toBe("CREATING");
+    expect(await canI("dev", "get pods in default")).toBe(true);
+    await eksim.advance("5m");
+    expect(await statusOf()).toBe("ACTIVE");
+    expect(await eksim.eks("GET", `/clusters/demo/updates/${update.id}`)).toMatchObject({
+      update: { status: "Successful" },
+    });
+    await eksim.stop();
+    rmSync(dataDir, { recursive: true });
   });
 });
