@@ -2,7 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
-import { buildGateway, eksCoverage } from "./api/gateway.js";
+import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
 import type { ClusterBackend } from "./backends/backend.js";
 import { createEmbeddedBackend } from "./backends/embedded/embedded-backend.js";
 import type { Clock } from "./clock/clock.js";
@@ -80,7 +80,13 @@ const LISTEN_REFUSALS: Record<string, (config: Config) => string> = {
  * Starts everything. Throws errors with `exitCode` 2 where the user can put it right: a port in use, a data directory that is locked, unwritable or of a newer
  * program.
  */
-export async function startEmulator(options: { config: Config; log: Log; version: string }): Promise<Emulator> {
+export async function startEmulator(options: {
+  config: Config;
+  log: Log;
+  version: string;
+  /** Behaviour of EKS; another table than the real one is for tests. */
+  operations?: GatewayDependencies["operations"];
+}): Promise<Emulator> {
   const { config, log, version } = options;
   if (config.backend === "kind") {
     throw new UsageError("--backend kind is not available yet; leave it out to use the embedded Kubernetes");
@@ -125,6 +131,7 @@ export async function startEmulator(options: { config: Config; log: Log; version
     clock,
     log,
     nudge: reconcilers.nudge,
+    ...(options.operations ? { operations: options.operations } : {}),
     config: {
       strict: config.strict,
       enforceInsights: config.enforceInsights,
