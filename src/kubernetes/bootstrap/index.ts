@@ -3,6 +3,7 @@
  * fairness. Objects of a distribution (EKS's add-ons, storage class) are not here.
  */
 
+import { DEFAULT_SERVICE_CIDR } from "../registry/strategies/networking.js";
 import { SYSTEM_PRIORITY_CLASSES } from "../registry/strategies/policy.js";
 import { addressRange } from "../registry/strategies/service-addresses.js";
 import { clusterRoleBindings, clusterRoles, namespacedRoles } from "./cluster-roles.js";
@@ -32,6 +33,17 @@ const priorityClasses = (): BootstrapObject[] =>
       preemptionPolicy: "PreemptLowerPriority",
     },
   }));
+
+/** The range of cluster IPs that the API server was started with. */
+const serviceRange = (serviceCidr: string): BootstrapObject => ({
+  resource: "servicecidrs.networking.k8s.io",
+  object: {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "ServiceCIDR",
+    metadata: { name: DEFAULT_SERVICE_CIDR },
+    spec: { cidrs: [serviceCidr] },
+  },
+});
 
 /** The API server's own Service: the first address of the range. It has no selector; its endpoints are the API servers'. */
 function kubernetesService(serviceCidr: string): BootstrapObject {
@@ -84,6 +96,7 @@ export function bootstrapObjects({ serviceCidr, caCert }: { serviceCidr: string;
     ...controllerRoles(),
     ...namespacedRoles(),
     ...flowControl(),
+    serviceRange(serviceCidr),
     kubernetesService(serviceCidr),
     authenticationConfig(caCert),
   ];

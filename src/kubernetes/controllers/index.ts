@@ -1,5 +1,6 @@
 import type { UserInfo } from "../api.js";
 import type { Controller, ControllerContext } from "../controller.js";
+import { apiServiceController } from "./api-services.js";
 import { cronJobController } from "./cronjob/cronjob.js";
 import { daemonSetController } from "./daemonset/daemonset.js";
 import { deploymentController } from "./deployment/deployment.js";
@@ -18,6 +19,7 @@ import { taintEvictionController } from "./node/taint-eviction.js";
 import { replicaSetController, replicationControllerController } from "./replicaset.js";
 import { resourceQuotaController } from "./resource-quota.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
+import { serviceAddressController } from "./service-addresses.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { volumeBinderController } from "./volumes/binder.js";
 import { ephemeralVolumeController } from "./volumes/ephemeral.js";
@@ -53,6 +55,8 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   claimProtectionController,
   volumeProtectionController,
   eventTtlController,
+  serviceAddressController,
+  apiServiceController,
 ];
 
 export const controllers = (): Controller[] => CONTROLLERS.map((create) => create());

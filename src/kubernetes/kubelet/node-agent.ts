@@ -35,6 +35,7 @@ export interface NodeAgentOptions {
 }
 
 const LEASES = "leases.coordination.k8s.io";
+const CSI_NODES = "csinodes.storage.k8s.io";
 const LEASE_NAMESPACE = "kube-node-lease";
 
 export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): NodeAgent {
@@ -125,21 +126,26 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     for (const key of keys) wake(key);
   };
 
-  const putLease = async (node: Node): Promise<void> => {
-    if (api.get(LEASES, { namespace: LEASE_NAMESPACE, name })) return;
+  /** Something that a kubelet keeps beside its Node, named alike and gone with it. */
+  const putCompanion = async (resource: string, node: Node, namespace: string | undefined, spec: object) => {
+    if (api.get(resource, { namespace, name })) return;
     const owner = { apiVersion: "v1", kind: "Node", name, uid: node.metadata.uid };
     await api
-      .create<Lease>(LEASES, {
-        metadata: { name, namespace: LEASE_NAMESPACE, ownerReferences: [owner] },
-        spec: {
-          holderIdentity: name,
-          leaseDurationSeconds: LEASE_DURATION_SECONDS,
-          renewTime: formatMicros(clock.now()),
-        },
-      })
+      .create(resource, { metadata: { name, namespace, ownerReferences: [owner] }, spec })
       .catch((error: unknown) => {
-        if (!isStatusError(error, "AlreadyExists")) log.warn({ node: name, error }, "node lease not created");
+        if (!isStatusError(error, "AlreadyExists")) log.warn({ node: name, resource, error }, "not created");
       });
+  };
+
+  const putCompanions = async (node: Node): Promise<void> => {
+    const lease: Lease["spec"] = {
+      holderIdentity: name,
+      leaseDurationSeconds: LEASE_DURATION_SECONDS,
+      renewTime: formatMicros(clock.now()),
+    };
+    await putCompanion(LEASES, node, LEASE_NAMESPACE, lease);
+    // Drivers register through sockets of their plugins, which are programs, and no program runs here.
+    await putCompanion(CSI_NODES, node, undefined, { drivers: [] });
   };
 
   const ensureNode = async (): Promise<{ node: Node; isNew: boolean }> => {
@@ -151,7 +157,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const start = async (): Promise<void> => {
     const { node, isNew } = await ensureNode();
     beat();
-    await putLease(node);
+    await putCompanions(node);
     const isReady = conditionOf(node.status?.conditions, "Ready")?.status === "True" && diedMs === undefined;
     networkReadyMs = isReady ? clock.now() : clock.now() + draw("nodeReady");
     if (isNew) {

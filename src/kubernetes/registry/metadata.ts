@@ -34,6 +34,7 @@ const NAME_RULES: Readonly<Record<string, (name: string) => readonly string[]>> 
   "clusterroles.rbac.authorization.k8s.io": pathSegment,
   "clusterrolebindings.rbac.authorization.k8s.io": pathSegment,
   "certificatesigningrequests.certificates.k8s.io": pathSegment,
+  "apiservices.apiregistration.k8s.io": pathSegment,
   "ipaddresses.networking.k8s.io": pathSegment,
 };
 

@@ -138,8 +138,19 @@ export const apiServices = strategyOf<APIService>({
     if (service.spec?.service)
       service.spec = withField(service.spec, "service", withDefaults(service.spec.service, { port: 443 }));
   },
+  prepareForCreate(service, { nowMs }) {
+    // What this API server serves itself is there at once.
+    const local = {
+      type: "Available",
+      status: "True",
+      reason: "Local",
+      message: "Local APIServices are always available",
+      lastTransitionTime: formatSeconds(nowMs),
+    };
+    service.status = service.spec?.service ? {} : { conditions: [local] };
+  },
   validate({ metadata, spec }) {
-    const expected = `${spec?.version}.${spec?.group}`;
+    const expected = `${spec?.version}.${spec?.group ?? ""}`;
     return metadata.name === expected
       ? []
       : [invalidValue("metadata.name", metadata.name, `must be \`spec.version+"."+spec.group\`: "${expected}"`)];

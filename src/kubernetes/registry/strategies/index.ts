@@ -14,7 +14,7 @@ import {
   validatingAdmissionPolicyBindings,
   validatingWebhookConfigurations,
 } from "./extension-configs.js";
-import { endpointSlices, endpoints, ingressClasses, ingresses, networkPolicies } from "./networking.js";
+import { endpointSlices, endpoints, ingressClasses, ingresses, networkPolicies, serviceCidrs } from "./networking.js";
 import { pods, podTemplates } from "./pods.js";
 import { podDisruptionBudgets, priorityClasses } from "./policy.js";
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "./rbac.js";
@@ -70,6 +70,7 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   "rolebindings.rbac.authorization.k8s.io": roleBindings,
   "roles.rbac.authorization.k8s.io": roles,
   "runtimeclasses.node.k8s.io": runtimeClasses,
+  "servicecidrs.networking.k8s.io": serviceCidrs,
   "statefulsets.apps": statefulSets,
   "storageclasses.storage.k8s.io": storageClasses,
   "validatingadmissionpolicies.admissionregistration.k8s.io": validatingAdmissionPolicies,

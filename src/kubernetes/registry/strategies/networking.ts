@@ -1,4 +1,5 @@
-/** Ingresses, IngressClasses, NetworkPolicies, EndpointSlices and Endpoints. */
+/** Ingresses, IngressClasses, NetworkPolicies, EndpointSlices, Endpoints and ServiceCIDRs. */
+import { formatSeconds } from "../../../clock/clock.js";
 import type { StatusCause } from "../../errors.js";
 import type {
   EndpointSlice,
@@ -9,6 +10,7 @@ import type {
   NetworkPolicy,
   NetworkPolicyPeer,
   NetworkPolicyPort,
+  ServiceCIDR,
 } from "../../schema/generated/types.js";
 import { mapItems, withDefaults, withField } from "./defaulting.js";
 import {
@@ -91,6 +93,25 @@ export const ingresses = strategyOf<Ingress>({
     metadata.annotations?.["kubernetes.io/ingress.class"]
       ? ["annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead"]
       : [],
+});
+
+/** The range that the API server was started with. */
+export const DEFAULT_SERVICE_CIDR = "kubernetes";
+
+export const serviceCidrs = strategyOf<ServiceCIDR>({
+  prepareForCreate(range, { nowMs }) {
+    // Only the first range is allocated from: others never become ready, and not-simulated.ts says why.
+    const ready = {
+      type: "Ready",
+      status: "True",
+      reason: "",
+      message: "Kubernetes Service CIDR is ready",
+      lastTransitionTime: formatSeconds(nowMs),
+    };
+    range.status = range.metadata.name === DEFAULT_SERVICE_CIDR ? { conditions: [ready] } : {};
+  },
+  validate: ({ spec }) => (spec?.cidrs?.length ? [] : [required("spec.cidrs", "at least one CIDR required")]),
+  validateUpdate: (now, before) => immutableFields(now, before, ["spec.cidrs"]),
 });
 
 export const ingressClasses = strategyOf<IngressClass>({
