@@ -149,6 +149,8 @@ export interface FargateSpec {
 
 export interface FargateProfileSpec {
   name: string;
+  /** As whom the machines' kubelets join the cluster. */
+  podExecutionRoleArn: string;
   /** Wildcards `*` and `?` in namespace, label keys and label values. */
   selectors: readonly { namespace: string; labels?: Readonly<Record<string, string>> }[];
   /** Zones of the profile's subnets in which machines can be launched now. */

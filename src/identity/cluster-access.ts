@@ -81,6 +81,8 @@ function kubernetesUser(principal: Principal, username: string, groups: string[]
 export interface ClusterAccess {
   /** `undefined`: not an EKS token. `awsAuth` reads the data of the ConfigMap of that name. Never throws. */
   authenticate(token: string, awsAuth: () => AwsAuthData | undefined): Authentication | undefined;
+  /** Kubernetes groups of a principal that would come with this ARN; none when the cluster does not know it. */
+  groupsOf(arn: string, awsAuth: () => AwsAuthData | undefined): readonly string[];
   /** The authorizer of EKS access policies, which stands beside RBAC. */
   authorize(request: AccessRequest & { user: { extra?: Readonly<Record<string, readonly string[]>> } }): {
     decision: "allow" | "no-opinion";
@@ -114,6 +116,12 @@ export function createClusterAccess(options: {
         { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf },
         principalOfAccessKey(result.claims.accessKeyId),
       );
+    },
+    groupsOf(arn, awsAuth) {
+      const cluster = options.cluster();
+      if (!cluster) return [];
+      const known = { cluster, entryOf: (key: string) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf };
+      return mappingFor(known, canonicalArn(arn), cluster.accountId).groups;
     },
     authorize({ user, ...request }) {
       // Users that IAM did not authenticate have no such mark, and cost nothing here.

@@ -20,8 +20,9 @@ export function fargateSpec(context: ReconcileContext, cluster: ClusterRecord, s
     .filter(({ status, name }) => SERVED.includes(status) || name === starting);
   return {
     launchMs: context.profile.fargateLaunchMs,
-    profiles: profiles.map(({ name, selectors, subnets }) => ({
+    profiles: profiles.map(({ name, selectors, subnets, podExecutionRoleArn }) => ({
       name,
+      podExecutionRoleArn,
       selectors,
       zones: [...new Set(subnetZones(context, cluster, { subnets }).values())].filter(
         (zone) => hasCapacity(zone, [FARGATE]).length > 0,

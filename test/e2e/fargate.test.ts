@@ -344,6 +344,22 @@ describe("a Fargate profile", () => {
     expect(await mapRoles()).not.toContain("role/pods");
   });
 
+  it("launches nothing while its role has no access to the cluster", async () => {
+    await start({}, { accessConfig: { authenticationMode: "API" } });
+    await createProfile("web");
+    const entries = "/clusters/demo/access-entries";
+    const principalArn = "arn:aws:iam::000000000000:role/pods";
+    await eksim.eks("DELETE", `${entries}/${encodeURIComponent(principalArn)}`);
+    await run("a");
+    await eksim.advance("1m");
+    expect((await pod("a")).spec.nodeName).toBeUndefined();
+    expect((await messages("a"))[0]).toMatch(
+      /^FailedScheduling: Misconfigured Fargate Profile: fargate profile web blocked for new launches due to: Pod execution role is not found/,
+    );
+    await eksim.eks("POST", entries, { principalArn, type: "FARGATE_LINUX" });
+    await running("a");
+  });
+
   it("of kube-system takes in CoreDNS once its pods are made anew", async () => {
     await start();
     await createProfile("system", { selectors: [{ namespace: "kube-system", labels: { "k8s-app": "kube-dns" } }] });

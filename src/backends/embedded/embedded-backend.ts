@@ -36,6 +36,8 @@ import { upgradeFacts } from "./upgrade-facts.js";
 export interface ClusterAccess {
   /** `undefined`: not an EKS token. `awsAuth` reads the data of the ConfigMap aws-auth. */
   authenticate(token: string, awsAuth: () => ConfigMapData | undefined): AuthenticationResult | undefined;
+  /** Groups of whoever comes with this ARN. Absent: whoever comes is taken for a node. */
+  groupsOf?(arn: string, awsAuth: () => ConfigMapData | undefined): readonly string[];
   authorize(attributes: AccessAttributes): { decision: "allow" | "deny" | "no-opinion"; reason: string };
 }
 
@@ -53,6 +55,9 @@ export interface EmbeddedBackendOptions {
   secrets: SecretStore;
   accessFor(clusterId: string): ClusterAccess;
 }
+
+/** Group of kubelets. */
+const NODES = "system:nodes";
 
 /** A running cluster. */
 interface Held {
@@ -95,6 +100,13 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     const fargate = createFargate({ spec, clock, log, machines });
     const access = options.accessFor(spec.clusterId);
     const tls = clusterTls(secrets, clock, spec, host);
+    const fargate = createFargate({
+      spec,
+      clock,
+      log,
+      machines,
+      mayJoin: (roleArn) => access.groupsOf?.(roleArn, awsAuth).includes(NODES) ?? true,
+    });
     const gate = { access: spec.endpointAccess };
     const awsAuth = (): ConfigMapData | undefined => configMapData(cluster.api, AWS_AUTH);
     const cluster = createSimulatedCluster({

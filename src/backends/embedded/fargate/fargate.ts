@@ -27,12 +27,13 @@ export interface Fargate {
   setVersion(version: string): void;
 }
 
-/** `machines` = what the cloud says of machines, by provider id; Fargate puts its own in. */
+/** `machines` = what the cloud says of machines, by provider id; Fargate puts its own in. `mayJoin`: a kubelet under this role is taken for a node. */
 export function createFargate(options: {
   spec: ClusterSpec;
   clock: Clock;
   log: ClusterLog;
   machines: Map<string, "running" | "stopped">;
+  mayJoin: (roleArn: string) => boolean;
 }): Fargate {
   const { spec } = options;
   const dark = new Set<string>();

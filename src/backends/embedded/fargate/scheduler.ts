@@ -42,6 +42,8 @@ export interface FargateSchedulerOptions {
   log: ClusterLog;
   /** What the cloud says of machines, by provider id; Fargate's own are put in. */
   machines: Map<string, "running" | "stopped">;
+  /** Whether the cluster takes a kubelet under this role for a node. */
+  mayJoin: (roleArn: string) => boolean;
   settings: FargateSettings;
 }
 
@@ -59,6 +61,10 @@ const NO_CAPACITY = "Capacity is unavailable at this time. Please try again late
 const TOO_LARGE =
   "Pod not supported on Fargate: its requests exceed the largest size of 16 vCPU, 120 GB and 175 GB of storage";
 const NO_NODE_MATCHES = "Pod not supported on Fargate: no Fargate node matches its node selector or node affinity";
+const blocked = (profile: string): string =>
+  `Misconfigured Fargate Profile: fargate profile ${profile} blocked for new launches due to: Pod execution role is not found in auth config or does not have all required permissions for launching fargate pods.`;
+/** How often a role that was refused is tried again, in milliseconds: nobody tells when its rights come back. */
+const ROLE_RETRY_MS = 30_000;
 /** The ConfigMap that switches logging on. */
 const LOGGING = { namespace: "aws-observability", name: "aws-logging" };
 
@@ -71,7 +77,7 @@ const zoneOf = (node: Node): string => node.metadata.labels?.["topology.kubernet
 
 /** Takes up the machines that the cluster's Node objects tell of, and begins to place pods. */
 export async function startFargateScheduler(options: FargateSchedulerOptions): Promise<FargateScheduler> {
-  const { cluster, spec, clock, log, machines, settings } = options;
+  const { cluster, spec, clock, log, machines, mayJoin, settings } = options;
   const api = cluster.api.as({ username: "eks:fargate-scheduler", groups: ["system:authenticated"] }, "eks");
   const events = createEventRecorder({ api, clock, log, component: FARGATE_SCHEDULER });
   /** Pods that could not be placed: tried again when something has changed that may help. */
@@ -105,6 +111,10 @@ export async function startFargateScheduler(options: FargateSchedulerOptions): P
     });
     const problem = size ? unsupported(api, pod) : TOO_LARGE;
     if (!size || problem) return refuse(pod, problem ?? TOO_LARGE);
+    if (!mayJoin(profile.podExecutionRoleArn)) {
+      queue.addAfter(key, ROLE_RETRY_MS);
+      return refuse(pod, blocked(profile.name));
+    }
     const powered = profile.zones.filter((zone) => !settings.dark.has(zone));
     if (powered.length === 0) return refuse(pod, NO_CAPACITY);
     const dueMs = Date.parse(pod.metadata.creationTimestamp) + settings.launchMs;
