@@ -97,7 +97,6 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     const { createSimulatedCluster, createFargate, eksObjects } = await loadClusterModules();
     const machines = new Map<string, "running" | "stopped">();
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
-    const fargate = createFargate({ spec, clock, log, machines });
     const access = options.accessFor(spec.clusterId);
     const tls = clusterTls(secrets, clock, spec, host);
     const fargate = createFargate({
