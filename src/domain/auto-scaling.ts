@@ -12,7 +12,11 @@ export type TerminationReason =
   | "update"
   | "nodegroup-delete"
   | "repair"
-  | "warm-pool";
+  | "warm-pool"
+  | "expired"
+  | "drift"
+  | "empty"
+  | "auto-mode-off";
 
 export type ScalingAction =
   | { kind: "launch"; zone: string; why: "capacity" | "rebalance" }

@@ -174,6 +174,18 @@ export interface InstanceRecord extends Scope {
   nodeReady: boolean;
   /** Conditions of node health that are not True: what node auto repair looks at. */
   unhealthyConditions?: { type: string; reason: string; sinceMs: number }[];
+  /** The node pool of EKS Auto Mode that it was launched for, with what its node is like. Then it has no node group, and its node is named by its id. */
+  nodePool?: {
+    name: string;
+    amiType: string;
+    labels: Readonly<Record<string, string>>;
+    taints: readonly { key: string; value?: string; effect: string }[];
+    /** uids of the pods that it was launched for. */
+    pods: readonly string[];
+  };
+  inServiceSinceMs?: number;
+  /** Since when its node has had no pods but those of DaemonSets; noted for node pools alone. */
+  emptySinceMs?: number;
   /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`, `repair`, `warm-pool`. */
   terminationReason?: string;
   /** Drains that began before termination end here at the latest. */

@@ -11,7 +11,7 @@ import type { ReconcileContext } from "./context.js";
 import { fargateSpec } from "./fargate-profile.js";
 import { observeNode } from "./instance.js";
 import { observeMember } from "./members.js";
-import { clusterSpec, nodeSpec } from "./specs.js";
+import { clusterSpec, instanceSpec } from "./specs.js";
 
 export interface Attachments {
   has(clusterId: string): boolean;
@@ -69,8 +69,9 @@ export function createAttachments(options: {
         for (const observation of seen) {
           if (observation.kind === "node") observeNode(context, cluster, observation);
           else if (observation.kind === "deployment") observeDeployment(context, cluster, observation);
-          else observeMember(context, cluster, observation);
+          else if (observation.kind === "member") observeMember(context, cluster, observation);
         }
+        if (seen.some(({ kind }) => kind === "demand")) context.schedule("autopool", cluster.id);
       });
     };
     return backend.observe(cluster.id, (observation) => {
@@ -102,8 +103,8 @@ async function adopt(
   const { state, log } = context;
   const instances = state.instances.ofCluster(cluster.id).filter(hasNode);
   const nodes = instances.flatMap((instance) => {
-    const group = state.nodegroups.get(cluster, instance.nodegroupName);
-    return group ? [nodeSpec(instance, group)] : [];
+    const spec = instanceSpec(instance, state.nodegroups.get(cluster, instance.nodegroupName));
+    return spec ? [spec] : [];
   });
   try {
     const { missingNodes, ...endpoint } = await backend.adoptCluster(spec(), nodes);

@@ -84,6 +84,7 @@ function end(
     });
   });
   context.schedule("patching", cluster.id);
+  context.schedule("autopool", cluster.id);
   context.schedule("insights", cluster.id);
   context.schedule("authorities", cluster.id);
   // Updates that were accepted one after the other are carried out one after the other.

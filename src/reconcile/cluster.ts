@@ -119,6 +119,7 @@ async function remove(context: ReconcileContext, cluster: ClusterRecord): Promis
 export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedule">, clusterId: string): void {
   context.schedule("members", clusterId);
   context.schedule("patching", clusterId);
+  context.schedule("autopool", clusterId);
   context.schedule("insights", clusterId);
   context.schedule("authorities", clusterId);
   for (const instance of context.state.instances.ofCluster(clusterId, { terminated: true })) {

@@ -14,6 +14,7 @@ export type WorkKind =
   | "addon"
   | "instance"
   | "patching"
+  | "autopool"
   | "registration"
   | "subscription"
   | "insights"

@@ -5,7 +5,7 @@ import { LIMITS } from "../domain/profile.js";
 import { pooledState, warmPoolOf } from "../domain/warm-pool.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { drainInstance, nextDrainLookMs } from "./drain.js";
-import { nodeSpec } from "./specs.js";
+import { instanceSpec } from "./specs.js";
 
 export async function reconcileInstance(context: ReconcileContext, instanceId: string): Promise<void> {
   const instance = context.state.instances.get(instanceId);
@@ -33,8 +33,11 @@ function change(
   return changed;
 }
 
-const scheduleGroup = (context: ReconcileContext, instance: InstanceRecord): void =>
-  context.schedule("nodegroup", nodegroupKey(instance.clusterId, instance.nodegroupName));
+/** Whoever launched the instance has to look at what has become of it. */
+function scheduleGroup(context: ReconcileContext, { clusterId, nodegroupName, nodePool }: InstanceRecord): void {
+  if (nodePool) context.schedule("autopool", clusterId);
+  else context.schedule("nodegroup", nodegroupKey(clusterId, nodegroupName));
+}
 
 /** EC2's status checks fail a while after the machine did. */
 function checkHealth(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): InstanceRecord {
@@ -62,17 +65,21 @@ async function join(context: ReconcileContext, cluster: ClusterRecord, instance:
   if (instance.state === "pending") {
     const bootedAtMs = instance.launchedAtMs + (instance.prepared ? 0 : profile.instanceBootMs);
     if (clock.now() < bootedAtMs) return context.schedule("instance", instance.instanceId, bootedAtMs);
-    const group = state.nodegroups.get(cluster, instance.nodegroupName);
+    const spec = instanceSpec(instance, state.nodegroups.get(cluster, instance.nodegroupName));
     // A machine without power does not boot; its status checks will tell.
-    if (!group || instance.unhealthySinceMs !== undefined) return;
-    await context.backendOf(cluster).addNode(cluster.id, nodeSpec(instance, group));
+    if (!spec || instance.unhealthySinceMs !== undefined) return;
+    await context.backendOf(cluster).addNode(cluster.id, spec);
     const running = change(context, instance.instanceId, { state: "running" });
     if (!running) return;
     instance = running;
   }
   if (!instance.nodeReady || instance.lifecycle !== "Pending" || instance.unhealthySinceMs !== undefined) return;
   state.transaction(() => {
-    change(context, instance.instanceId, { lifecycle: "InService", statusCheck: "ok" });
+    change(context, instance.instanceId, {
+      lifecycle: "InService",
+      statusCheck: "ok",
+      inServiceSinceMs: clock.now(),
+    });
     emit(context, cluster, {
       source: "instance",
       type: "InstanceInService",
@@ -158,6 +165,9 @@ async function terminate(context: ReconcileContext, cluster: ClusterRecord, inst
   });
 }
 
+/** The node pools of EKS Auto Mode give a node's pods a day to go in their own time. */
+const AUTO_MODE_DRAIN_MS = 24 * 3_600_000;
+
 /**
  * Whether nothing keeps the instance any longer. EKS evicts the pods through the terminate hook, for 15 minutes at most (how long, is the profile's
  * matter); budgets that still forbid it then no longer count. A machine that is off, or never became a node, has nothing to drain.
@@ -170,13 +180,15 @@ async function isDrained(
   const { clock, profile } = context;
   if (instance.unhealthySinceMs !== undefined || instance.state === "pending") return true;
   const now = clock.now();
-  let deadlineMs = instance.drainDeadlineMs ?? now + profile.drainMs;
+  const drainMs = instance.nodePool ? AUTO_MODE_DRAIN_MS : profile.drainMs;
+  let deadlineMs = instance.drainDeadlineMs ?? now + drainMs;
   if (instance.drainDeadlineMs === undefined) change(context, instance.instanceId, { drainDeadlineMs: deadlineMs });
   if (now >= deadlineMs) return true;
   const { remainingPods, hopeless } = await drainInstance(context, cluster, instance);
   if (remainingPods === 0) return true;
-  const sinceMs = deadlineMs - profile.drainMs;
-  if (hopeless) deadlineMs = Math.min(deadlineMs, sinceMs + profile.hopelessDrainMs);
+  const sinceMs = deadlineMs - drainMs;
+  // Auto Mode launches nodes for pods that find none.
+  if (hopeless && !instance.nodePool) deadlineMs = Math.min(deadlineMs, sinceMs + profile.hopelessDrainMs);
   if (now >= deadlineMs) return true;
   context.schedule("instance", instance.instanceId, nextDrainLookMs(now, { sinceMs, deadlineMs }));
   return false;

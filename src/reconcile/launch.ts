@@ -23,6 +23,10 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
   "nodegroup-delete": "the group is deleted",
   repair: "its node is repaired",
   "warm-pool": "the warm pool shrinks",
+  expired: "it is as old as nodes of its pool become",
+  drift: "its pool or the cluster's version is another now",
+  empty: "nothing runs on it",
+  "auto-mode-off": "EKS Auto Mode is disabled",
 };
 
 /**
@@ -51,17 +55,18 @@ export interface Launch {
   why: string;
   /** `Warmed` for an instance of the warm pool; else it becomes a node. */
   lifecycle?: "Pending" | "Warmed";
+  nodePool?: InstanceRecord["nodePool"];
 }
 
 /** Writes the row of a new instance in `zone`; the instance reconciler boots it. */
 export function launchInstance(
   context: ReconcileContext,
   cluster: ClusterRecord,
-  group: NodegroupRecord,
+  group: Pick<NodegroupRecord, "name" | "amiType">,
   launch: Launch,
 ): InstanceRecord {
   const { state, clock } = context;
-  const { zone, subnetId, instanceType, target, lifecycle = "Pending" } = launch;
+  const { zone, subnetId, instanceType, target, lifecycle = "Pending", nodePool } = launch;
   // A stream named by the moment and the number of instances there are: the same numbers must not come again, not even after a restart.
   const known = state.instances.ofCluster(cluster.id, { terminated: true }).length;
   const random = clock.random(`instance ${cluster.id} ${group.name} ${clock.now()} ${known}`);
@@ -83,7 +88,7 @@ export function launchInstance(
     subnetId,
     instanceType,
     privateIp: address,
-    privateDnsName: privateDnsName(cluster.region, address),
+    privateDnsName: nodePool ? instanceId : privateDnsName(cluster.region, address),
     amiId: amiId(cluster.region, group.amiType, target.releaseVersion),
     version: target.version,
     releaseVersion: target.releaseVersion,
@@ -92,6 +97,7 @@ export function launchInstance(
     statusCheck: "initializing",
     launchedAtMs: clock.now(),
     nodeReady: false,
+    ...(nodePool ? { nodePool } : {}),
   };
   state.instances.put(instance);
   emit(context, cluster, {
@@ -99,8 +105,11 @@ export function launchInstance(
     type: "InstanceLaunched",
     subject: instanceId,
     zone,
-    message: `Instance ${instanceId} of node group ${group.name} is launched in ${zone}: ${launch.why}.`,
-    detail: { nodegroupName: group.name, node: instance.privateDnsName },
+    message: `Instance ${instanceId} of ${nodePool ? `node pool ${nodePool.name}` : `node group ${group.name}`} is launched in ${zone}: ${launch.why}.`,
+    detail: {
+      ...(nodePool ? { nodePool: nodePool.name } : { nodegroupName: group.name }),
+      node: instance.privateDnsName,
+    },
   });
   context.schedule("instance", instanceId);
   return instance;

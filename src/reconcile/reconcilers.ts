@@ -9,6 +9,7 @@ import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
 import { reconcileAddon } from "./addon.js";
 import { createAttachments } from "./attachments.js";
+import { reconcileAutopool } from "./autopool.js";
 import { reconcileCapability } from "./capability.js";
 import { reconcileAuthorities } from "./certificate-authorities.js";
 import { reconcileCluster, scheduleAllOf } from "./cluster.js";
@@ -61,6 +62,7 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   registration: reconcileRegistration,
   subscription: reconcileSubscription,
   patching: reconcilePatching,
+  autopool: reconcileAutopool,
 };
 
 /** The cluster a key belongs to: one cluster's work runs in order. */
@@ -77,6 +79,7 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   registration: (_, key) => key,
   subscription: (_, key) => key,
   patching: (_, key) => key,
+  autopool: (_, key) => key,
 };
 
 const isKind = (kind: string): kind is WorkKind => kind in HANDLERS;

@@ -1,5 +1,6 @@
 /** Records -> what a backend is told. */
 import type { ClusterSpec, EndpointAccess, NodeSpec } from "../backends/backend.js";
+import { AUTO_MODE_DISK_GIB } from "../domain/auto-mode/requirements.js";
 import { findZone, region } from "../domain/catalogue/index.js";
 import type { ClusterRecord, InstanceRecord, MemberRecord, NodegroupRecord } from "../domain/model.js";
 import { kubernetesTaints, machineLabels, nodegroupLabels } from "../domain/node.js";
@@ -29,7 +30,29 @@ export function endpointAccess({ vpcConfig }: ClusterRecord): EndpointAccess {
   return { endpointPublicAccess, endpointPrivateAccess, publicAccessCidrs };
 }
 
+/** What an instance joins as; undefined when its node group is gone. */
+export function instanceSpec(instance: InstanceRecord, group: NodegroupRecord | undefined): NodeSpec | undefined {
+  if (instance.nodePool) return machine(instance, instance.nodePool, AUTO_MODE_DISK_GIB);
+  return group && nodeSpec(instance, group);
+}
+
 export function nodeSpec(instance: InstanceRecord, group: NodegroupRecord): NodeSpec {
+  return machine(
+    instance,
+    {
+      amiType: group.amiType,
+      labels: nodegroupLabels(group, instance.amiId),
+      taints: kubernetesTaints(group.taints),
+    },
+    group.diskSize ?? DEFAULT_DISK_GIB,
+  );
+}
+
+function machine(
+  instance: InstanceRecord,
+  { amiType, labels, taints }: Pick<NodeSpec, "amiType" | "labels" | "taints">,
+  diskSizeGiB: number,
+): NodeSpec {
   const { clusterName, region: regionName, zone, instanceType } = instance;
   const zoneId = findZone(regionName, zone)?.id ?? zone;
   const name = instance.privateDnsName;
@@ -43,13 +66,13 @@ export function nodeSpec(instance: InstanceRecord, group: NodegroupRecord): Node
     instanceType,
     version: instance.version,
     releaseVersion: instance.releaseVersion,
-    amiType: group.amiType,
+    amiType,
     amiId: instance.amiId,
-    diskSizeGiB: group.diskSize ?? DEFAULT_DISK_GIB,
+    diskSizeGiB,
     labels: {
-      ...nodegroupLabels(group, instance.amiId),
-      ...machineLabels({ name, region: regionName, zone, zoneId, instanceType, amiType: group.amiType, clusterName }),
+      ...labels,
+      ...machineLabels({ name, region: regionName, zone, zoneId, instanceType, amiType, clusterName }),
     },
-    taints: kubernetesTaints(group.taints),
+    taints,
   };
 }

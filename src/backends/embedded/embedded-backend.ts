@@ -72,6 +72,8 @@ interface Held {
   machines: Map<string, "running" | "stopped">;
   nodes: Map<string, NodeSpec>;
   listeners: Set<(observation: Observation) => void>;
+  /** Set once somebody launches nodes for pods. */
+  stopDemand?: () => void;
 }
 
 /** Field manager of what EKS itself writes. */
@@ -98,7 +100,6 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     const machines = new Map<string, "running" | "stopped">();
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
     const access = options.accessFor(spec.clusterId);
-    const tls = clusterTls(secrets, clock, spec, host);
     const fargate = createFargate({
       spec,
       clock,
@@ -106,6 +107,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       machines,
       mayJoin: (roleArn) => access.groupsOf?.(roleArn, awsAuth).includes(NODES) ?? true,
     });
+    const tls = clusterTls(secrets, clock, spec, host);
     const gate = { access: spec.endpointAccess };
     const awsAuth = (): ConfigMapData | undefined => configMapData(cluster.api, AWS_AUTH);
     const cluster = createSimulatedCluster({
@@ -306,6 +308,13 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         bundle: tls.caCert,
         certificates: Object.fromEntries(trusted.map(({ id, certificate }) => [id, certificate])),
       };
+    },
+
+    nodeDemand: async (clusterId) => {
+      const held = find(clusterId);
+      const { nodeDemand, watchNodeDemand } = await import("./node-demand.js");
+      held.stopDemand ??= watchNodeDemand(held.cluster.api, () => tell(held, { kind: "demand" }));
+      return nodeDemand(held.cluster.api);
     },
 
     upgradeFacts: async (clusterId) => upgradeFacts(find(clusterId).cluster),

@@ -80,6 +80,19 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   },
 };
 
+const AUTO_MODE_PREFIX = "EKS_AUTO_";
+
+/** What EKS Auto Mode runs its instances from; no node group can ask for it. */
+const AUTO_MODE: Omit<AmiType, "name" | "arch"> = {
+  os: "linux",
+  osImage: "Bottlerocket (EKS Auto, Standard) 2026.7.15 (aws-k8s-<version>-standard)",
+  kernelVersion: "6.12.46",
+  containerRuntimeVersion: "containerd://2.1.9+bottlerocket",
+  defaultDiskSizeGiB: 80,
+};
+
+export const autoModeAmiType = (arch: "amd64" | "arm64"): string => AUTO_MODE_PREFIX + arch;
+
 /** Build number of each Windows Server release: what its nodes report as kernelVersion. */
 const WINDOWS_KERNELS: Readonly<Record<string, string>> = {
   "2019": "10.0.17763.7558",
@@ -106,6 +119,10 @@ function load(): ReadonlyMap<string, AmiType> {
       });
     }
   }
+  for (const arch of ["amd64", "arm64"] as const) {
+    const name = autoModeAmiType(arch);
+    table.set(name, { name, arch, ...AUTO_MODE });
+  }
   // What is inside a custom image is not known; most are built from the Amazon Linux one.
   table.set("CUSTOM", { name: "CUSTOM", ...AMAZON_LINUX_2023 });
   return table;
@@ -113,7 +130,9 @@ function load(): ReadonlyMap<string, AmiType> {
 
 export const amiType = (name: string): AmiType | undefined => load().get(name);
 
-export const amiTypes = (): readonly AmiType[] => [...load().values()];
+/** Those that node groups can be made of. */
+export const amiTypes = (): readonly AmiType[] =>
+  [...load().values()].filter(({ name }) => !name.startsWith(AUTO_MODE_PREFIX));
 
 /** AMI type of node groups created without one: Amazon Linux 2023 from 1.30 up. */
 export const defaultAmiType = (version: string): string =>

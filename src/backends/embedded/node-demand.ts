@@ -1,0 +1,167 @@
+/** What pods ask of the cloud: those without a node, what keeps nodes busy, and the node pools that say what may be launched. */
+import type { KubeApi } from "../../kubernetes/api.js";
+import type { KubeObject } from "../../kubernetes/object.js";
+import { quantityToMilli, quantityToNumber } from "../../kubernetes/registry/quantity.js";
+import { addResources, amount, noResources, podRequests } from "../../kubernetes/scheduler/resources.js";
+import type {
+  DaemonSet,
+  Node,
+  NodeSelectorTerm,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from "../../kubernetes/schema/generated/types.js";
+import type { NodeDemand, NodeRequirement } from "../backend.js";
+import { ZONE_LABEL } from "./observe.js";
+
+const NODE_POOLS = "nodepools.karpenter.sh";
+const DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io";
+const HOSTNAME = "kubernetes.io/hostname";
+const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
+
+const ownerOf = (pod: Pod) => pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
+
+const isOfDaemonSet = (pod: Pod): boolean => ownerOf(pod)?.kind === "DaemonSet";
+
+const isUnschedulable = (pod: Pod): boolean =>
+  pod.metadata.deletionTimestamp === undefined &&
+  !pod.spec?.nodeName &&
+  (pod.status?.conditions ?? []).some(
+    ({ type, status, reason }) => type === "PodScheduled" && status === "False" && reason === "Unschedulable",
+  );
+
+/** Whether it keeps its node from being given up. */
+const isBusy = (pod: Pod): boolean => !isOfDaemonSet(pod) && !ENDED.includes(pod.status?.phase);
+
+export function nodeDemand(api: KubeApi): NodeDemand {
+  const busy: Record<string, number> = {};
+  const pods: Pod[] = [];
+  for (const pod of api.list<Pod>("pods")) {
+    const node = pod.spec?.nodeName;
+    if (node && isBusy(pod)) busy[node] = (busy[node] ?? 0) + 1;
+    else if (isUnschedulable(pod) && !isOfDaemonSet(pod)) pods.push(pod);
+  }
+  return { pods: pods.map((pod) => waitingPod(api, pod)), busy, overhead: overhead(api), pools: nodePools(api) };
+}
+
+function waitingPod(api: KubeApi, pod: Pod): NodeDemand["pods"][number] {
+  const { spec, metadata } = pod;
+  const { scalars, milliCpu, memory } = spec ? podRequests(spec) : noResources();
+  const group = ownerOf(pod)?.uid ?? metadata.uid ?? "";
+  const isHard = (topologyKey: string): boolean =>
+    (spec?.topologySpreadConstraints ?? []).some(
+      (rule) => rule.topologyKey === topologyKey && rule.whenUnsatisfiable !== "ScheduleAnyway",
+    );
+  const antiAffinity = spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution ?? [];
+  const repels = (topologyKey: string): boolean => antiAffinity.some((term) => term.topologyKey === topologyKey);
+  return {
+    uid: metadata.uid ?? "",
+    requests: { milliCpu, memory, ...(scalars ? { scalars } : {}) },
+    requirements: requirementsOf(api, pod),
+    tolerations: spec?.tolerations ?? [],
+    ...(isHard(ZONE_LABEL) || repels(ZONE_LABEL) ? { spread: { group, zones: zonesOfGroup(api, group) } } : {}),
+    ...(isHard(HOSTNAME) || repels(HOSTNAME) ? { apart: group } : {}),
+  };
+}
+
+/** Of several terms of node affinity, any of which would do, the first is tried, as Karpenter does. */
+function requirementsOf(api: KubeApi, pod: Pod): NodeRequirement[] {
+  const { nodeSelector = {}, affinity } = pod.spec ?? {};
+  const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  return [
+    ...Object.entries(nodeSelector).map(([key, value]) => ({ key, operator: "In", values: [value] })),
+    ...expressionsOf(terms),
+    ...volumesOf(api, pod).flatMap((volume) =>
+      expressionsOf(volume.spec?.nodeAffinity?.required?.nodeSelectorTerms ?? []),
+    ),
+  ];
+}
+
+const expressionsOf = (terms: readonly NodeSelectorTerm[]): NodeRequirement[] =>
+  (terms[0]?.matchExpressions ?? []).map(({ key, operator, values }) => ({
+    key,
+    operator,
+    ...(values ? { values } : {}),
+  }));
+
+/** Volumes that the pod's claims are bound to: they may hold it to a zone. */
+function volumesOf(api: KubeApi, pod: Pod): PersistentVolume[] {
+  const namespace = pod.metadata.namespace ?? "";
+  return (pod.spec?.volumes ?? []).flatMap(({ persistentVolumeClaim }) => {
+    if (!persistentVolumeClaim) return [];
+    const claim = api.get<PersistentVolumeClaim>("persistentvolumeclaims", {
+      namespace,
+      name: persistentVolumeClaim.claimName,
+    });
+    const name = claim?.spec?.volumeName;
+    return (name && api.get<PersistentVolume>("persistentvolumes", { name })) || [];
+  });
+}
+
+function zonesOfGroup(api: KubeApi, group: string): Record<string, number> {
+  const zones: Record<string, number> = {};
+  for (const pod of api.byIndex<Pod>("pods", "ownerUid", group)) {
+    const name = pod.spec?.nodeName;
+    const zone = name ? api.get<Node>("nodes", { name })?.metadata.labels?.[ZONE_LABEL] : undefined;
+    if (zone && !ENDED.includes(pod.status?.phase)) zones[zone] = (zones[zone] ?? 0) + 1;
+  }
+  return zones;
+}
+
+function overhead(api: KubeApi): NodeDemand["overhead"] {
+  const total = noResources();
+  for (const { spec } of api.list<DaemonSet>("daemonsets.apps")) {
+    if (spec?.template.spec) addResources(total, podRequests(spec.template.spec));
+  }
+  return { milliCpu: total.milliCpu, memory: total.memory };
+}
+
+interface NodePoolObject extends KubeObject {
+  spec?: {
+    weight?: number;
+    limits?: { cpu?: string | number; memory?: string | number };
+    disruption?: { consolidateAfter?: string };
+    template?: {
+      metadata?: { labels?: Record<string, string> };
+      spec?: {
+        expireAfter?: string;
+        requirements?: NodeRequirement[];
+        taints?: { key: string; value?: string; effect: string }[];
+      };
+    };
+  };
+}
+
+function nodePools(api: KubeApi): NodeDemand["pools"] {
+  if (!api.get(DEFINITIONS, { name: NODE_POOLS })) return [];
+  const pools = api.list<NodePoolObject>(NODE_POOLS).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return pools.map(({ metadata, spec = {} }) => {
+    const { cpu, memory } = spec.limits ?? {};
+    const { expireAfter, requirements = [], taints = [] } = spec.template?.spec ?? {};
+    const consolidateAfter = spec.disruption?.consolidateAfter;
+    return {
+      name: metadata.name,
+      weight: spec.weight ?? 0,
+      requirements,
+      labels: spec.template?.metadata?.labels ?? {},
+      taints,
+      limits: {
+        ...(cpu === undefined ? {} : { milliCpu: amount(quantityToMilli, String(cpu)) }),
+        ...(memory === undefined ? {} : { memory: amount(quantityToNumber, String(memory)) }),
+      },
+      ...(expireAfter === undefined ? {} : { expireAfter }),
+      ...(consolidateAfter === undefined ? {} : { consolidateAfter }),
+    };
+  });
+}
+
+/** Calls back when the answer of `nodeDemand` may have changed. Returns how to stop. */
+export function watchNodeDemand(api: KubeApi, changed: () => void): () => void {
+  const stopPods = api.watch<Pod>("pods", ({ type, object, previous }) => {
+    if (isOfDaemonSet(object)) return;
+    const left = type === "DELETED" || ENDED.includes(object.status?.phase);
+    const placed = object.spec?.nodeName !== previous?.spec?.nodeName;
+    if (left || placed || (isUnschedulable(object) && !(previous && isUnschedulable(previous)))) changed();
+  });
+  return stopPods;
+}
