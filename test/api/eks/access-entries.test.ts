@@ -224,6 +224,32 @@ describe("Entries that EKS makes", () => {
     expect(await describeEntry()).toEqual(accessEntry);
   });
 
+  it("come with Auto Mode for the cluster's own role and for the role of its nodes", async () => {
+    const nodeRoleArn = `arn:aws:iam::${ACCOUNT}:role/auto-node`;
+    await rig.client.send(
+      new CreateClusterCommand({
+        ...CLUSTER,
+        name: "auto",
+        accessConfig: { authenticationMode: "API" },
+        bootstrapSelfManagedAddons: false,
+        computeConfig: { enabled: true, nodePools: ["general-purpose"], nodeRoleArn },
+        storageConfig: { blockStorage: { enabled: true } },
+        kubernetesNetworkConfig: { elasticLoadBalancing: { enabled: true } },
+      }),
+    );
+    expect(await list("auto")).toEqual([nodeRoleArn, SERVICE_ROLE, CLUSTER.roleArn, CREATOR]);
+    const nodes = await rig.client.send(
+      new ListAssociatedAccessPoliciesCommand({ clusterName: "auto", principalArn: nodeRoleArn }),
+    );
+    expect(nodes.associatedAccessPolicies?.map((associated) => associated.policyArn)).toEqual([
+      policyArn("AmazonEKSAutoNodePolicy"),
+    ]);
+    const own = await rig.client.send(
+      new ListAssociatedAccessPoliciesCommand({ clusterName: "auto", principalArn: CLUSTER.roleArn }),
+    );
+    expect(own.associatedAccessPolicies).toHaveLength(8);
+  });
+
   it("cannot be touched where they are of a service-linked role", async () => {
     const message =
       "The caller is not allowed to modify access entries with a principalArn value of a Service Linked Role";
