@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { createClock } from "../../../src/clock/create-clock.js";
 import type { ClusterLog } from "../../../src/kubernetes/cluster.js";
-import { StatusError } from "../../../src/kubernetes/errors.js";
+import { notFound, StatusError } from "../../../src/kubernetes/errors.js";
 import { createWorkQueue, type WorkQueueOptions } from "../../../src/kubernetes/runtime/work-queue.js";
-
-const log: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
 
 function setup(reconcile: WorkQueueOptions["reconcile"]) {
   const clock = createClock({ kind: "stepped" }, { startMs: 0 });
-  return { clock, queue: createWorkQueue({ clock, log, name: "test", reconcile }) };
+  const warnings: string[] = [];
+  const log: ClusterLog = { debug: () => {}, warn: (_fields, message) => warnings.push(message), error: () => {} };
+  return { clock, warnings, queue: createWorkQueue({ clock, log, name: "test", reconcile }) };
 }
 
 describe("work queue", () => {
@@ -56,6 +56,23 @@ describe("work queue", () => {
     queue.add("a");
     await clock.advance(5);
     expect(times.map((time) => time - startMs)).toEqual([0, 5]);
+  });
+
+  it("warns of an object that is not found only when it stays so", async () => {
+    let runs = 0;
+    let goneFor = 1;
+    const { clock, queue, warnings } = setup(() => {
+      if (runs++ < goneFor) throw notFound("", "pods", "p");
+    });
+    queue.add("a");
+    await clock.advance(100);
+    expect(runs).toBe(2);
+    expect(warnings).toEqual([]);
+    runs = 0;
+    goneFor = 2;
+    queue.add("a");
+    await clock.advance(100);
+    expect(warnings).toEqual(["reconcile failed"]);
   });
 
   it("retries a rejected promise like a throw", async () => {
