@@ -229,14 +229,19 @@ describe("Fargate and zones", () => {
     expect((await nodes()).map(zoneOf)).not.toContain(lost);
   });
 
-  it("a profile whose only zone has no power waits until it has", async () => {
-    await start();
+  it("a profile whose only zone has no power waits until it has, also over a restart", async () => {
+    directory = await mkdtemp(join(tmpdir(), "eksim-fargate-"));
+    await start({ dataDir: directory });
     await createProfile("web", { subnets: ["subnet-a"] });
     await eksim.failZone("us-east-1a");
     await run("a");
     await eksim.advance("2m");
     expect((await pod("a")).spec.nodeName).toBeUndefined();
     expect((await messages("a"))[0]).toMatch(/^FailedScheduling: Capacity is unavailable at this time/);
+    await eksim.stop();
+    eksim = await startEksim({ seed: 3, dataDir: directory });
+    await eksim.advance("2m");
+    expect((await pod("a")).spec.nodeName).toBeUndefined();
     await eksim.restoreZone("us-east-1a");
     await running("a");
     expect(zoneOf(await nodeOf("a"))).toBe("us-east-1a");

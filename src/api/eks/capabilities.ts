@@ -8,7 +8,7 @@ import {
   noCapabilityFound,
   planCapabilityUpdate,
 } from "../../domain/eks/capability-rules.js";
-import { checkActive, unknownRole } from "../../domain/eks/refusals.js";
+import { checkActive, checkUsable, unknownRole } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -84,6 +84,7 @@ export const capabilities = {
     const { cluster, capability } = findCapability(context, input.clusterName, input.capabilityName);
     const { roleArn } = input;
     if (roleArn !== undefined) checkPassRole(roleArn, context.scope.accountId);
+    checkUsable(cluster);
     if (capability.status !== "ACTIVE" && capability.status !== "DEGRADED") throw isBusy(capability, "updated");
     const { changes, params } = planCapabilityUpdate(capability, input);
     if (roleArn !== undefined && context.config.strict) throw unknownRole(roleArn);
