@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Clock, formatSeconds } from "../../clock/clock.js";
 import { isStepped } from "../../clock/create-clock.js";
+import { region } from "../../domain/catalogue/index.js";
 import { DomainError } from "../../domain/errors.js";
 import type { FaultControl } from "../../domain/fault-control.js";
 import type { Scope } from "../../domain/model.js";
@@ -38,10 +39,19 @@ type Request = FastifyRequest<{ Querystring: Query; Params: { name?: string } }>
 /** Longest move of a stepped clock in one call: ten years, in milliseconds. */
 const MAX_ADVANCE_MS = 10 * 365 * 86_400_000;
 
-const scopeOf = (query: Query): Scope => ({
-  accountId: query.account ?? "000000000000",
-  region: query.region ?? "us-east-1",
-});
+function scopeOf(query: Query): Scope {
+  const { account = "000000000000", region: name = "us-east-1" } = query;
+  if (!region(name)) throw new DomainError("InvalidParameterException", `There is no region ${name}`);
+  return { accountId: account, region: name };
+}
+
+/** Every parameter is a single text: one given twice would arrive as a list. */
+function checkQuery(query: unknown): void {
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (typeof value !== "string")
+      throw new DomainError("InvalidParameterException", `${name} is given more than once`);
+  }
+}
 
 function wholeNumber(name: string, text: string | undefined, fallback: number, max: number): number {
   if (text === undefined) return fallback;
@@ -77,6 +87,10 @@ export function registerAdminRoutes(app: FastifyInstance, dependencies: AdminDep
     return query.cluster;
   };
 
+  app.addHook("preHandler", (request, _reply, done) => {
+    checkQuery(request.query);
+    done();
+  });
   app.get("/_eksim/health", () => ({
     status: "ok",
     version: dependencies.version,
