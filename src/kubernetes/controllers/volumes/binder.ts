@@ -20,6 +20,18 @@ const LEGACY_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner";
 const BIND_COMPLETED = "pv.kubernetes.io/bind-completed";
 const BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller";
 
+/** Drivers that have taken over what used to be built into Kubernetes (csi-translation-lib): old classes are theirs. */
+const MIGRATED: Readonly<Record<string, string>> = {
+  "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
+  "kubernetes.io/azure-disk": "disk.csi.azure.com",
+  "kubernetes.io/azure-file": "file.csi.azure.com",
+  "kubernetes.io/cinder": "cinder.csi.openstack.org",
+  "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
+  "kubernetes.io/portworx-volume": "pxd.portworx.com",
+  "kubernetes.io/vsphere-volume": "csi.vsphere.vmware.com",
+};
+const MIGRATED_TO = "pv.kubernetes.io/migrated-to";
+
 const volumeKey = (name: string): string => `#${name}`;
 
 export const classOf = (api: KubeApi, claim: PersistentVolumeClaim): StorageClass | undefined =>
@@ -102,12 +114,15 @@ export const volumeBinderController = (): Controller =>
       return lose(claim, "ClaimLost", "Bound claim has lost its PersistentVolume. Data on the volume is lost!");
     };
 
-    const requestVolume = async (claim: PersistentVolumeClaim, provisioner: string): Promise<void> => {
+    const requestVolume = async (claim: PersistentVolumeClaim, named: string): Promise<void> => {
+      const migrated = MIGRATED[named];
+      const provisioner = migrated ?? named;
       if (claim.metadata.annotations?.[PROVISIONER] === provisioner) return;
       const annotations = {
         ...claim.metadata.annotations,
         [PROVISIONER]: provisioner,
         [LEGACY_PROVISIONER]: provisioner,
+        ...(migrated ? { [MIGRATED_TO]: migrated } : {}),
       };
       const asked = await api.update<PersistentVolumeClaim>(CLAIMS, {
         ...claim,

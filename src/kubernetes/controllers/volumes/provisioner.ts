@@ -59,6 +59,7 @@ export const volumeProvisionerController = (): Controller =>
       const name = volumeNameOf(claim);
       const zone = driver.spec.attachRequired === false ? undefined : zoneFor(claim, storageClass);
       const { namespace, uid } = claim.metadata;
+      const { parameters = {} } = storageClass;
       const inZone = zone && {
         nodeSelectorTerms: [{ matchExpressions: [{ key: ZONE, operator: "In", values: [zone] }] }],
       };
@@ -71,7 +72,7 @@ export const volumeProvisionerController = (): Controller =>
           csi: {
             driver: driver.metadata.name,
             volumeHandle: name,
-            fsType: storageClass.parameters?.["csi.storage.k8s.io/fstype"] ?? "ext4",
+            fsType: parameters["csi.storage.k8s.io/fstype"] ?? parameters.fsType ?? "ext4",
           },
           ...(storageClass.mountOptions ? { mountOptions: storageClass.mountOptions } : {}),
           ...(inZone ? { nodeAffinity: { required: inZone } } : {}),

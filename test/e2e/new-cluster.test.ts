@@ -35,6 +35,11 @@ async function withNodes(): Promise<Eksim> {
   return running;
 }
 
+interface Claim {
+  status: { phase: string };
+  spec: { volumeName?: string };
+}
+
 describe("a new cluster with nodes", () => {
   it("has all its kube-system pods Ready within the time that their probes take", async () => {
     const running = await withNodes();
@@ -47,5 +52,39 @@ describe("a new cluster with nodes", () => {
       (await pods()).map(({ metadata }) => /^(aws-node|coredns|kube-proxy)-/.exec(metadata.name)?.[1]),
     );
     expect([...daemons].sort()).toEqual(["aws-node", "coredns", "kube-proxy"]);
+  });
+
+  it("gives volumes of its gp2 class, in the zone of their pod, once the EBS CSI driver is installed", async () => {
+    const running = await withNodes();
+    const namespace = "/api/v1/namespaces/default";
+    await running.kubernetes("demo", "POST", `${namespace}/persistentvolumeclaims`, {
+      metadata: { name: "data" },
+      spec: { accessModes: ["ReadWriteOnce"], storageClassName: "gp2", resources: { requests: { storage: "1Gi" } } },
+    });
+    await running.kubernetes("demo", "POST", `${namespace}/pods`, {
+      metadata: { name: "db" },
+      spec: {
+        containers: [{ name: "c", image: "postgres:17" }],
+        volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+      },
+    });
+    const claim = () => running.kubernetes<Claim>("demo", "GET", `${namespace}/persistentvolumeclaims/data`);
+    const pod = () => running.kubernetes<Pod>("demo", "GET", `${namespace}/pods/db`);
+    await running.advance("1m");
+    expect((await claim()).status.phase).toBe("Pending");
+    expect((await pod()).status.phase).toBe("Pending");
+    await running.eks("POST", "/clusters/demo/addons", { addonName: "aws-ebs-csi-driver" });
+    await running.advanceUntil(async () => (await pod()).status.phase === "Running", "3m");
+    const volume = await running.kubernetes<{ spec: object }>(
+      "demo",
+      "GET",
+      `/api/v1/persistentvolumes/${(await claim()).spec.volumeName}`,
+    );
+    expect(volume.spec).toMatchObject({
+      csi: { driver: "ebs.csi.aws.com", fsType: "ext4" },
+      nodeAffinity: {
+        required: { nodeSelectorTerms: [{ matchExpressions: [{ key: "topology.kubernetes.io/zone" }] }] },
+      },
+    });
   });
 });
