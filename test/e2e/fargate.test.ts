@@ -222,6 +222,8 @@ describe("Fargate and zones", () => {
     await eksim.advanceUntil(async () => (await zonesInUse()).length === 6, "2m");
     const lost = (await zonesInUse())[0] ?? "";
     await eksim.failZone(lost);
+    // Pods put up with a lost node for five minutes.
+    await eksim.advance("5m");
     await eksim.advanceUntil(async () => {
       const zones = await zonesInUse();
       return zones.length === 6 && !zones.includes(lost) && (await pods()).length === 6;
