@@ -40,6 +40,24 @@ export function podCidr(nodeIp: string): string {
   return `100.${64 + (offset >> 8)}.${offset & 255}.0/24`;
 }
 
+/** In clusters of IPv6 a node has an address of its zone's subnet, a /64 of the range for documentation, and ... */
+export function ipv6Address(nodeIp: string): string {
+  const [subnet, host] = ipv6Parts(nodeIp);
+  return `2001:db8:0:${subnet}::${host}`;
+}
+
+/** ... a /80 of that subnet for its pods, as the VPC CNI's prefix delegation gives it. */
+export function ipv6PodCidr(nodeIp: string): string {
+  const [subnet, host] = ipv6Parts(nodeIp);
+  return `2001:db8:0:${subnet}:${host}::/80`;
+}
+
+/** Subnet and host of a node's IPv4 address in hexadecimal: a host number of 12 bits, never 0. */
+function ipv6Parts(nodeIp: string): [subnet: string, host: string] {
+  const [, , third = 0, fourth = 0] = nodeIp.split(".").map(Number);
+  return [(third >> 4).toString(16), (((third & 15) << 8) | fourth).toString(16)];
+}
+
 /** API spelling of taint effects -> Kubernetes'. */
 const TAINT_EFFECTS: Readonly<Record<string, string>> = {
   NO_SCHEDULE: "NoSchedule",

@@ -131,7 +131,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       // What waits for the machine comes first; from here to the last object nothing can come in between, neither a request nor a controller.
       const port = await listen(cluster, spec);
       await cluster.start();
-      for (const node of nodes) await cluster.addNode(kubeletNodeSpec(node));
+      for (const node of nodes) await cluster.addNode(kubeletNodeSpec(node, spec));
       await fargate.start(cluster);
       const held: Held = {
         spec,
@@ -215,7 +215,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const held = find(clusterId);
       if (held.nodes.has(node.name)) return;
       held.machines.set(providerId(node.zone, node.instanceId), "running");
-      await asBackendError(() => held.cluster.addNode(kubeletNodeSpec(node)));
+      await asBackendError(() => held.cluster.addNode(kubeletNodeSpec(node, held.spec)));
       held.nodes.set(node.name, node);
     },
 

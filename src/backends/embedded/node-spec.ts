@@ -1,9 +1,11 @@
 /** A node of the backend contract -> what the simulated kubelet registers with. */
-import { nodeInfo, nodeResources, podCidr, providerId } from "../../domain/node.js";
+import { ipv6Address, ipv6PodCidr, nodeInfo, nodeResources, podCidr, providerId } from "../../domain/node.js";
 import type { NodeSpec as KubeletNodeSpec } from "../../kubernetes/cluster.js";
 import type { NodeSpec } from "../backend.js";
 
-export function kubeletNodeSpec(node: NodeSpec): KubeletNodeSpec {
+/** Nodes have addresses of the family that services have: EKS knows no clusters of both. */
+export function kubeletNodeSpec(node: NodeSpec, { serviceCidr }: { serviceCidr: string }): KubeletNodeSpec {
+  const isIpv6 = serviceCidr.includes(":");
   return {
     name: node.name,
     providerId: providerId(node.zone, node.instanceId),
@@ -11,12 +13,12 @@ export function kubeletNodeSpec(node: NodeSpec): KubeletNodeSpec {
     labels: node.labels,
     taints: node.taints,
     addresses: [
-      { type: "InternalIP", address: node.privateIp },
+      { type: "InternalIP", address: isIpv6 ? ipv6Address(node.privateIp) : node.privateIp },
       { type: "InternalDNS", address: node.name },
       { type: "Hostname", address: node.name },
     ],
     ...nodeResources(node.instanceType, node.diskSizeGiB),
     nodeInfo: nodeInfo(node),
-    podCidr: podCidr(node.privateIp),
+    podCidr: isIpv6 ? ipv6PodCidr(node.privateIp) : podCidr(node.privateIp),
   };
 }

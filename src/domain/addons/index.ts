@@ -51,9 +51,11 @@ function packageObjects(name: string, site: AddonSite): Manifest[] {
   return all.filter((_, index) => keys.indexOf(keys[index] ?? "") === index);
 }
 
-/** The tenth address of an IPv4 service range is the cluster's DNS; other ranges let the API server choose. */
+/** The tenth address of a service range is the cluster's DNS; written in another way than EKS does, the API server chooses. */
 function dnsAddress(cidr: string): string | undefined {
-  const octets = (cidr.split("/")[0] ?? "").split(".").map(Number);
+  const [base = ""] = cidr.split("/");
+  if (base.endsWith("::")) return `${base}a`;
+  const octets = base.split(".").map(Number);
   return octets.length === 4 ? [...octets.slice(0, 3), (octets[3] ?? 0) + 10].join(".") : undefined;
 }
 
