@@ -1,6 +1,13 @@
 /** What every backend has to keep, whatever it is made of. Slow backends name the tests they cannot pass, and why. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ClusterBackend, ClusterSpec, NodeSpec, Observation } from "../../src/backends/backend.js";
+import type {
+  ApplyMode,
+  ClusterBackend,
+  ClusterObject,
+  ClusterSpec,
+  NodeSpec,
+  Observation,
+} from "../../src/backends/backend.js";
 import type { InstanceRecord } from "../../src/domain/model.js";
 import { nodeSpec } from "../../src/reconcile/specs.js";
 import { aCluster, aNodegroup, anInstance } from "../state/records.js";
@@ -104,6 +111,44 @@ export function backendContract(contract: BackendContract): void {
       await backend.patchNode(id, first.name, { labels: { team: "blue" }, addTaints: [taint] });
       await backend.patchNode(id, first.name, { labels: { team: null }, removeTaints: [taint] });
       await expect(backend.patchNode(id, "nobody", { labels: {} })).rejects.toMatchObject({ code: "missing" });
+    });
+
+    test("keeps objects under the names of their managers, and tells of the fields they quarrel about", async () => {
+      const { objects } = backend;
+      if (!objects) throw new Error(`the backend ${backend.name} keeps no objects`);
+      const settings = (data: Record<string, string>): ClusterObject => ({
+        resource: "configmaps",
+        object: { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "contract", namespace: "default" }, data },
+      });
+      const apply = (manager: string, mode: ApplyMode, data: Record<string, string>) =>
+        objects.apply(id, [settings(data)], { manager, mode });
+      const conflict = { kind: "ConfigMap", group: "", name: "contract", field: ".data.a" };
+      expect(await apply("one", "refuse", { a: "1" })).toEqual([]);
+      expect(await apply("two", "refuse", { a: "2", b: "2" })).toEqual([conflict]);
+      // Nothing of it was done: `b` is nobody's.
+      expect(await apply("three", "refuse", { b: "3" })).toEqual([]);
+      expect(await apply("two", "leave", { a: "2", c: "2" })).toEqual([]);
+      expect(await apply("one", "refuse", { a: "1" })).toEqual([]);
+      expect(await apply("two", "take", { a: "2" })).toEqual([]);
+      expect(await apply("one", "refuse", { a: "1" })).toEqual([conflict]);
+      const names = [{ resource: "configmaps", namespace: "default", name: "contract" }];
+      await objects.remove(id, names, { manager: "stranger" });
+      expect(await apply("one", "refuse", { a: "1" })).toEqual([conflict]);
+      await objects.remove(id, names, { manager: "two" });
+      await objects.remove(id, names, { manager: "two" });
+      expect(await apply("one", "refuse", { a: "1" })).toEqual([]);
+    });
+
+    test("counts the replicas of Deployments", async () => {
+      const names = ["coredns", "nothing"].map((name) => ({
+        resource: "deployments.apps",
+        namespace: "kube-system",
+        name,
+      }));
+      expect(await backend.objects?.replicas(id, names, { manager: "eks" })).toEqual({
+        missing: ["nothing"],
+        lacking: [],
+      });
     });
 
     test("drains a node until only what belongs to every node is left", async () => {

@@ -11,10 +11,12 @@ import {
   type CreateNodegroupCommandInput,
   DeleteAddonCommand,
   DeleteClusterCommand,
+  DeletePodIdentityAssociationCommand,
   DescribeAddonCommand,
   DescribeAddonVersionsCommand,
   DescribeUpdateCommand,
   EKSClient,
+  ListPodIdentityAssociationsCommand,
   UpdateAddonCommand,
   type UpdateAddonCommandInput,
 } from "@aws-sdk/client-eks";
@@ -236,6 +238,26 @@ describe("an add-on that is created", () => {
   });
 });
 
+describe("an add-on of a cluster without quorum", () => {
+  it("is installed, or taken away, once there is one", async () => {
+    await cluster();
+    const zones = ["us-east-1a", "us-east-1b"];
+    for (const zone of zones) await eksim.failZone(zone);
+    await create("eks-pod-identity-agent");
+    await eksim.advance("2m");
+    expect((await shown("eks-pod-identity-agent")).status).toBe("CREATING");
+    for (const zone of zones) await eksim.restoreZone(zone);
+    await becomes("eks-pod-identity-agent", "ACTIVE");
+    for (const zone of zones) await eksim.failZone(zone);
+    await client.send(new DeleteAddonCommand({ clusterName: "demo", addonName: "eks-pod-identity-agent" }));
+    await eksim.advance("2m");
+    expect((await shown("eks-pod-identity-agent")).status).toBe("DELETING");
+    for (const zone of zones) await eksim.restoreZone(zone);
+    await isGone("eks-pod-identity-agent");
+    expect(await exists(`${KUBE_SYSTEM}/daemonsets/eks-pod-identity-agent`)).toBe(false);
+  });
+});
+
 describe("an add-on that is updated", () => {
   it("rolls its new version and its configuration out", async () => {
     await cluster();
@@ -444,6 +466,25 @@ describe("an add-on that is deleted", () => {
     await eksim.advance("5s");
     expect(await exists(`${KUBE_SYSTEM}/daemonsets/eks-pod-identity-agent`)).toBe(false);
     expect(await exists(`${KUBE_SYSTEM}/deployments/snapshot-controller`)).toBe(true);
+  });
+
+  it("takes the associations it owns with it, or leaves them to the user", async () => {
+    await cluster();
+    const podIdentityAssociations = [{ serviceAccount: "aws-node", roleArn: "arn:aws:iam::000000000000:role/cni" }];
+    const associations = async () =>
+      (await client.send(new ListPodIdentityAssociationsCommand({ clusterName: "demo" }))).associations ?? [];
+    for (const preserve of [true, false]) {
+      await create("vpc-cni", { podIdentityAssociations });
+      await becomes("vpc-cni", "ACTIVE");
+      await client.send(new DeleteAddonCommand({ clusterName: "demo", addonName: "vpc-cni", preserve }));
+      await isGone("vpc-cni");
+      const [left] = await associations();
+      expect(left?.serviceAccount).toBe(preserve ? "aws-node" : undefined);
+      if (!left) continue;
+      expect(left).not.toHaveProperty("ownerArn");
+      const { clusterName, associationId } = left;
+      await client.send(new DeletePodIdentityAssociationCommand({ clusterName, associationId }));
+    }
   });
 
   it("leaves nothing behind when its cluster goes", async () => {
