@@ -9,6 +9,7 @@ import { type PlannedNode, planNodes } from "../domain/auto-mode/plan.js";
 import { offeringLabels } from "../domain/auto-mode/requirements.js";
 import { isAlive, isUnhealthy } from "../domain/auto-scaling.js";
 import { autoModeAmiType, instanceType } from "../domain/catalogue/index.js";
+import { autoNodeVersion } from "../domain/eks/version-rules.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { capacityOf, type ReconcileContext } from "./context.js";
 import { launchInstance, subnetZones, terminateInstance } from "./launch.js";
@@ -115,13 +116,16 @@ function retire(context: ReconcileContext, cluster: ClusterRecord, demand: NodeD
   const decision = decideLife({
     instances: instances.filter(({ lifecycle }) => lifecycle === "InService"),
     pools: new Map(demand.pools.map((pool) => [pool.name, pool])),
-    version: cluster.version,
+    version: nodeVersion(context, cluster),
     busy: instances.some(({ lifecycle }) => lifecycle !== "InService"),
     nowMs: clock.now(),
   });
   for (const { instanceId, why } of decision.retire) terminateInstance(context, cluster, instanceId, why);
   return decision.nextCheckMs;
 }
+
+const nodeVersion = ({ state }: ReconcileContext, cluster: ClusterRecord): string =>
+  autoNodeVersion(cluster, state.updates.inProgress(cluster.id));
 
 /** A node that still waits for the pods it was launched for is not empty. */
 function noteEmpty({ state, clock }: ReconcileContext, cluster: ClusterRecord, demand: NodeDemand): void {
@@ -189,7 +193,7 @@ function launchNode(
       zone,
       subnetId,
       instanceType: type.name,
-      target: { version: cluster.version, releaseVersion: RELEASE },
+      target: { version: nodeVersion(context, cluster), releaseVersion: RELEASE },
       why: pods.length === 1 ? "a pod waits for a node" : `${pods.length} pods wait for nodes`,
       nodePool: {
         name: pool.name,

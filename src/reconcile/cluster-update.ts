@@ -18,6 +18,9 @@ const NETWORK_UPDATES: readonly string[] = [
 ];
 const VERSION_UPDATES: readonly string[] = ["VersionUpdate", "VersionRollback"];
 
+/** How often nodes that go back are looked at, in milliseconds. */
+const NODES_LOOK_MS = 15_000;
+
 /** The new values of a cluster's update as its plan carries them. */
 function changesOf(update: UpdateRecord): Partial<ClusterRecord> {
   if (!VERSION_UPDATES.includes(update.type)) return (update.plan.changes as Partial<ClusterRecord> | undefined) ?? {};
@@ -30,6 +33,7 @@ export async function carryOutUpdate(context: ReconcileContext, cluster: Cluster
   const { state, clock, profile } = context;
   const update = state.updates.inProgress(cluster.id);
   if (!update) return;
+  if (!(await haveNodesGoneBack(context, cluster, update))) return;
   if (cluster.status === "ACTIVE") {
     cluster = { ...cluster, status: nextClusterStatus(cluster.status, "UPDATING") };
     state.clusters.put(cluster);
@@ -52,6 +56,40 @@ export async function carryOutUpdate(context: ReconcileContext, cluster: Cluster
     return end(context, cluster, update, await changeAuthorities(context, cluster, update));
   }
   end(context, cluster, update, { changes });
+}
+
+/**
+ * Whether nothing keeps the control plane from changing. Nodes of EKS Auto Mode go back to an older version before it does; when they do not in time, the
+ * update fails. What has come of it is kept in the update's plan.
+ */
+async function haveNodesGoneBack(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  update: UpdateRecord,
+): Promise<boolean> {
+  const { state, clock } = context;
+  const { nodesUntilMs, ...plan } = update.plan as { nodesUntilMs?: number; version: string };
+  if (nodesUntilMs === undefined) return true;
+  const newer = state.instances
+    .ofCluster(cluster.id)
+    .filter(({ nodePool, version }) => nodePool !== undefined && version !== plan.version);
+  if (newer.length === 0) {
+    state.updates.put({ ...update, plan: { ...plan, controlPlaneFromMs: clock.now() } });
+    context.schedule("cluster", cluster.id);
+    return false;
+  }
+  if (clock.now() >= nodesUntilMs) {
+    const error = {
+      errorCode: "Unknown",
+      errorMessage: `Nodes of EKS Auto Mode have not been rolled back to ${plan.version} in time`,
+      resourceIds: newer.map(({ instanceId }) => instanceId),
+    };
+    end(context, cluster, update, { error });
+    return false;
+  }
+  context.schedule("autopool", cluster.id);
+  context.schedule("cluster", cluster.id, Math.min(nodesUntilMs, clock.now() + NODES_LOOK_MS));
+  return false;
 }
 
 /** A failure is in the update alone: the cluster is ACTIVE again either way. */

@@ -18,6 +18,8 @@ export async function reconcileCluster(context: ReconcileContext, clusterId: str
     case "ACTIVE":
     case "UPDATING":
       if (!context.isAttached(cluster.id)) await context.attach(cluster, "adopt");
+      // An update that was called off leaves nodes behind that have to come back.
+      context.schedule("autopool", cluster.id);
       return carryOutUpdate(context, cluster);
     case "DELETING":
       return remove(context, cluster);

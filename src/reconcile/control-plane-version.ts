@@ -25,11 +25,12 @@ export async function rollControlPlane(
 ): Promise<Step> {
   const { state, clock, profile } = context;
   const members = state.members.list(cluster.id);
+  const { controlPlaneFromMs: fromMs = update.createdAtMs } = update.plan as { controlPlaneFromMs?: number };
   const old = members.filter((member) => member.version !== version).sort((a, b) => (a.zone < b.zone ? -1 : 1));
   // Taking one of two away would cost the quorum: a lost master is made anew first.
   const lost = members.find(({ status }) => status === "FAILED");
   if (lost) {
-    if (clock.now() < update.createdAtMs + LIMITS.controlPlaneUpdateMs) {
+    if (clock.now() < fromMs + LIMITS.controlPlaneUpdateMs) {
       return { kind: "wait", untilMs: clock.now() + POLL_MS };
     }
     return giveUp(context, cluster, lost);
@@ -38,12 +39,12 @@ export async function rollControlPlane(
   const [next] = old;
   if (next) {
     const swapped = members.length - old.length;
-    const swapAtMs = update.createdAtMs + (durationMs * (swapped + 1)) / (members.length + 1);
+    const swapAtMs = fromMs + (durationMs * (swapped + 1)) / (members.length + 1);
     if (clock.now() < swapAtMs) return { kind: "wait", untilMs: swapAtMs };
     await swap(context, cluster, next, version);
     return { kind: "wait", untilMs: clock.now() };
   }
-  const doneAtMs = update.createdAtMs + durationMs;
+  const doneAtMs = fromMs + durationMs;
   if (clock.now() < doneAtMs) return { kind: "wait", untilMs: doneAtMs };
   await context.backendOf(cluster).upgradeControlPlane(cluster.id, version);
   return { kind: "done" };

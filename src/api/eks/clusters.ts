@@ -6,7 +6,7 @@ import { newCluster } from "../../domain/eks/cluster-rules.js";
 import { planConfigUpdate, updateParams, updateTypeOf } from "../../domain/eks/cluster-updates.js";
 import { checkEncryption } from "../../domain/eks/encryption.js";
 import { checkUpdatable, invalidParameter, unknownRole, unknownSubnet } from "../../domain/eks/refusals.js";
-import { planVersionUpdate } from "../../domain/eks/version-rules.js";
+import { planVersionUpdate, rollbackDeadlineMs } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import { grantAutomatically } from "./access-entries.js";
 import { type EksOperations, scheduleWork } from "./context.js";
@@ -107,15 +107,13 @@ export const clusters = {
       nowMs: clock.now(),
     });
     if (type === "VersionUpdate") checkInsights(context, cluster, version, input.force);
-    const timeoutMinutes = input.rollbackConfig?.timeoutMinutes;
-    if (timeoutMinutes !== undefined && (timeoutMinutes < 120 || timeoutMinutes > 10_080)) {
-      throw invalidParameter("rollbackConfig.timeoutMinutes must be from 120 to 10080");
-    }
+    const nodesUntilMs = rollbackDeadlineMs(input.rollbackConfig?.timeoutMinutes, clock.now());
+    const nodesFirst = type === "VersionRollback" && cluster.computeConfig?.enabled === true;
     return {
       update: startClusterUpdate(context, cluster, {
         type,
         params: updateParams({ Version: version, PlatformVersion: platformVersion }),
-        plan: { kind: type, version, platformVersion },
+        plan: { kind: type, version, platformVersion, ...(nodesFirst ? { nodesUntilMs } : {}) },
       }),
     };
   },

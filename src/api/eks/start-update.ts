@@ -19,7 +19,8 @@ type Started = Pick<UpdateRecord, "type" | "params" | "plan">;
 export function startClusterUpdate(context: OperationContext, cluster: ClusterRecord, update: Started): Update {
   const record = newUpdate(context, cluster, update);
   context.state.updates.put(record);
-  context.state.clusters.put({ ...cluster, status: "UPDATING" });
+  // While its nodes go back before it, a cluster stays ACTIVE.
+  if (update.plan.nodesUntilMs === undefined) context.state.clusters.put({ ...cluster, status: "UPDATING" });
   scheduleWork(context, "cluster", cluster.id);
   return updateView(record);
 }

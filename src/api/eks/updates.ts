@@ -66,6 +66,9 @@ export const updates = {
     if (!cluster.computeConfig?.enabled) {
       throw refuse("Only version rollbacks of EKS Auto Mode clusters can be cancelled");
     }
+    if (update.plan.nodesUntilMs === undefined) {
+      throw refuse(`Update ${update.id} cannot be cancelled any more: the control plane is being rolled back`);
+    }
     const cancelled: UpdateRecord = {
       ...update,
       status: "Cancelled",

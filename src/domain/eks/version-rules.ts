@@ -16,6 +16,23 @@ export const kubeletLag = (minor: number): number => (minor >= 25 ? 3 : 2);
 
 const ROLLBACK_WINDOW_MS = 7 * 86_400_000;
 
+/** How long the nodes of an Auto Mode cluster may take to go back, in minutes; a request without one gets the default. */
+const ROLLBACK_TIMEOUT_MINUTES = { least: 120, most: 10_080, default: 720 };
+
+/** Until when the nodes that EKS manages have to have gone back. Throws InvalidParameterException. */
+export function rollbackDeadlineMs(timeoutMinutes: number | undefined, nowMs: number): number {
+  const { least, most, default: usual } = ROLLBACK_TIMEOUT_MINUTES;
+  const minutes = timeoutMinutes ?? usual;
+  if (minutes < least || minutes > most) {
+    throw invalidParameter(`rollbackConfig.timeoutMinutes must be from ${least} to ${most}`);
+  }
+  return nowMs + minutes * 60_000;
+}
+
+/** Version of the nodes that Auto Mode launches: while a roll-back is under way already the one it leads to, as kubelets are never newer than the API. */
+export const autoNodeVersion = (cluster: ClusterRecord, inProgress: UpdateRecord | undefined): string =>
+  inProgress?.type === "VersionRollback" ? String(inProgress.plan.version) : cluster.version;
+
 export interface VersionPlan {
   type: "VersionUpdate" | "VersionRollback";
   version: string;
