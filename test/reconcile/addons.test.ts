@@ -19,6 +19,8 @@ import {
   ListPodIdentityAssociationsCommand,
   UpdateAddonCommand,
   type UpdateAddonCommandInput,
+  waitUntilAddonActive,
+  waitUntilAddonDeleted,
 } from "@aws-sdk/client-eks";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Eksim, type EksimOptions, startEksim } from "../../src/testkit/index.js";
@@ -174,12 +176,16 @@ describe("an add-on that is created", () => {
     expect((await read(`${KUBE_SYSTEM}/deployments/metrics-server`)).status.availableReplicas).toBe(2);
   });
 
-  it("is ACTIVE without nodes when it has DaemonSets only", async () => {
+  it("is ACTIVE without nodes when it has DaemonSets only, and gone as soon as it is deleted", async () => {
     await cluster();
     await create("eks-pod-identity-agent");
     await eksim.idle();
-    expect((await shown("eks-pod-identity-agent")).status).toBe("ACTIVE");
+    const named = { clusterName: "demo", addonName: "eks-pod-identity-agent" };
+    expect((await waitUntilAddonActive({ client, maxWaitTime: 15 }, named)).state).toBe("SUCCESS");
     expect(await exists(`${KUBE_SYSTEM}/daemonsets/eks-pod-identity-agent`)).toBe(true);
+    await client.send(new DeleteAddonCommand(named));
+    await eksim.idle();
+    expect((await waitUntilAddonDeleted({ client, maxWaitTime: 15 }, named)).state).toBe("SUCCESS");
   });
 
   it("brings the CSI driver of EBS: controller, agent, accounts and driver object", async () => {
@@ -227,6 +233,7 @@ describe("an add-on that is created", () => {
       configurationValues: JSON.stringify({
         env: { ENABLE_PREFIX_DELEGATION: "true", CLUSTER_NAME: "demo" },
         enableNetworkPolicy: "true",
+        eniConfig: { create: true, region: "us-east-1", subnets: { a: { id: "subnet-1", securityGroups: ["sg-1"] } } },
       }),
     });
     await becomes("vpc-cni", "ACTIVE");
@@ -235,6 +242,9 @@ describe("an add-on that is created", () => {
     expect(node?.env).toContainEqual({ name: "CLUSTER_NAME", value: "demo" });
     expect(agent?.args).toContain("--enable-network-policy=true");
     expect(agent?.args).not.toContain("--enable-network-policy=false");
+    expect(await read("/apis/crd.k8s.amazonaws.com/v1alpha1/eniconfigs/us-east-1a")).toMatchObject({
+      spec: { subnet: "subnet-1", securityGroups: ["sg-1"] },
+    });
   });
 });
 

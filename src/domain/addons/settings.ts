@@ -148,7 +148,6 @@ const COMMON = {
   tolerations: { schema: OBJECTS, effect: podField("tolerations") },
   affinity: { schema: OBJECT, effect: podField("affinity") },
   topologySpreadConstraints: { schema: OBJECTS, effect: podField("topologySpreadConstraints") },
-  priorityClassName: { schema: { type: "string" }, effect: podField("priorityClassName") },
   podLabels: { schema: TEXTS, effect: podMetadata("labels") },
   podAnnotations: { schema: TEXTS, effect: podMetadata("annotations") },
 } satisfies Record<string, { schema: JsonSchema; effect: Effect }>;

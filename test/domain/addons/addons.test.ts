@@ -16,10 +16,13 @@ const objectsOf = (name: string, configuration: Record<string, unknown> = {}) =>
     configuration,
   });
 
+/** Members by which objects are known that are one value. */
+const LEAVES = ["requests", "maxUnavailable", "create"];
+
 /** Every place of a schema where a value may stand, with a value that fits there and is nobody's default. */
 function samples(schema: JsonSchema, path: string[] = []): [path: string, value: Record<string, unknown>][] {
   const { properties } = schema;
-  const isBranch = properties !== undefined && !("requests" in properties) && !("maxUnavailable" in properties);
+  const isBranch = properties !== undefined && !LEAVES.some((name) => name in properties);
   if (isBranch) return Object.entries(properties).flatMap(([name, inner]) => samples(inner, [...path, name]));
   const wrapped = path.reduceRight<unknown>((value, name) => ({ [name]: value }), sampleOf(schema));
   return [[path.join("."), wrapped as Record<string, unknown>]];
@@ -28,6 +31,7 @@ function samples(schema: JsonSchema, path: string[] = []): [path: string, value:
 function sampleOf(schema: JsonSchema): unknown {
   if (schema.enum) return schema.enum.at(0) === "true" ? "true" : schema.enum.at(-1);
   if (schema.properties?.requests) return { requests: { cpu: "333m" } };
+  if (schema.properties?.create) return { create: true, region: "us-east-1", subnets: { a: { id: "subnet-1" } } };
   if (schema.properties?.maxUnavailable) return { minAvailable: 1 };
   switch ([schema.type].flat()[0]) {
     case "object":
@@ -37,7 +41,7 @@ function sampleOf(schema: JsonSchema): unknown {
     case "integer":
       return 7;
     case "boolean":
-      return true;
+      return schema.default !== true;
     default:
       return "example";
   }
