@@ -211,8 +211,8 @@ function createServices({ state, operations: table = operations }: GatewayDepend
   return {
     eks: rememberReads<OperationContext>(eks, {
       changes,
-      // Which versions are in support is a matter of the date.
-      keeps: ({ url }) => !url.startsWith("/cluster-versions"),
+      // Which versions are in support is a matter of the date, and so is the way back from a rotation.
+      keeps: ({ url }) => !/^\/cluster-versions|^\/clusters\/[^/]+\/certificate-authorities\//.test(url),
       keyOf: ({ scope }) => `${scope.accountId} ${scope.region}`,
     }),
   };

@@ -204,6 +204,30 @@ export function backendContract(contract: BackendContract): void {
       await expect(backend.upgradeControlPlane("nobody", "1.36")).rejects.toMatchObject({ code: "missing" });
     });
 
+    test("trusts the certificate authorities that it is told, keeping those it has", async () => {
+      if (!backend.setAuthorities) return;
+      const one = await backend.setAuthorities(id, { trusted: ["first"], signing: "first" });
+      const two = await backend.setAuthorities(id, { trusted: ["first", "second"], signing: "first" });
+      expect(two.certificates.first).toBe(one.bundle);
+      expect(two.bundle).toBe(`${one.bundle}${two.certificates.second}`);
+      const turned = await backend.setAuthorities(id, { trusted: ["first", "second"], signing: "second" });
+      expect(turned.certificates).toEqual(two.certificates);
+      expect(await backend.setAuthorities(id, { trusted: ["second"], signing: "second" })).toEqual({
+        bundle: two.certificates.second,
+        certificates: { second: two.certificates.second },
+      });
+    });
+
+    test("tells what decides whether it is ready for another version", async () => {
+      const facts = await backend.upgradeFacts?.(id);
+      if (!facts) return;
+      expect(facts.nodes.map(({ name }) => name)).toEqual(expect.arrayContaining([first.name, second.name]));
+      for (const { kubeletVersion } of facts.nodes) expect(kubeletVersion).toMatch(/^v1\.36\./);
+      expect(facts.removedApis.map(({ usage }) => usage)).toContain(
+        "/apis/flowcontrol.apiserver.k8s.io/v1beta3/flowschemas",
+      );
+    });
+
     test("is adopted by the next process with its nodes, endpoint and authority unchanged", async () => {
       if (!under.restarted) return;
       const before = await backend.createCluster(contractSpec);
