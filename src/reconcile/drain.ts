@@ -12,8 +12,9 @@ export interface Drained {
 const EMPTY: Drained = { remainingPods: 0, hopeless: false };
 const OUT_OF_REACH: Drained = { remainingPods: Number.POSITIVE_INFINITY, hopeless: false };
 
-/** First and longest wait between two looks at a drain, in milliseconds. */
-const LOOK_MS = { first: 100, longest: 2_000 };
+/** Shortest and longest wait between two looks at a drain, in milliseconds; in between a share of the time that it has taken so far. */
+const LOOK_MS = { shortest: 50, longest: 2_000 };
+const SHARE = 1 / 4;
 
 /** Evicts what runs on the instance's node. An API server that cannot be reached evicts nothing: the drain goes on until its deadline. */
 export async function drainInstance(
@@ -37,5 +38,6 @@ export function nextDrainLookMs(
   nowMs: number,
   { sinceMs, deadlineMs }: { sinceMs: number; deadlineMs: number },
 ): number {
-  return Math.min(deadlineMs, nowMs + Math.min(LOOK_MS.longest, Math.max(LOOK_MS.first, nowMs - sinceMs)));
+  const waitMs = Math.min(LOOK_MS.longest, Math.max(LOOK_MS.shortest, (nowMs - sinceMs) * SHARE));
+  return Math.min(deadlineMs, nowMs + Math.ceil(waitMs));
 }
