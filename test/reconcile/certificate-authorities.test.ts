@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { AuthorityChoice } from "../../src/backends/backend.js";
 import type { CertificateAuthorityRecord } from "../../src/domain/certificate-authority.js";
-import { appendAuthority } from "../../src/domain/eks/certificate-authorities.js";
+import { activateAuthority, appendAuthority } from "../../src/domain/eks/certificate-authorities.js";
 import type { ClusterRecord } from "../../src/domain/model.js";
 import { SCOPE } from "../state/records.js";
 import { createMemoryBackend, type MemoryBackend } from "./memory-backend.js";
@@ -54,6 +54,19 @@ describe("a signer that comes to its end", () => {
       status: "ACTIVE",
       activeCertificateAuthority: { id: successor?.id, activatedBy: "EKS" },
     });
+  });
+});
+
+describe("the way back", () => {
+  it("is open for a week after an activation", async () => {
+    const w = world(changing);
+    const cluster = await w.createCluster();
+    const [first] = authorities(w, cluster) as [CertificateAuthorityRecord];
+    const nowMs = w.clock.now();
+    const retired = { ...first, signingStatus: "NOT_USED" as const };
+    const present = [retired, { ...first, id: "ca-2", activatedAtMs: nowMs }];
+    expect(activateAuthority(retired, present, nowMs + 7 * DAY_MS).update.plan).toMatchObject({ signing: first.id });
+    expect(() => activateAuthority(retired, present, nowMs + 7 * DAY_MS + 1)).toThrow("the period in which");
   });
 });
 

@@ -161,17 +161,13 @@ describe("a rotation", () => {
     );
   });
 
-  it("can be taken back for a week", async () => {
+  it("can be taken back", async () => {
     await start();
     const [first] = await list();
     const { id } = (await append()).certificateAuthority ?? {};
     await activate(id);
-    await eksim.advance("160h");
     await activate(first?.id);
     expect(await trusts(decoded((await show(first?.id))?.data))).toBe(true);
-    await eksim.advance("170h");
-    expect(await refusal(activate(id))).toMatchObject({ name: "InvalidParameterException", clusterName });
-    expect((await show(first?.id))?.rollbackAvailable).toBe(false);
   });
 
   it("outlives a restart at every step", async () => {

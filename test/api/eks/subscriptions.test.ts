@@ -3,7 +3,7 @@ import {
   type CreateEksAnywhereSubscriptionCommandInput,
   DeleteEksAnywhereSubscriptionCommand,
   DescribeEksAnywhereSubscriptionCommand,
-  EKSClient,
+  type EKSClient,
   type EksAnywhereSubscriptionStatus,
   ListEksAnywhereSubscriptionsCommand,
   ListTagsForResourceCommand,
@@ -11,20 +11,36 @@ import {
   UpdateEksAnywhereSubscriptionCommand,
 } from "@aws-sdk/client-eks";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Eksim, startEksim } from "../../../src/testkit/index.js";
-import { refusal } from "../gateway-rig.js";
+import { PROFILES } from "../../../src/domain/profile.js";
+import { createReconcilers, type Reconcilers } from "../../../src/reconcile/reconcilers.js";
+import { type Rig, refusal, startRig } from "../gateway-rig.js";
 
-let eksim: Eksim;
+let rig: Rig;
+let reconcilers: Reconcilers;
 let client: EKSClient;
-const start = async (profile: "instant" | "aws" = "instant") => {
-  eksim = await startEksim({ clockStart: "2026-11-22T09:00:00Z", profile });
-  client = new EKSClient({ ...eksim.clientConfig(), maxAttempts: 1 });
-};
+
+/** Subscriptions need no clusters: the API and the reconcilers are enough, and years go by fast. */
+async function start(profile: "instant" | "aws" = "instant"): Promise<void> {
+  rig = await startRig({}, { nudge: (kind, key) => reconcilers.nudge(kind, key) });
+  const silent = { debug: () => {}, warn: () => {}, error: () => {} };
+  const { state, clock } = rig;
+  reconcilers = createReconcilers({ state, clock, backends: new Map(), profile: PROFILES[profile], log: silent });
+  reconcilers.start();
+  ({ client } = rig);
+}
+async function stop(): Promise<void> {
+  await reconcilers.stop();
+  await rig.close();
+}
 beforeEach(() => start());
-afterEach(async () => {
-  client.destroy();
-  await eksim.stop();
-});
+afterEach(stop);
+
+const DAY_MS = 86_400_000;
+async function advance(ms: number): Promise<void> {
+  await reconcilers.idle();
+  await rig.clock.advance(ms);
+  await reconcilers.idle();
+}
 
 const subscribe = async (changes: Partial<CreateEksAnywhereSubscriptionCommandInput> = {}) => {
   const input = { name: "edge", term: { duration: 12, unit: "MONTHS" }, ...changes } as const;
@@ -40,9 +56,9 @@ describe("CreateEksAnywhereSubscription", () => {
     const subscription = await subscribe({ licenseQuantity: 2, licenseType: "Cluster", tags: { a: "b" } });
     expect(subscription).toMatchObject({
       arn: `arn:aws:eks:us-east-1:000000000000:eks-anywhere-subscription/${subscription.id}`,
-      createdAt: new Date("2026-11-22T09:00:00Z"),
-      effectiveDate: new Date("2026-11-22T09:00:00Z"),
-      expirationDate: new Date("2027-11-22T09:00:00Z"),
+      createdAt: new Date("2026-11-22T09:00:00.250Z"),
+      effectiveDate: new Date("2026-11-22T09:00:00.250Z"),
+      expirationDate: new Date("2027-11-22T09:00:00.250Z"),
       licenseQuantity: 2,
       status: "CREATING",
       autoRenew: false,
@@ -50,7 +66,7 @@ describe("CreateEksAnywhereSubscription", () => {
     });
     expect(new Set(subscription.licenses?.map(({ id }) => id)).size).toBe(2);
     expect(subscription.licenseArns).toHaveLength(2);
-    await eksim.idle();
+    await reconcilers.idle();
     expect(await show(subscription.id)).toMatchObject({ status: "ACTIVE" });
     const tags = new ListTagsForResourceCommand({ resourceArn: subscription.arn });
     expect((await client.send(tags)).tags).toEqual({ a: "b" });
@@ -77,13 +93,12 @@ describe("CreateEksAnywhereSubscription", () => {
   });
 
   it("takes as long as at AWS under that profile", async () => {
-    client.destroy();
-    await eksim.stop();
+    await stop();
     await start("aws");
     const { id } = await subscribe();
-    await eksim.advance("19m");
+    await advance(19 * 60_000);
     expect(await show(id)).toMatchObject({ status: "CREATING" });
-    await eksim.advance("1m");
+    await advance(1 * 60_000);
     expect(await show(id)).toMatchObject({ status: "ACTIVE" });
   });
 });
@@ -92,12 +107,12 @@ describe("a subscription", () => {
   it("that does not renew itself expires at the end of its term, and can be deleted only then", async () => {
     const { id } = await subscribe();
     const remove = () => client.send(new DeleteEksAnywhereSubscriptionCommand({ id }));
-    await eksim.advance(`${334 * 24}h`);
+    await advance(334 * DAY_MS);
     expect(await show(id)).toMatchObject({ status: "ACTIVE" });
-    await eksim.advance(`${24}h`);
+    await advance(DAY_MS);
     expect(await show(id)).toMatchObject({ status: "EXPIRING" });
     expect(await refusal(remove())).toMatchObject({ name: "InvalidRequestException" });
-    await eksim.advance(`${30 * 24}h`);
+    await advance(30 * DAY_MS);
     expect(await show(id)).toMatchObject({ status: "EXPIRED" });
     expect((await remove()).subscription).toMatchObject({ id, status: "DELETING" });
     expect(await refusal(show(id))).toMatchObject({ name: "ResourceNotFoundException", status: 404 });
@@ -105,27 +120,27 @@ describe("a subscription", () => {
 
   it("that renews itself begins another term", async () => {
     const { id } = await subscribe({ autoRenew: true });
-    await eksim.advance(`${366 * 24}h`);
+    await advance(366 * DAY_MS);
     expect(await show(id)).toMatchObject({
       status: "ACTIVE",
-      effectiveDate: new Date("2027-11-22T09:00:00Z"),
-      expirationDate: new Date("2028-11-22T09:00:00Z"),
+      effectiveDate: new Date("2027-11-22T09:00:00.250Z"),
+      expirationDate: new Date("2028-11-22T09:00:00.250Z"),
     });
-    expect(eksim.events().map(({ type }) => type)).toContain("SubscriptionRenewed");
+    expect(rig.state.events.read({}).map(({ type }) => type)).toContain("SubscriptionRenewed");
   });
 
   it("can be told to renew itself, which keeps it from expiring", async () => {
     const { id } = await subscribe();
-    await eksim.idle();
+    await reconcilers.idle();
     const update = new UpdateEksAnywhereSubscriptionCommand({ id, autoRenew: true });
     expect((await client.send(update)).subscription).toMatchObject({ status: "UPDATING", autoRenew: true });
-    await eksim.advance(`${366 * 24}h`);
+    await advance(366 * DAY_MS);
     expect(await show(id)).toMatchObject({ status: "ACTIVE", autoRenew: true });
   });
 
   it("is listed by status, ten a page unless asked otherwise", async () => {
     for (let n = 0; n < 12; n++) await subscribe({ name: `edge-${n}` });
-    await eksim.idle();
+    await reconcilers.idle();
     expect(await list()).toHaveLength(10);
     expect(await list(["CREATING"])).toEqual([]);
     const ids: (string | undefined)[] = [];
