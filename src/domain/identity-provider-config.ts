@@ -6,7 +6,8 @@ export interface IdentityProviderConfigRecord {
   arn: string;
   issuerUrl: string;
   clientId: string;
-  usernameClaim: string;
+  /** `sub` when absent. */
+  usernameClaim?: string;
   usernamePrefix?: string;
   groupsClaim?: string;
   groupsPrefix?: string;

@@ -11,12 +11,12 @@ import {
   planAddonUpdate,
 } from "../../domain/eks/addon-rules.js";
 import { checkNewPodIdentity } from "../../domain/eks/pod-identity-rules.js";
-import { checkActive, invalidParameter, unknownRole } from "../../domain/eks/refusals.js";
+import { checkActive, checkUsable, invalidParameter, unknownRole } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import type { PodIdentityAssociationRecord } from "../../domain/pod-identity-association.js";
 import type { Addon } from "../model/generated/operations.js";
-import { addonWorkKey, type EksOperations, type OperationContext, scheduleWork } from "./context.js";
+import { clusterResourceWorkKey, type EksOperations, type OperationContext, scheduleWork } from "./context.js";
 import { resourceUuid } from "./identifiers.js";
 import { findAddon, findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
@@ -101,7 +101,7 @@ export const addons = {
     if (config.strict) refuseRoles(input);
     state.addons.put(record);
     associate(context, cluster, record, input.podIdentityAssociations);
-    scheduleWork(context, "addon", addonWorkKey(record));
+    scheduleWork(context, "addon", clusterResourceWorkKey(record));
     return { addon: shown(context, record) };
   },
 
@@ -133,7 +133,7 @@ export const addons = {
   DeleteAddon(input, context) {
     const { state, clock } = context;
     const { cluster, addon: record } = findAddon(context, input.clusterName, input.addonName);
-    checkActive(cluster);
+    checkUsable(cluster);
     // Asked again, it answers what it answered the first time.
     if (record.status === "DELETING") return { addon: shown(context, record) };
     const update = record.updateId === undefined ? undefined : state.updates.get(cluster.id, record.updateId);
@@ -148,7 +148,7 @@ export const addons = {
       modifiedAtMs: clock.now(),
     };
     state.addons.put(deleting);
-    scheduleWork(context, "addon", addonWorkKey(record));
+    scheduleWork(context, "addon", clusterResourceWorkKey(record));
     return { addon: shown(context, deleting) };
   },
 

@@ -66,20 +66,19 @@ export function checkOnlyProvider(
   }
 }
 
-/** The claim of users is `sub` unless another is named; how the API server prefixes names without a prefix is its own affair. */
+/** Kept as it was asked for: the API server's defaults (the claim `sub`, the issuer as prefix) are not shown, or Terraform would see a difference. */
 export function newIdentityProvider(
   cluster: ClusterRecord,
   request: NewIdentityProvider,
   { uuid, tags = {} }: { uuid: string; tags?: Record<string, string> | undefined },
 ): IdentityProviderConfigRecord {
-  const { identityProviderConfigName: name, usernameClaim = "sub", ...rest } = request;
+  const { identityProviderConfigName: name, ...rest } = request;
   return {
     ...rest,
     clusterId: cluster.id,
     clusterName: cluster.name,
     name,
     arn: identityProviderConfigArn(cluster, cluster.name, name, uuid),
-    usernameClaim,
     status: "CREATING",
     tags: addTags({}, tags, "InvalidParameterException"),
   };

@@ -48,7 +48,6 @@ describe("AssociateIdentityProviderConfig", () => {
         /^arn:aws:eks:us-east-1:000000000000:identityproviderconfig\/demo\/oidc\/corp\/[0-9a-f-]{36}$/,
       ),
       clusterName: "demo",
-      usernameClaim: "sub",
       groupsClaim: "groups",
       tags: { team: "a" },
       status: "CREATING",
