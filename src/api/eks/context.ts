@@ -47,8 +47,6 @@ export function scheduleWork(context: OperationContext, kind: WorkKind, key: str
 export const nodegroupWorkKey = (nodegroup: { clusterId: string; name: string }): string =>
   `${nodegroup.clusterId}/${nodegroup.name}`;
 
-export const addonWorkKey = (addon: { clusterId: string; name: string }): string => `${addon.clusterId}/${addon.name}`;
-
 /** Keys of everything else that belongs to a cluster by its name. */
 export const clusterResourceWorkKey = nodegroupWorkKey;
 

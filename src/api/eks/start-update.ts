@@ -3,13 +3,7 @@ import type { AddonRecord } from "../../domain/addon.js";
 import type { CapabilityRecord } from "../../domain/capability.js";
 import type { ClusterRecord, NodegroupRecord, UpdateRecord } from "../../domain/model.js";
 import type { Update } from "../model/generated/operations.js";
-import {
-  addonWorkKey,
-  clusterResourceWorkKey,
-  nodegroupWorkKey,
-  type OperationContext,
-  scheduleWork,
-} from "./context.js";
+import { clusterResourceWorkKey, nodegroupWorkKey, type OperationContext, scheduleWork } from "./context.js";
 import { updateId } from "./identifiers.js";
 import { updateView } from "./views.js";
 
@@ -55,7 +49,7 @@ export function startAddonUpdate(
     healthIssues: [],
     modifiedAtMs: context.clock.now(),
   });
-  scheduleWork(context, "addon", addonWorkKey(addon));
+  scheduleWork(context, "addon", clusterResourceWorkKey(addon));
   return updateView(record);
 }
 
