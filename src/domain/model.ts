@@ -37,7 +37,7 @@ export interface ClusterRecord extends Scope {
     serviceIpv4Cidr?: string;
     serviceIpv6Cidr?: string;
     ipFamily: "ipv4" | "ipv6";
-    elasticLoadBalancing?: { enabled: boolean };
+    elasticLoadBalancing?: { enabled: boolean; gatewayApi?: { crds?: { managed?: boolean } } };
   };
   /** Enabled control-plane log types. */
   loggingEnabled: string[];

@@ -64,7 +64,8 @@ async function furnish(context: ReconcileContext, cluster: ClusterRecord, enable
   const { secrets } = context.state;
   const { nodePools = [], nodeRoleArn = "" } = cluster.computeConfig ?? {};
   const kept = enabled ? BUILT_IN_POOLS.filter((name) => nodePools.includes(name)) : [];
-  const wanted = JSON.stringify([enabled, kept, nodeRoleArn]);
+  const managesGatewayApi = cluster.networkConfig.elasticLoadBalancing?.gatewayApi?.crds?.managed === true;
+  const wanted = JSON.stringify([enabled, kept, nodeRoleArn, managesGatewayApi]);
   const present = secrets.get(cluster.id, FURNISHED);
   if (present === wanted || (present === undefined && !enabled)) return;
   const { objects } = context.backendOf(cluster);
@@ -75,6 +76,7 @@ async function furnish(context: ReconcileContext, cluster: ClusterRecord, enable
       nodeRoleArn,
       subnetIds: cluster.vpcConfig.subnetIds,
       securityGroupId: cluster.vpcConfig.clusterSecurityGroupId,
+      managesGatewayApi,
     });
     await objects.apply(cluster.id, manifests, { manager: MANAGER, mode: "take" });
   }

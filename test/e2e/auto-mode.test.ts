@@ -166,6 +166,19 @@ describe("EKS Auto Mode", () => {
     expect(await names("/apis/karpenter.sh/v1/nodepools")).toEqual(["general-purpose"]);
   });
 
+  it("manages the definitions of the Gateway API when it is told to", async () => {
+    const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    expect(await names(definitions)).not.toContain("gateways.gateway.networking.k8s.io");
+    await update({
+      kubernetesNetworkConfig: { elasticLoadBalancing: { enabled: true, gatewayApi: { crds: { managed: true } } } },
+    });
+    expect(await names(definitions)).toContain("gateways.gateway.networking.k8s.io");
+    const { cluster } = await eksim.eks<{ cluster: { kubernetesNetworkConfig: object } }>("GET", "/clusters/demo");
+    expect(cluster.kubernetesNetworkConfig).toMatchObject({
+      elasticLoadBalancing: { enabled: true, gatewayApi: { crds: { managed: true } } },
+    });
+  });
+
   it("deletes its nodes when it is disabled", async () => {
     await deploy("web", 1);
     await eksim.advanceUntil(async () => (await running("web")) === 1, "5m");

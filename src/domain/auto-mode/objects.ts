@@ -17,6 +17,18 @@ const DEFINITIONS: readonly Manifest[] = [
   }),
 ];
 
+/** Definitions of the Gateway API, where EKS is to manage them: name, plural, scope. */
+const GATEWAY_API: readonly Manifest[] = (
+  [
+    ["GatewayClass", "gatewayclasses", "Cluster"],
+    ["Gateway", "gateways", "Namespaced"],
+    ["HTTPRoute", "httproutes", "Namespaced"],
+    ["GRPCRoute", "grpcroutes", "Namespaced"],
+  ] as const
+).map(([kind, plural, scope]) =>
+  customResource({ group: "gateway.networking.k8s.io", version: "v1", kind, plural, scope }),
+);
+
 interface BuiltIn {
   architectures: string[];
   taints?: { key: string; effect: string }[];
@@ -71,6 +83,7 @@ export function autoModeObjects(cluster: {
   nodeRoleArn: string;
   subnetIds: readonly string[];
   securityGroupId: string;
+  managesGatewayApi: boolean;
 }): Manifest[] {
   const nodeClass: Manifest = {
     resource: NODE_CLASSES,
@@ -92,6 +105,7 @@ export function autoModeObjects(cluster: {
   const pools = Object.entries(BUILT_IN).filter(([name]) => cluster.nodePools.includes(name));
   return [
     ...DEFINITIONS,
+    ...(cluster.managesGatewayApi ? GATEWAY_API : []),
     ...(cluster.nodeRoleArn ? [nodeClass] : []),
     ...pools.map(([name, pool]) => nodePool(name, pool)),
   ];

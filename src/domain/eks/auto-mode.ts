@@ -6,8 +6,22 @@ import { invalidParameter } from "./refusals.js";
 export interface AutoModeSettings {
   computeConfig?: { enabled?: boolean; nodePools?: string[]; nodeRoleArn?: string } | undefined;
   storageConfig?: { blockStorage?: { enabled?: boolean } } | undefined;
-  elasticLoadBalancing?: { enabled?: boolean } | undefined;
+  elasticLoadBalancing?: LoadBalancing | undefined;
 }
+
+export interface LoadBalancing {
+  enabled?: boolean;
+  gatewayApi?: { crds?: { managed?: boolean } };
+}
+
+/** As it is kept and shown. */
+export const loadBalancingOf = ({
+  enabled = false,
+  gatewayApi,
+}: LoadBalancing): { enabled: boolean } & LoadBalancing => ({
+  enabled,
+  ...(gatewayApi ? { gatewayApi } : {}),
+});
 
 const NODE_POOLS = ["general-purpose", "system"];
 const FIRST_VERSION = 29;
@@ -37,6 +51,9 @@ export function checkAutoMode(
     throw invalidParameter(
       `Invalid node pools [${unknown.join(", ")}]; valid node pools are [${NODE_POOLS.join(", ")}]`,
     );
+  }
+  if (!on && settings.elasticLoadBalancing?.gatewayApi?.crds?.managed) {
+    throw invalidParameter("Gateway API CRDs can only be managed while EKS Auto Mode is enabled");
   }
   if (!on) return false;
   if (cluster.authenticationMode === "CONFIG_MAP") {

@@ -3,7 +3,7 @@ import { clusterVersion, isOffered, platformVersionAt } from "../catalogue/index
 import type { AuthenticationMode, ClusterRecord, Scope } from "../model.js";
 import { stableHex } from "../stable-hex.js";
 import { clusterArn } from "./arns.js";
-import { checkAutoMode } from "./auto-mode.js";
+import { checkAutoMode, type LoadBalancing, loadBalancingOf } from "./auto-mode.js";
 import {
   checkEndpointAccess,
   checkRemoteNetworks,
@@ -34,7 +34,7 @@ export interface NewCluster {
   kubernetesNetworkConfig?: {
     serviceIpv4Cidr?: string;
     ipFamily?: "ipv4" | "ipv6";
-    elasticLoadBalancing?: { enabled?: boolean };
+    elasticLoadBalancing?: LoadBalancing;
   };
   logging?: LoggingRequest;
   clientRequestToken?: string;
@@ -162,9 +162,7 @@ function vpcOf(request: NewCluster, facts: ClusterFacts, ipFamily: "ipv4" | "ipv
 
 function networkOf(request: NewCluster, id: string): ClusterRecord["networkConfig"] {
   const { serviceIpv4Cidr, ipFamily = "ipv4", elasticLoadBalancing } = request.kubernetesNetworkConfig ?? {};
-  const loadBalancing = elasticLoadBalancing
-    ? { elasticLoadBalancing: { enabled: elasticLoadBalancing.enabled ?? false } }
-    : {};
+  const loadBalancing = elasticLoadBalancing ? { elasticLoadBalancing: loadBalancingOf(elasticLoadBalancing) } : {};
   if (ipFamily === "ipv6") {
     if (serviceIpv4Cidr !== undefined) {
       throw invalidParameter('serviceIpv4Cidr cannot be specified when creating an "ipv6" cluster');

@@ -4,7 +4,7 @@
  */
 import { clusterVersion, supportStatus } from "../catalogue/index.js";
 import type { AuthenticationMode, ClusterRecord } from "../model.js";
-import { checkAutoMode } from "./auto-mode.js";
+import { checkAutoMode, loadBalancingOf } from "./auto-mode.js";
 import {
   checkEndpointAccess,
   checkSecurityGroups,
@@ -259,7 +259,13 @@ function planAutoMode(
   const next = {
     computeConfig: computeConfig ? { ...cluster.computeConfig, ...computeConfig } : cluster.computeConfig,
     storageConfig: storageConfig ?? cluster.storageConfig,
-    elasticLoadBalancing: elasticLoadBalancing ?? cluster.networkConfig.elasticLoadBalancing,
+    elasticLoadBalancing: elasticLoadBalancing
+      ? loadBalancingOf({
+          // What is switched off keeps no settings.
+          ...(elasticLoadBalancing.enabled === false ? {} : cluster.networkConfig.elasticLoadBalancing),
+          ...elasticLoadBalancing,
+        })
+      : cluster.networkConfig.elasticLoadBalancing,
   };
   checkAutoMode(next, {
     version: cluster.version,
@@ -267,8 +273,8 @@ function planAutoMode(
     // Only asked at creation: a cluster that has its self-managed add-ons keeps them.
     bootstrapSelfManagedAddons: false,
   });
-  const networkConfig = elasticLoadBalancing
-    ? { ...cluster.networkConfig, elasticLoadBalancing: { enabled: elasticLoadBalancing.enabled ?? false } }
+  const networkConfig = next.elasticLoadBalancing
+    ? { ...cluster.networkConfig, elasticLoadBalancing: next.elasticLoadBalancing }
     : cluster.networkConfig;
   if (
     same(
