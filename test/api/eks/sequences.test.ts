@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { OperationName } from "../../../src/api/model/generated/operations.js";
@@ -15,6 +19,7 @@ import { requestOf } from "../samples.js";
  */
 interface World {
   emulator: Emulator;
+  dataDir: string;
   /** Names (or ids) of what there is, by cluster and family; families of a cluster that is not there are absent. */
   clusters: Map<string, Map<string, Map<string, string>>>;
 }
@@ -158,6 +163,7 @@ type Step =
   | { kind: "cluster"; cluster: string; verb: "create" | "remove" }
   | { kind: "resource"; cluster: string; family: string; name: number; verb: "create" | "remove" }
   | { kind: "poke"; cluster: string; poke: string }
+  | { kind: "restart" }
   | { kind: "time"; minutes: number };
 
 const cluster = fc.constantFrom(...CLUSTERS);
@@ -184,9 +190,16 @@ const step: fc.Arbitrary<{ step: Step; settle: boolean }> = fc.record({
         poke: fc.constantFrom(...Object.keys(POKES)),
       }),
     },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("restart" as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("time" as const), minutes: fc.nat(30) }) },
   ),
 });
+
+async function start(dataDir: string): Promise<Emulator> {
+  const flags = { port: "0", "data-dir": dataDir, clock: "stepped", "log-level": "silent" } as const;
+  const config = readConfig({ ...flags, "clock-start": "2026-11-22T09:00:00Z" }, {});
+  return startEmulator({ config, log: createLog(config), version: "test", operations: checkedOperations() });
+}
 
 async function advance({ emulator }: World, minutes: number): Promise<void> {
   await emulator.idle();
@@ -216,6 +229,10 @@ async function take(world: World, wanted: Step): Promise<Answer | undefined> {
   switch (wanted.kind) {
     case "time":
       await advance(world, wanted.minutes);
+      return undefined;
+    case "restart":
+      await world.emulator.stop();
+      world.emulator = await start(world.dataDir);
       return undefined;
     case "poke": {
       const [operation, input] = (POKES[wanted.poke] as (name: string) => [OperationName, Input])(wanted.cluster);
@@ -290,16 +307,22 @@ async function expectDeletable(world: World): Promise<void> {
   expect(state.clusters.names(SCOPE, { limit: 10 })).toEqual([]);
 }
 
+/** Tables of the state file in which every row belongs to a cluster. */
+const TABLES = ["clusters", "members", "nodegroups", "instances", "updates", "secrets", "objects", "cluster_resources"];
+
+/** The file of an emulator that has stopped holds nothing of clusters that are gone. */
+function expectNothingKept(dataDir: string): void {
+  const db = new Database(join(dataDir, "state.db"), { readonly: true });
+  try {
+    for (const table of TABLES) expect([table, db.prepare(`SELECT * FROM ${table}`).all()]).toEqual([table, []]);
+  } finally {
+    db.close();
+  }
+}
+
 async function run(steps: readonly { step: Step; settle: boolean }[]): Promise<void> {
-  const flags = { port: "0", "data-dir": ":memory:", clock: "stepped", "log-level": "silent" } as const;
-  const config = readConfig({ ...flags, "clock-start": "2026-11-22T09:00:00Z" }, {});
-  const emulator = await startEmulator({
-    config,
-    log: createLog(config),
-    version: "test",
-    operations: checkedOperations(),
-  });
-  const world: World = { emulator, clusters: new Map() };
+  const dataDir = await mkdtemp(join(tmpdir(), "eksim-sequences-"));
+  const world: World = { emulator: await start(dataDir), dataDir, clusters: new Map() };
   try {
     // Almost everything takes a cluster.
     await take(world, { kind: "cluster", cluster: "red", verb: "create" });
@@ -314,8 +337,16 @@ async function run(steps: readonly { step: Step; settle: boolean }[]): Promise<v
     }
     await expectRest(world);
     await expectDeletable(world);
+  } catch (error) {
+    await world.emulator.stop();
+    await rm(dataDir, { recursive: true });
+    throw error;
+  }
+  await world.emulator.stop();
+  try {
+    expectNothingKept(dataDir);
   } finally {
-    await emulator.stop();
+    await rm(dataDir, { recursive: true });
   }
 }
 
