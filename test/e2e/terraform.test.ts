@@ -130,6 +130,8 @@ resource "aws_eks_identity_provider_config" "sso" {
     client_id                     = "kubernetes"
     issuer_url                    = "https://issuer.example.com"
   }
+  # Add-ons cannot be deleted while the cluster is being updated, and taking a provider away is an update.
+  depends_on = [aws_eks_addon.coredns]
 }
 `;
 

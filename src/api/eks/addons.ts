@@ -11,7 +11,7 @@ import {
   planAddonUpdate,
 } from "../../domain/eks/addon-rules.js";
 import { checkNewPodIdentity } from "../../domain/eks/pod-identity-rules.js";
-import { checkActive, checkUsable, invalidParameter, unknownRole } from "../../domain/eks/refusals.js";
+import { checkActive, invalidParameter, unknownRole } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import type { PodIdentityAssociationRecord } from "../../domain/pod-identity-association.js";
@@ -133,7 +133,7 @@ export const addons = {
   DeleteAddon(input, context) {
     const { state, clock } = context;
     const { cluster, addon: record } = findAddon(context, input.clusterName, input.addonName);
-    checkUsable(cluster);
+    checkActive(cluster);
     // Asked again, it answers what it answered the first time.
     if (record.status === "DELETING") return { addon: shown(context, record) };
     const update = record.updateId === undefined ? undefined : state.updates.get(cluster.id, record.updateId);
