@@ -115,7 +115,10 @@ function mergedUses(
   { deprecatedUses, sinceMs }: UpgradeFacts,
   nowMs: number,
 ): InsightsCheckRecord["deprecatedUses"] {
-  const earlier = known.filter((use) => use.sinceMs !== sinceMs);
+  const isCountedOn = (use: InsightsCheckRecord["deprecatedUses"][number]): boolean =>
+    use.sinceMs === sinceMs &&
+    deprecatedUses.some(({ usage, userAgent }) => usage === use.usage && userAgent === use.userAgent);
+  const earlier = known.filter((use) => !isCountedOn(use));
   return [...earlier, ...deprecatedUses.map((use) => ({ ...use, sinceMs }))].filter(
     ({ lastMs }) => nowMs - lastMs <= DEPRECATED_USE_COUNTS_MS,
   );
