@@ -33,11 +33,30 @@ export async function install(
     await api.remove(cluster.id, gone.toReversed(), { manager: MANAGER });
     return { objects };
   } catch (error) {
-    // An API server that does not answer now will do so later.
-    if (!(error instanceof BackendError) || error.code === "unavailable") throw error;
-    const code = error.code === "missing" ? "K8sResourceNotFound" : "AdmissionRequestDenied";
-    return { objects: [...objects, ...gone], issue: issue(code, error.message) };
+    return { objects: [...objects, ...gone], issue: refusal(error, wanted) };
   }
+}
+
+/** Takes everything of the add-on away, what was made last first; an issue when the cluster refuses. */
+export async function uninstall(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  record: AddonRecord,
+): Promise<HealthIssue | undefined> {
+  const names = (record.objects ?? []).toReversed();
+  try {
+    await objectsOf(context, cluster).remove(cluster.id, names, { manager: MANAGER });
+    return undefined;
+  } catch (error) {
+    return refusal(error, record);
+  }
+}
+
+/** What the cluster has refused, as EKS tells it. An API server that does not answer now will do so later: that is thrown on. */
+function refusal(error: unknown, { name }: AddonRecord): HealthIssue {
+  if (!(error instanceof BackendError) || error.code === "unavailable") throw error;
+  const code = error.code === "missing" ? "K8sResourceNotFound" : "AdmissionRequestDenied";
+  return { code, message: error.message, resourceIds: [name] };
 }
 
 export function objectsOf(context: ReconcileContext, cluster: ClusterRecord): ClusterObjects {

@@ -7,7 +7,7 @@ import type { AddonRecord, AddonStatus, AddonUpdatePlan, ObjectReference } from 
 import type { ClusterRecord, HealthIssue, UpdateRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextAddonStatus } from "../domain/transitions.js";
-import { install, MANAGER, objectsOf } from "./addon-objects.js";
+import { install, MANAGER, objectsOf, uninstall } from "./addon-objects.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 
 interface Addon {
@@ -88,8 +88,10 @@ async function update({ context, cluster, record }: Addon): Promise<void> {
     const { objects, issue } = await install(context, cluster, { wanted: changed, mode: MODES[plan.resolveConflicts] });
     if (issue) return fail({ context, cluster, record }, "UPDATE_FAILED", objects, issue);
     const updated = state.transaction(() => {
-      state.updates.put({ ...found, plan: { ...plan, applied: true } });
-      return change(context, record, { ...plan.changes, objects, lackingSinceMs: undefined });
+      const written = change(context, record, { ...plan.changes, objects, lackingSinceMs: undefined });
+      // Called off in the meantime, it stays called off.
+      if (written) state.updates.put({ ...found, plan: { ...plan, applied: true } });
+      return written;
     });
     if (!updated) return;
     present = updated;
@@ -144,6 +146,7 @@ const STATUS_EVENTS: Partial<Record<AddonStatus, { type: string; text: string }>
   DEGRADED: { type: "AddonDegraded", text: "is DEGRADED" },
   CREATE_FAILED: { type: "AddonCreateFailed", text: "could not be created" },
   UPDATE_FAILED: { type: "AddonUpdateFailed", text: "could not be updated" },
+  DELETE_FAILED: { type: "AddonDeleteFailed", text: "could not be deleted" },
 };
 
 function become({ context, cluster, record }: Addon, status: AddonStatus, healthIssues: HealthIssue[]): void {
@@ -225,8 +228,8 @@ async function remove({ context, cluster, record }: Addon): Promise<void> {
   const goneAtMs = sinceMs + profile.addonDeleteMs;
   if (clock.now() < goneAtMs) return schedule(context, record, goneAtMs);
   if (!record.preserve && record.objects) {
-    // What was made last goes first.
-    await objectsOf(context, cluster).remove(cluster.id, record.objects.toReversed(), { manager: MANAGER });
+    const issue = await uninstall(context, cluster, record);
+    if (issue) return become({ context, cluster, record }, "DELETE_FAILED", [issue]);
   }
   state.transaction(() => {
     state.addons.remove(cluster.id, record.name);
