@@ -21,6 +21,7 @@ import { resourceQuotaController } from "./resource-quota.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
 import { serviceAddressController } from "./service-addresses.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
+import { attachDetachController } from "./volumes/attacher.js";
 import { volumeBinderController } from "./volumes/binder.js";
 import { ephemeralVolumeController } from "./volumes/ephemeral.js";
 import { claimProtectionController, volumeProtectionController } from "./volumes/protection.js";
@@ -52,6 +53,7 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   volumeBinderController,
   volumeProvisionerController,
   ephemeralVolumeController,
+  attachDetachController,
   claimProtectionController,
   volumeProtectionController,
   eventTtlController,

@@ -1,6 +1,7 @@
 import { formatSeconds } from "../../clock/clock.js";
+import { digestOf } from "../runtime/hash.js";
 import type { ContainerState, ContainerStatus, Pod } from "../schema/generated/types.js";
-import { digestOf, imageOf, notFoundText } from "./images.js";
+import { imageOf, notFoundText } from "./images.js";
 import {
   type ContainerRuntime,
   hasSucceeded,

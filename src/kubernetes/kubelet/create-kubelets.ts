@@ -5,8 +5,9 @@ import type { NodeHeartbeats } from "../controller.js";
 import { internalError, type StatusError } from "../errors.js";
 import { keyOf, type ObjectKey } from "../object.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
+import { ATTACHMENTS } from "../runtime/volumes.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
-import type { Node, Pod } from "../schema/generated/types.js";
+import type { Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
 import { createNodeAgent, type NodeAgent } from "./node-agent.js";
 import { type PodLogOptions, podLog } from "./pod-log.js";
 
@@ -76,6 +77,12 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
     if (type === "DELETED") departed.delete(object.metadata.name);
   };
 
+  /** A volume has come: the pods of its node that wait for it can go on. */
+  const onAttachment = ({ type, object: { spec, status } }: WatchEvent<VolumeAttachment>): void => {
+    const agent = type === "MODIFIED" && status?.attached ? agents.get(spec.nodeName) : undefined;
+    if (agent?.isUp) for (const key of agent.pods.keys()) queue.add(`${spec.nodeName} ${key}`);
+  };
+
   const agentOf = (name: string): NodeAgent => {
     const agent = agents.get(name);
     if (!agent) throw new Error(`no node named ${name} has been added`);
@@ -87,7 +94,7 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
   return {
     heartbeats: { lastRenewalMs },
     start() {
-      stops.push(api.watch<Pod>("pods", onPod), api.watch<Node>("nodes", onNode));
+      stops.push(api.watch<Pod>("pods", onPod), api.watch<Node>("nodes", onNode), api.watch(ATTACHMENTS, onAttachment));
     },
     stop() {
       for (const stop of stops.splice(0)) stop();

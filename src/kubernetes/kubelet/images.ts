@@ -1,4 +1,5 @@
 import { hash32 } from "../../clock/random.js";
+import { digestOf } from "../runtime/hash.js";
 
 /** Container images by name only: how containerd spells them, and which of them cannot be pulled. */
 export interface Image {
@@ -15,13 +16,6 @@ const REFERENCE =
   /^(?:[\w.-]+(?::\d+)?\/)*[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 /** Tags that exist in no registry: what people, and the conformance tests, use to show a failing pull. */
 const MISSING_TAGS = new Set(["404", "nonexistent", "non-existent", "does-not-exist"]);
-
-/** 64 hexadecimal digits that depend on `text` alone: digests and container IDs. */
-export function digestOf(text: string): string {
-  let digest = "";
-  for (let part = 0; part < 8; part++) digest += hash32(`${part}${text}${part}`).toString(16).padStart(8, "0");
-  return digest;
-}
 
 const known = new Map<string, Image>();
 const MEMO_LIMIT = 10_000;

@@ -1,7 +1,7 @@
 import type { Pod } from "../schema/generated/types.js";
 import { behaviourOf, behaviourProblem } from "./behaviour.js";
 import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
-import { mountProblem, type ReferenceLookups } from "./pod-references.js";
+import { ATTACHING, mountProblem, type ReferenceLookups } from "./pod-references.js";
 import {
   type ContainerRuntime,
   KILLED,
@@ -132,7 +132,8 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
   if (!runtime.stopping && env.nowMs >= runtime.sandboxMs && runtime.containers.every(isUntouched)) {
     const problem = mountProblem(pod, env.references);
     if (problem !== undefined) {
-      if (problem !== runtime.blockedBy) events.push({ type: "Warning", reason: "FailedMount", message: problem });
+      if (problem !== ATTACHING && problem !== runtime.blockedBy)
+        events.push({ type: "Warning", reason: "FailedMount", message: problem });
       wakeMs = Math.min(wakeMs, env.nowMs + REFERENCE_RETRY_MS);
       return { runtime: { ...runtime, blockedBy: problem }, events, wakeMs };
     }

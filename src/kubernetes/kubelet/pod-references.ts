@@ -8,6 +8,8 @@ import type { Container, EnvVar, Pod, Volume } from "../schema/generated/types.j
 export interface ReferenceLookups {
   /** `configmaps`, `secrets` or `persistentvolumeclaims` of the pod's namespace. */
   find(resource: string, name: string): Referred | undefined;
+  /** True when a volume is attached to this node, or needs not be. */
+  isAttached(volume: string): boolean;
 }
 
 export type Referred = KubeObject & {
@@ -38,15 +40,21 @@ const pick = ({ name, optional }: { name?: string; optional?: boolean }): Pick<R
   optional,
 });
 
-/** Why a volume of the pod cannot be mounted yet (event FailedMount); undefined when all can. */
-export function mountProblem(pod: Pod, { find }: ReferenceLookups): string | undefined {
+/** The controllers are still at work for a volume: a kubelet says nothing of that. */
+export const ATTACHING = "";
+
+/** Why a volume of the pod cannot be mounted yet (event FailedMount), or ATTACHING; undefined when all can. */
+export function mountProblem(pod: Pod, { find, isAttached }: ReferenceLookups): string | undefined {
   for (const volume of pod.spec?.volumes ?? []) {
     for (const { resource, name, optional } of mounted(volume))
       if (name && !optional && !find(resource, name))
         return `MountVolume.SetUp failed for volume "${volume.name}" : ${SINGULAR[resource]} "${name}" not found`;
     const claim =
       volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : undefined);
-    if (claim && !find("persistentvolumeclaims", claim)?.spec?.volumeName)
+    if (!claim) continue;
+    const bound = find("persistentvolumeclaims", claim)?.spec?.volumeName;
+    if (bound && !isAttached(bound)) return ATTACHING;
+    if (!bound)
       return `Unable to attach or mount volumes: unmounted volumes=[${volume.name}]: error processing PVC ${pod.metadata.namespace}/${claim}: PVC is not bound`;
   }
   return undefined;

@@ -7,10 +7,19 @@ import { withCondition } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
 import { isPodTerminal } from "../runtime/pods.js";
+import { ATTACHMENTS, attachmentName, DRIVERS, needsAttachment } from "../runtime/volumes.js";
 import { NodeInfo } from "../scheduler/node-info.js";
 import { type PodInfo, podInfoOf } from "../scheduler/pod-info.js";
 import type { PodSet } from "../scheduler/pod-sets.js";
-import type { Node, ObjectReference, Pod, PodStatus } from "../schema/generated/types.js";
+import type {
+  CSIDriver,
+  Node,
+  ObjectReference,
+  PersistentVolume,
+  Pod,
+  PodStatus,
+  VolumeAttachment,
+} from "../schema/generated/types.js";
 import { createPodAddresses } from "./pod-addresses.js";
 import { rejectionOf } from "./pod-admission.js";
 import { advancePod, type KubeletEvent, type LifecycleEnvironment, rebooted } from "./pod-lifecycle.js";
@@ -84,11 +93,17 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   const draw = (timing: Timing): number => drawTiming(random, timing);
   const environment = (namespace: string | undefined): LifecycleEnvironment => ({
     nowMs: clock.now(),
-    references: { find: (resource, name) => api.get<Referred>(resource, { namespace, name }) },
+    references: { find: (resource, name) => api.get<Referred>(resource, { namespace, name }), isAttached },
     imageReadyMs: (image) => images.get(image),
     imagePulled: (image, readyMs) => images.set(image, readyMs),
     draw,
   });
+  const isAttached = (volume: string): boolean => {
+    const driver = api.get<PersistentVolume>("persistentvolumes", { name: volume })?.spec?.csi?.driver;
+    if (!driver || !needsAttachment(api.get<CSIDriver>(DRIVERS, { name: driver }))) return true;
+    const attachment = api.get<VolumeAttachment>(ATTACHMENTS, { name: attachmentName(volume, nodeName) });
+    return attachment?.status?.attached === true;
+  };
   const tell = (pod: Pod, told: readonly KubeletEvent[]): void => {
     for (const { fieldPath, type, reason, message } of told)
       events.event(referenceTo(pod, fieldPath), type, reason, message);

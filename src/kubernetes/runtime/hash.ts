@@ -52,3 +52,10 @@ export function isEqual(a: unknown, b: unknown): boolean {
   for (const key of Object.keys(right)) if (right[key] !== undefined && left[key] === undefined) return false;
   return true;
 }
+
+/** 64 hexadecimal digits that depend on `text` alone: digests and container IDs. */
+export function digestOf(text: string): string {
+  let digest = "";
+  for (let part = 0; part < 8; part++) digest += hash32(`${part}${text}${part}`).toString(16).padStart(8, "0");
+  return digest;
+}

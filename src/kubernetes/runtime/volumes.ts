@@ -1,5 +1,6 @@
 import { compareQuantities } from "../registry/quantity.js";
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from "../schema/generated/types.js";
+import type { CSIDriver, PersistentVolume, PersistentVolumeClaim, Pod } from "../schema/generated/types.js";
+import { digestOf } from "./hash.js";
 import { matcherOf } from "./label-selector.js";
 
 /** Claims and volumes as everything that looks at them sees them: scheduler, kubelets and the volume controllers. */
@@ -8,6 +9,16 @@ import { matcherOf } from "./label-selector.js";
 export const SELECTED_NODE = "volume.kubernetes.io/selected-node";
 /** The provisioner of classes whose volumes are made by hand. */
 export const NO_PROVISIONER = "kubernetes.io/no-provisioner";
+
+export const DRIVERS = "csidrivers.storage.k8s.io";
+export const ATTACHMENTS = "volumeattachments.storage.k8s.io";
+
+/** True for an installed driver whose volumes are attached to one node at a time; network file systems are mounted from anywhere. */
+export const needsAttachment = (driver: CSIDriver | undefined): boolean =>
+  driver !== undefined && driver.spec.attachRequired !== false;
+
+/** The name of the VolumeAttachment of a volume to a node. */
+export const attachmentName = (volume: string, node: string): string => `csi-${digestOf(`${volume}^${node}`)}`;
 
 /** Names of the claims that a pod mounts; an ephemeral volume's claim is named after pod and volume. */
 export const claimNamesOf = (pod: Pod): string[] =>

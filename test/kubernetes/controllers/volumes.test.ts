@@ -2,11 +2,13 @@ import { describe, expect, it } from "vitest";
 import type {
   CoreEvent,
   CSIDriver,
+  Node,
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
   StatefulSet,
   StorageClass,
+  VolumeAttachment,
 } from "../../../src/kubernetes/schema/generated/types.js";
 import { nodeSpec, startSimulated } from "../simulated-cluster.js";
 
@@ -15,7 +17,10 @@ const DRIVERS = "csidrivers.storage.k8s.io";
 const ZONE = "topology.kubernetes.io/zone";
 
 async function withStorage({ driver = "ebs.example.com", nodes = 3, binding = "WaitForFirstConsumer" } = {}) {
-  const { cluster, clock } = await startSimulated();
+  const terminated = new Set<string>();
+  const { cluster, clock } = await startSimulated({
+    cloud: { state: (id) => (terminated.has(id) ? "missing" : "running") },
+  });
   const { api } = cluster;
   for (let i = 0; i < nodes; i++) await cluster.addNode(nodeSpec(i));
   await clock.advance(2_000);
@@ -54,13 +59,44 @@ async function withStorage({ driver = "ebs.example.com", nodes = 3, binding = "W
         volumes: [{ name: "data", persistentVolumeClaim: { claimName } }],
       },
     });
+  const database = () =>
+    api.create<StatefulSet>("statefulsets.apps", {
+      metadata: { name: "db", namespace: "default" },
+      spec: {
+        serviceName: "db",
+        replicas: 1,
+        selector: { matchLabels: { app: "db" } },
+        template: { metadata: { labels: { app: "db" } }, spec: { containers: [{ name: "c", image: "pg:1" }] } },
+        volumeClaimTemplates: [{ metadata: { name: "data" }, spec: spec("block") } as unknown as PersistentVolumeClaim],
+      },
+    });
+  const attachments = () =>
+    api
+      .list<VolumeAttachment>("volumeattachments.storage.k8s.io")
+      .map(({ spec: { nodeName }, status }) => [nodeName, status?.attached]);
   const getClaim = (name: string) =>
     api.get<PersistentVolumeClaim>("persistentvolumeclaims", { namespace: "default", name });
   const getPod = (name: string) => api.get<Pod>("pods", { namespace: "default", name });
   const volumes = () => api.list<PersistentVolume>("persistentvolumes");
   const reasons = (about: string) =>
     api.list<CoreEvent>("events").flatMap((event) => (event.involvedObject.name === about ? [event.reason] : []));
-  return { cluster, api, clock, install, spec, claim, volume, pod, getClaim, getPod, volumes, reasons };
+  return {
+    cluster,
+    terminated,
+    database,
+    attachments,
+    api,
+    clock,
+    install,
+    spec,
+    claim,
+    volume,
+    pod,
+    getClaim,
+    getPod,
+    volumes,
+    reasons,
+  };
 }
 
 describe("a claim", () => {
@@ -156,18 +192,9 @@ describe("a claim", () => {
 
 describe("pods with volumes", () => {
   it("of a StatefulSet come back in the zone of their volume only", async () => {
-    const { cluster, api, clock, install, spec, getPod } = await withStorage({ nodes: 3 });
+    const { cluster, api, clock, install, database, getPod } = await withStorage({ nodes: 3 });
     await install();
-    await api.create<StatefulSet>("statefulsets.apps", {
-      metadata: { name: "db", namespace: "default" },
-      spec: {
-        serviceName: "db",
-        replicas: 1,
-        selector: { matchLabels: { app: "db" } },
-        template: { metadata: { labels: { app: "db" } }, spec: { containers: [{ name: "c", image: "pg:1" }] } },
-        volumeClaimTemplates: [{ metadata: { name: "data" }, spec: spec("block") } as unknown as PersistentVolumeClaim],
-      },
-    });
+    await database();
     await clock.advance(10_000);
     const home = getPod("db-0")?.spec?.nodeName ?? "";
     expect(getPod("db-0")?.status?.phase).toBe("Running");
@@ -181,6 +208,54 @@ describe("pods with volumes", () => {
     await clock.advance(20_000);
     expect(getPod("db-0")?.spec?.nodeName).toBe(`node-${index}`);
     expect(getPod("db-0")?.status?.phase).toBe("Running");
+  });
+
+  it("of a lost node wait six minutes for their volume", async () => {
+    const { cluster, terminated, api, clock, install, database, attachments, getPod, reasons } = await withStorage({
+      nodes: 6,
+    });
+    await install();
+    await database();
+    await clock.advance(10_000);
+    const lost = getPod("db-0")?.spec?.nodeName ?? "";
+    expect(attachments()).toEqual([[lost, true]]);
+    expect(reasons("db-0")).toContain("SuccessfulAttachVolume");
+    const uid = getPod("db-0")?.metadata.uid;
+    terminated.add(api.get<Node>("nodes", { name: lost })?.spec?.providerID ?? "");
+    await cluster.removeNode(lost, { graceful: false });
+    const isMoved = () => getPod("db-0")?.metadata.uid !== uid && getPod("db-0")?.spec?.nodeName !== undefined;
+    expect(await clock.advanceUntil(isMoved, 180_000)).toBe(true);
+    const movedMs = clock.now();
+    await clock.advance(300_000);
+    expect(getPod("db-0")?.status?.phase).toBe("Pending");
+    expect(reasons("db-0")).toContain("FailedAttachVolume");
+    expect(attachments()).toEqual([[lost, true]]);
+    expect(await clock.advanceUntil(() => getPod("db-0")?.status?.phase === "Running", 120_000)).toBe(true);
+    expect(clock.now() - movedMs).toBeGreaterThan(350_000);
+    expect(attachments()).toEqual([[getPod("db-0")?.spec?.nodeName, true]]);
+  });
+
+  it("leave a silent node at once when an operator calls it out of service", async () => {
+    const { cluster, api, clock, install, database, attachments, getPod } = await withStorage({ nodes: 6 });
+    await install();
+    await database();
+    await clock.advance(10_000);
+    const lost = getPod("db-0")?.spec?.nodeName ?? "";
+    cluster.setNodePower(lost, "frozen");
+    await clock.advance(400_000);
+    expect(getPod("db-0")).toMatchObject({
+      metadata: { deletionTimestamp: expect.any(String) },
+      spec: { nodeName: lost },
+    });
+    expect(attachments()).toEqual([[lost, true]]);
+    const node = api.get<Node>("nodes", { name: lost }) as Node;
+    const taint = { key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" };
+    const taints = [...(node.spec?.taints ?? []), taint];
+    await api.update<Node>("nodes", { ...node, spec: { ...node.spec, taints } });
+    await clock.advance(40_000);
+    expect(getPod("db-0")?.status?.phase).toBe("Running");
+    expect(attachments()).toEqual([[getPod("db-0")?.spec?.nodeName, true]]);
+    expect(getPod("db-0")?.spec?.nodeName).not.toBe(lost);
   });
 
   it("that are ephemeral have a claim that comes and goes with them", async () => {

@@ -2,7 +2,7 @@ import { hash32 } from "../../../clock/random.js";
 import type { Controller } from "../../controller.js";
 import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
-import { SELECTED_NODE } from "../../runtime/volumes.js";
+import { DRIVERS, needsAttachment, SELECTED_NODE } from "../../runtime/volumes.js";
 import type {
   CSIDriver,
   Node,
@@ -18,7 +18,6 @@ import { awaitsConsumer, CLAIMS, classOf, PROVISIONER, VOLUMES } from "./binder.
  * volumes that nobody claims any more go as their class asks. A driver that attaches its volumes to nodes has them in one zone, that of the node the
  * scheduler chose; others (network file systems) reach every node.
  */
-const DRIVERS = "csidrivers.storage.k8s.io";
 const ZONE = "topology.kubernetes.io/zone";
 const PROVISIONED_BY = "pv.kubernetes.io/provisioned-by";
 /** How long a driver takes to make a volume, ms. */
@@ -57,7 +56,7 @@ export const volumeProvisionerController = (): Controller =>
       storageClass: StorageClass,
     ): Promise<void> => {
       const name = volumeNameOf(claim);
-      const zone = driver.spec.attachRequired === false ? undefined : zoneFor(claim, storageClass);
+      const zone = needsAttachment(driver) ? zoneFor(claim, storageClass) : undefined;
       const { namespace, uid } = claim.metadata;
       const { parameters = {} } = storageClass;
       const inZone = zone && {

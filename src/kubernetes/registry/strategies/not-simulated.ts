@@ -35,7 +35,6 @@ const KINDS: Readonly<Record<string, Silence>> = {
   "validatingadmissionpolicies.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
   "validatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
-  "volumeattachments.storage.k8s.io": "volumes of this simulated cluster are not attached to anything",
 };
 
 /** Parts of pods, by what shows that a pod has them. */
