@@ -12,6 +12,8 @@ interface Status {
     instances: {
       instanceId: string;
       nodegroup: string;
+      /** Of an instance that EKS Auto Mode launched. */
+      nodePool?: string;
       zone: string;
       lifecycle: string;
       node: string;
@@ -35,7 +37,7 @@ export async function status(options: { endpoint?: string; region?: string; clus
     if (cluster.instances.length > 0) {
       const rows = cluster.instances.map((i) => [
         i.instanceId,
-        i.nodegroup,
+        i.nodePool ?? i.nodegroup,
         i.zone,
         i.lifecycle,
         i.node,
@@ -43,7 +45,7 @@ export async function status(options: { endpoint?: string; region?: string; clus
       ]);
       console.log(
         renderTable(
-          ["  INSTANCE", "NODE GROUP", "ZONE", "LIFECYCLE", "NODE", "STATE"],
+          ["  INSTANCE", "GROUP", "ZONE", "LIFECYCLE", "NODE", "STATE"],
           rows.map((row) => [`  ${row[0]}`, ...row.slice(1)]),
         ),
       );

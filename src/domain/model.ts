@@ -186,7 +186,7 @@ export interface InstanceRecord extends Scope {
   inServiceSinceMs?: number;
   /** Since when its node has had no pods but those of DaemonSets; noted for node pools alone. */
   emptySinceMs?: number;
-  /** Why it is being terminated: `scale-in`, `unhealthy`, `rebalance`, `update`, `nodegroup-delete`, `repair`, `warm-pool`. */
+  /** Why it is being terminated: a TerminationReason of domain/auto-scaling, or `killed`. */
   terminationReason?: string;
   /** Drains that began before termination end here at the latest. */
   drainDeadlineMs?: number;

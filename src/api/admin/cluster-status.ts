@@ -30,6 +30,7 @@ export function clusterStatus(state: State, scope: Scope, clusterName: string | 
         instances: instances.map((instance) => ({
           instanceId: instance.instanceId,
           nodegroup: instance.nodegroupName,
+          ...(instance.nodePool ? { nodePool: instance.nodePool.name } : {}),
           zone: instance.zone,
           lifecycle: instance.lifecycle,
           state: instance.state,
