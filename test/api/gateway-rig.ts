@@ -7,6 +7,7 @@ import { createClock } from "../../src/clock/create-clock.js";
 import type { ClusterRecord, NodegroupRecord } from "../../src/domain/model.js";
 import { openState } from "../../src/state/sqlite.js";
 import type { State } from "../../src/state/state.js";
+import { checkedOperations } from "./checked-answers.js";
 
 /** The gateway on a port of its own with state in memory, time that stands still, and no reconcilers: tests play their part. */
 export interface Rig {
@@ -54,6 +55,8 @@ export async function startRig(
     config: { strict: false, defaultVersion: "1.36", backend: "embedded", ...config },
     nudge: (kind, key) => nudges.push([kind, key]),
     log: { error: (fields) => logged.push(fields) },
+    // Answers that do not fit their shapes fail the test that asked.
+    operations: checkedOperations(),
     ...more,
   });
   await app.listen({ port: 0, host: "127.0.0.1" });
