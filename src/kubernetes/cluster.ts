@@ -32,7 +32,7 @@ export interface ClusterOptions {
   /** Admission from outside, as a provider's webhooks do it; runs before the built-in plugins, so that they judge and complete what it made. */
   admission?: readonly AdmissionPlugin[];
   persistence?: Persistence;
-  /** Whether a caller at this address may reach the endpoint at all; everyone unless given. Asked anew each time. */
+  /** Whether a caller at this address may reach the endpoint at all; everyone unless given. Asked at each new connection. */
   allowClient?: (remoteAddress: string) => boolean;
   /** Knows which machines exist: the side of the cloud that the cloud controller manager asks. */
   cloud?: CloudInstances;
@@ -98,6 +98,8 @@ export interface SimulatedCluster {
   deprecations(): { removedApis: RemovedApi[]; requests: DeprecatedRequests[]; sinceMs: number };
   /** New server version after an upgrade. */
   setVersion(gitVersion: string): void;
+  /** Asks `allowClient` again about every connection there is, and ends those that it no longer lets in. */
+  recheckClients(): void;
   /** Ends servers, controllers and timers; everything written is durable afterwards. */
   close(): Promise<void>;
 }

@@ -154,6 +154,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     setVersion: (version) => {
       gitVersion = version;
     },
+    recheckClients: () => server?.recheckClients(),
     async close() {
       for (const stop of stops) stop();
       stops = [];

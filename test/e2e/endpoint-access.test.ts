@@ -1,3 +1,5 @@
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
 
@@ -23,6 +25,11 @@ const reached = () =>
     (error: Error) => `${(error as NodeJS.ErrnoException).code}`,
   );
 
+const access = (): { endpoint: string; token: string } => {
+  const { clusters, users } = JSON.parse(eksim.kubeconfig("demo"));
+  return { endpoint: clusters[0].cluster.server, token: users[0].user.token };
+};
+
 describe("the Kubernetes endpoint", () => {
   it("is open to this machine by default", async () => {
     expect(await reached()).toBe("reached");
@@ -33,6 +40,20 @@ describe("the Kubernetes endpoint", () => {
     expect(await reached()).toBe("ECONNRESET");
     await update({ publicAccessCidrs: ["203.0.113.0/24", "127.0.0.1/32"] });
     expect(await reached()).toBe("reached");
+  });
+
+  it("ends what callers have open that it no longer lets in", async () => {
+    const { endpoint, token } = access();
+    const watch = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}` };
+      get(`${endpoint}/api/v1/namespaces?watch=1`, { headers, rejectUnauthorized: false }, resolve).on("error", reject);
+    });
+    expect(watch.statusCode).toBe(200);
+    const ended = new Promise((resolve) => watch.on("error", resolve).on("close", resolve));
+    watch.resume();
+    await update({ publicAccessCidrs: ["203.0.113.0/24"] });
+    await ended;
+    await update({ publicAccessCidrs: ["0.0.0.0/0"] });
   });
 
   it("is not reachable from outside the VPC while public access is off, and DescribeCluster still names it", async () => {

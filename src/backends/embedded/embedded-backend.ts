@@ -268,7 +268,9 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     },
 
     setEndpointAccess: async (clusterId, access) => {
-      find(clusterId).gate.access = access;
+      const held = find(clusterId);
+      held.gate.access = access;
+      held.cluster.recheckClients();
     },
 
     setFargate: async (clusterId, spec) => {

@@ -46,6 +46,8 @@ export interface ApiServer {
   /** Certificates for connections that are made from now on. */
   setTls(tls: ClusterTls): void;
   close(): Promise<void>;
+  /** Ends the connections of callers that `allowClient` no longer lets in. */
+  recheckClients(): void;
   /** Watches open now. */
   readonly watches: number;
 }
@@ -192,7 +194,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     if (!request.complete) request.resume();
   }
 
-  const mayPass = createClientGate(dependencies.allowClient, log);
+  const gate = createClientGate(dependencies.allowClient, log);
   const server = createServer(
     {
       ...secureContext(tls),
@@ -201,13 +203,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     (request, response) => {
-      if (mayPass(request.socket)) void handle(request, response);
-      else request.socket.destroy();
+      void handle(request, response);
     },
   );
-  server.on("connection", (socket: Socket) => {
-    if (!mayPass(socket)) socket.resetAndDestroy();
-  });
+  server.on("connection", (socket: Socket) => gate.enter(socket));
   // Broken handshakes and connections cut off in the middle are the clients' affair.
   server.on("tlsClientError", () => {});
   server.on("clientError", (_error, socket) => socket.destroy());
@@ -216,6 +215,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     get watches() {
       return watches.count;
     },
+    recheckClients: gate.recheck,
     listen: (address) =>
       new Promise((resolvePort, reject) => {
         server.once("error", reject);

@@ -5,19 +5,34 @@
 import type { Socket } from "node:net";
 import type { ClusterLog } from "../cluster.js";
 
-/** Whether the caller at the other end may go on. */
-export type ClientGate = (socket: Socket) => boolean;
+export interface ClientGate {
+  /** To be told of every new connection. */
+  enter(socket: Socket): void;
+  /** Ends the connections of those that may no longer be here, watches included. */
+  recheck(): void;
+}
 
-/** `allowClient` is asked about each connection and each request, so that a change counts for connections that are open already. */
+/** `allowClient` is asked about every connection when it is made, and when all are looked at anew. */
 export function createClientGate(
   allowClient: ((remoteAddress: string) => boolean) | undefined,
   log: ClusterLog | undefined,
 ): ClientGate {
-  if (!allowClient) return () => true;
-  return (socket) => {
+  const open = new Set<Socket>();
+  const check = (socket: Socket): void => {
     const { remoteAddress } = socket;
-    if (remoteAddress === undefined || allowClient(remoteAddress)) return true;
+    if (remoteAddress === undefined || !allowClient || allowClient(remoteAddress)) return;
     log?.warn({ remoteAddress }, "a caller that may not reach this endpoint was turned away");
-    return false;
+    socket.resetAndDestroy();
+  };
+  return {
+    enter(socket) {
+      if (!allowClient) return;
+      open.add(socket);
+      socket.once("close", () => open.delete(socket));
+      check(socket);
+    },
+    recheck: () => {
+      for (const socket of open) check(socket);
+    },
   };
 }
