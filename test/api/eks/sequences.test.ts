@@ -21,6 +21,8 @@ interface World {
   emulator: Emulator;
   dataDir: string;
   profile: Profile;
+  /** Client request tokens used so far. */
+  tokens: number;
   /** Names (or ids) of what there is, by cluster and family; families of a cluster that is not there are absent. */
   clusters: Map<string, Map<string, Map<string, string>>>;
 }
@@ -45,6 +47,14 @@ async function call({ emulator }: World, operation: OperationName, input: Input)
   const { message = "" } = body;
   expect([operation, code, message, response.status < 500]).toEqual([operation, code, message, true]);
   return { status: response.status, code, message, body };
+}
+
+/** A call that makes something, sent twice as after a lost answer: the second makes nothing, and is answered the same. */
+async function create(world: World, operation: OperationName, input: Input): Promise<Answer> {
+  const once = { ...input, clientRequestToken: `token-${world.tokens++}` };
+  const answer = await call(world, operation, once);
+  if (answer.status === 200) expect(await call(world, operation, once)).toEqual(answer);
+  return answer;
 }
 
 const role = (name: string): string => `arn:aws:iam::${SCOPE.accountId}:role/${name}`;
@@ -250,7 +260,7 @@ async function take(world: World, wanted: Step): Promise<Answer | undefined> {
       const accessConfig = { authenticationMode: "API_AND_CONFIG_MAP" };
       const answer =
         wanted.verb === "create"
-          ? await call(world, "CreateCluster", { ...CLUSTER, name, version: "1.35", accessConfig })
+          ? await create(world, "CreateCluster", { ...CLUSTER, name, version: "1.35", accessConfig })
           : await call(world, "DeleteCluster", { name });
       if (answer.status === 200) {
         if (wanted.verb === "remove") world.clusters.delete(name);
@@ -264,7 +274,7 @@ async function take(world: World, wanted: Step): Promise<Answer | undefined> {
       const present = world.clusters.get(wanted.cluster)?.get(wanted.family);
       if (wanted.verb === "create") {
         const input = { clusterName: wanted.cluster, [family.key]: name, ...family.input };
-        const answer = await call(world, family.create, input);
+        const answer = await create(world, family.create, input);
         const id = family.id ? answer.body[family.answer]?.[family.id] : name;
         if (answer.status === 200) present?.set(name, String(id));
         return answer;
@@ -330,7 +340,7 @@ function expectNothingKept(dataDir: string): void {
 async function run(profile: Profile, steps: readonly { step: Step; settle: boolean }[]): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), "eksim-sequences-"));
   const emulator = await start({ dataDir, profile });
-  const world: World = { emulator, dataDir, profile, clusters: new Map() };
+  const world: World = { emulator, dataDir, profile, tokens: 0, clusters: new Map() };
   try {
     // Almost everything takes a cluster.
     await take(world, { kind: "cluster", cluster: "red", verb: "create" });
