@@ -116,6 +116,7 @@ function canonical(value: unknown): string {
 
 /** What a call is about, by the first of these that it has; else its cluster. */
 const SUBJECT_MEMBERS = [
+  "certificateAuthorityId",
   "nodegroupName",
   "addonName",
   "fargateProfileName",
@@ -133,7 +134,7 @@ function recordEvent(model: Model, name: OperationName, input: object, context: 
   const shape = shapeOf(model, inputName);
   const shown = Object.fromEntries(Object.entries(input).filter(([member]) => !shape[member]?.sensitive));
   const values = shown as Record<string, string | undefined>;
-  const ofCluster = uri.startsWith("/clusters");
+  const ofCluster = /^\/cluster(s|-registrations)\b/.test(uri);
   const clusterName = ofCluster ? (values.clusterName ?? values.name) : clusterOfArn(values.resourceArn);
   const subject = SUBJECT_MEMBERS.map((member) => values[member]).find(Boolean) ?? clusterName ?? name;
   context.state.events.append({

@@ -54,6 +54,7 @@ describe("RegisterCluster", () => {
       },
     });
     expect(await describeFar()).toEqual(cluster);
+    expect(eksim.events({ cluster: "far" })).toMatchObject([{ type: "RegisterCluster", subject: "far" }]);
   });
 
   it("shares the names with EKS's own clusters, both ways", async () => {
