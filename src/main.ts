@@ -41,18 +41,21 @@ const SAVED_TIME = "clock.now";
 /** How long a fresh emulator is left to itself before it prepares for its first cluster, in milliseconds of the machine's time: its first answers come first. */
 const PREPARE_AFTER_MS = 250;
 
-/** How much simulated time passes between two savings of it, in milliseconds; a scaled clock saves about every five real seconds. */
-const saveEveryMs = (spec: ClockSpec): number => (spec.kind === "scaled" ? 5000 * spec.factor : 60_000);
+/** How much simulated time passes between two savings of it, in milliseconds: about five real seconds, or the middle of a long move of a stepped clock. */
+const saveEveryMs = (spec: ClockSpec): number => (spec.kind === "scaled" ? 5000 * spec.factor : 3_600_000);
 
-/** Keeps simulated time in the state file, so that a restarted emulator goes on where this one ended. */
-function keepTime(clock: Clock, state: State, spec: ClockSpec): () => void {
-  const save = (): void => state.settings.put(SAVED_TIME, String(Math.ceil(clock.now())));
-  if (spec.kind === "real") return () => {};
+const saveTime = (state: State, nowMs: number): void => state.settings.put(SAVED_TIME, String(Math.ceil(nowMs)));
+
+/** Keeps simulated time in the state file, so that a restarted emulator goes on where this one ended. Gives what saves it a last time. */
+function keepTime(clock: Clock, state: State, config: Config): () => void {
+  if (config.clock.kind === "real" || config.dataDir === IN_MEMORY) return () => {};
+  const everyMs = saveEveryMs(config.clock);
+  const save = (): void => saveTime(state, clock.now());
   const tick = (): void => {
     save();
-    clock.timer(saveEveryMs(spec), tick);
+    clock.timer(everyMs, tick);
   };
-  clock.timer(saveEveryMs(spec), tick);
+  clock.timer(everyMs, tick);
   return save;
 }
 
@@ -64,6 +67,7 @@ function clockOptions(config: Config, state: State): ClockOptions {
     seed: config.seed,
     ...(startMs === undefined ? {} : { startMs }),
     ...(saved === undefined ? {} : { notBeforeMs: Number(saved) }),
+    moved: (nowMs) => saveTime(state, nowMs),
   };
 }
 
@@ -96,7 +100,7 @@ export async function startEmulator(options: {
     log,
   });
   const clock = createClock(config.clock, clockOptions(config, state));
-  const saveTime = keepTime(clock, state, config.clock);
+  const saveLastTime = keepTime(clock, state, config);
 
   const embedded = createEmbeddedBackend({
     clock,
@@ -155,7 +159,7 @@ export async function startEmulator(options: {
 
   const stop = async (): Promise<void> => {
     await gateway.close();
-    saveTime();
+    saveLastTime();
     await reconcilers.stop();
     for (const backend of backends.values()) await backend.close();
     clock.stop();

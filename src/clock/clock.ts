@@ -21,6 +21,8 @@ export interface Clock {
   defer(fn: () => void): void;
   /** Tells the clock that asynchronous work is under way at the present simulated time: a stepped clock waits for it before it moves on. */
   track<T>(work: Promise<T>): Promise<T>;
+  /** Pieces of deferred and tracked work so far. Where the number has stayed, nothing has moved but time. */
+  readonly begun: number;
   /** An independent, seeded stream of randomness. The same name gives a fresh stream from its start. */
   random(stream: string): Random;
   /** Resolves when no deferred or tracked work is left at the present simulated time. */

@@ -15,6 +15,7 @@ abstract class BaseClock {
   #deferredHead = 0;
   #flushScheduled = false;
   #tracked = 0;
+  #begun = 0;
   #waiters: (() => void)[] = [];
   protected stopped = false;
 
@@ -55,11 +56,13 @@ abstract class BaseClock {
 
   defer(fn: () => void): void {
     if (this.stopped) return;
+    this.#begun++;
     this.#deferred.push(fn);
     this.#scheduleFlush();
   }
 
   async track<T>(work: Promise<T>): Promise<T> {
+    this.#begun++;
     this.#tracked++;
     try {
       return await work;
@@ -67,6 +70,10 @@ abstract class BaseClock {
       this.#tracked--;
       this.#scheduleFlush();
     }
+  }
+
+  get begun(): number {
+    return this.#begun;
   }
 
   random(stream: string): Random {
@@ -183,9 +190,12 @@ class ManualClock extends BaseClock implements SteppedClock {
   #nowMs: number;
   #advancing: Promise<unknown> = Promise.resolve();
 
-  constructor(seed: number, startMs: number) {
+  readonly #moved: (nowMs: number) => void;
+
+  constructor(seed: number, startMs: number, moved: (nowMs: number) => void = () => {}) {
     super(seed);
     this.#nowMs = startMs;
+    this.#moved = moved;
   }
 
   now(): number {
@@ -222,7 +232,10 @@ class ManualClock extends BaseClock implements SteppedClock {
   async #run(targetMs: number, done: () => boolean): Promise<boolean> {
     await this.settled();
     for (;;) {
-      if (done()) return true;
+      if (done()) {
+        this.#tell();
+        return true;
+      }
       const dueMs = this.timers.nextDueMs();
       if (this.stopped || dueMs === undefined || dueMs > targetMs) break;
       this.#nowMs = Math.max(this.#nowMs, dueMs);
@@ -230,7 +243,12 @@ class ManualClock extends BaseClock implements SteppedClock {
       await this.settled();
     }
     this.#nowMs = Math.max(this.#nowMs, targetMs);
+    this.#tell();
     return done();
+  }
+
+  #tell(): void {
+    if (!this.stopped) this.#moved(this.#nowMs);
   }
 }
 
@@ -242,6 +260,8 @@ export interface ClockOptions {
   startMs?: number;
   /** Simulated time starts here at the earliest, so that a later run never lies before an earlier one. */
   notBeforeMs?: number;
+  /** Told of every move of a stepped clock, once it has ended. */
+  moved?: (nowMs: number) => void;
 }
 
 /** The one place where a clock is made. */
@@ -251,7 +271,9 @@ export function createClock(spec: ClockSpec, options: ClockOptions = {}): Clock 
   const seed = options.seed ?? 1;
   if (spec.kind === "real") return new RunningClock(seed, 1);
   const startMs = Math.max(options.startMs ?? Date.now(), options.notBeforeMs ?? 0);
-  return spec.kind === "stepped" ? new ManualClock(seed, startMs) : new RunningClock(seed, spec.factor, startMs);
+  return spec.kind === "stepped"
+    ? new ManualClock(seed, startMs, options.moved)
+    : new RunningClock(seed, spec.factor, startMs);
 }
 
 export function isStepped(clock: Clock): clock is SteppedClock {

@@ -1,4 +1,4 @@
-import { atRest } from "../clock/clock.js";
+import { atRest, type SteppedClock } from "../clock/clock.js";
 import { isStepped } from "../clock/create-clock.js";
 import { parseDuration } from "../clock/duration.js";
 import { readConfig, UsageError } from "../config.js";
@@ -47,7 +47,10 @@ export interface Eksim {
   now(): number;
   /** Moves a stepped clock; everything due on the way has happened when it resolves. */
   advance(duration: string): Promise<void>;
-  /** Moves a stepped clock until `done()`; rejects when `limit` has passed without it. */
+  /**
+   * Moves a stepped clock until `done()`; rejects when `limit` has passed without it. Looks every simulated second in which something happens, and every ten
+   * while nothing moves but time.
+   */
   advanceUntil(done: () => boolean | Promise<boolean>, limit: string): Promise<void>;
   failZone(zone: string, options?: { cluster?: string }): Promise<void>;
   restoreZone(zone: string, options?: { cluster?: string }): Promise<void>;
@@ -67,8 +70,8 @@ export interface Eksim {
   stop(): Promise<void>;
 }
 
-/** How far a stepped clock moves between two looks at a condition, in milliseconds. */
-const LOOK_EVERY_MS = 1000;
+/** How far a stepped clock moves between two looks at a condition, in milliseconds: while something happens, and while nothing moves but time. */
+const LOOK_EVERY_MS = { busy: 1000, quiet: 10_000 };
 
 function milliseconds(duration: string): number {
   const ms = parseDuration(duration);
@@ -105,10 +108,20 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
 
 function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
   const { clock, faults } = emulator;
+  const stepped = (): SteppedClock => {
+    if (isStepped(clock)) return clock;
+    throw new UsageError(`the clock is ${clock.kind}; only a stepped one can be moved`);
+  };
   const advanceMs = async (ms: number): Promise<void> => {
-    if (!isStepped(clock)) throw new UsageError(`the clock is ${clock.kind}; only a stepped one can be moved`);
     await emulator.idle();
-    await clock.advance(ms);
+    await stepped().advance(ms);
+    await emulator.idle();
+  };
+  /** Moves up to `limitMs`, and stops at the first second in which anything has happened. */
+  const advanceWhileQuiet = async (limitMs: number): Promise<void> => {
+    const { begun } = clock;
+    for (let moved = 0; moved < limitMs && clock.begun === begun; moved += LOOK_EVERY_MS.busy)
+      await stepped().advance(LOOK_EVERY_MS.busy);
     await emulator.idle();
   };
   const act = async (work: () => Promise<unknown>): Promise<void> => {
@@ -131,7 +144,7 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
       await emulator.idle();
       while (!(await done())) {
         if (clock.now() >= endMs) throw new Error(`not reached within ${limit} of simulated time`);
-        await advanceMs(LOOK_EVERY_MS);
+        await advanceWhileQuiet(Math.min(LOOK_EVERY_MS.quiet, endMs - clock.now()));
       }
     },
     failZone: (zone, { cluster } = {}) => act(() => faults.failZone(scope, zone, cluster)),

@@ -65,6 +65,17 @@ describe("stepped clock", () => {
     expect(clock.now()).toBe(15);
   });
 
+  it("tells of its moves when they have ended, and counts what has been done on the way", async () => {
+    const moves: number[] = [];
+    const clock = createClock({ kind: "stepped" }, { startMs: 0, moved: (nowMs) => moves.push(nowMs) });
+    clock.timer(5, () => {});
+    await clock.advance(10);
+    expect([moves, clock.begun]).toEqual([[10], 0]);
+    clock.timer(5, () => clock.defer(() => {}));
+    await clock.advance(10);
+    expect([moves, clock.begun]).toEqual([[10, 20], 1]);
+  });
+
   it("rejects a sleep whose signal is aborted", async () => {
     const clock = createClock({ kind: "stepped" });
     const controller = new AbortController();
