@@ -157,13 +157,18 @@ export async function startEmulator(options: {
       }),
   });
 
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     await gateway.close();
     saveLastTime();
     await reconcilers.stop();
     for (const backend of backends.values()) await backend.close();
     clock.stop();
     state.close();
+  };
+  let ended: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    ended ??= end();
+    return ended;
   };
   try {
     await gateway.listen({ port: config.port, host: config.host });
