@@ -102,6 +102,25 @@ describe("the same seed, start and steps on a stepped clock", () => {
     expect(second.objects).toBe(first.objects);
   });
 
+  it("give two clusters uids of their own: kube-system's is taken for the cluster's", async () => {
+    const eksim = await startEksim({ seed: 7, clockStart: "2026-01-01T00:00:00Z" });
+    try {
+      const uids = new Set<string>();
+      for (const name of ["one", "two"]) {
+        await eksim.eks("POST", "/clusters", {
+          name,
+          roleArn: "arn:aws:iam::000000000000:role/eks",
+          resourcesVpcConfig: { subnetIds: SUBNETS },
+        });
+        await eksim.idle();
+        uids.add((await eksim.kubernetes<KubeObject>(name, "GET", "/api/v1/namespaces/kube-system")).metadata.uid);
+      }
+      expect(uids.size).toBe(2);
+    } finally {
+      await eksim.stop();
+    }
+  });
+
   it("tell another story with another seed", async () => {
     const [one, other] = [await tell({ seed: 1 }), await tell({ seed: 2 })];
     expect(other.objects).not.toBe(one.objects);

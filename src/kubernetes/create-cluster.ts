@@ -46,7 +46,13 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     strategyFor: (name) => (name === DEFINITIONS ? customResourceDefinitions : strategies(name)),
   });
   const admission = [...(options.admission ?? []), ...admissionPlugins()];
-  const registry = createRegistry({ store, catalogue, clock, admission });
+  const registry = createRegistry({
+    store,
+    catalogue,
+    clock,
+    admission,
+    identity: options.serviceAccountIssuer,
+  });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
   const customResources = serveCustomResources({ api, catalogue, clock });
   const security = createClusterSecurity({ api, clock, options });

@@ -22,11 +22,14 @@ export function createRegistry({
   catalogue,
   clock,
   admission,
+  identity = "",
 }: {
   store: Store;
   catalogue: ResourceCatalogue;
   clock: Clock;
   admission: readonly AdmissionPlugin[];
+  /** Tells clusters apart: monitoring takes the uid of kube-system for the cluster's own. */
+  identity?: string;
 }): Registry {
   const readHooks = new Map<string, (object: KubeObject) => KubeObject>();
   let available = true;
@@ -37,7 +40,7 @@ export function createRegistry({
     admission,
     readHooks,
     // The revision in the stream's name keeps a restarted process from handing out the same uids again.
-    random: clock.random(`registry/${store.revision}`),
+    random: clock.random(`registry/${identity}/${store.revision}`),
     assertAvailable() {
       if (!available) throw noLeader();
     },
