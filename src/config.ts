@@ -68,7 +68,7 @@ export const OPTIONS = [
     fallback: "false",
     help: "refuse version updates that upgrade insights speak against, unless forced",
   },
-  { flag: "verify-signatures", fallback: "false", help: "check the SigV4 signature of every AWS call" },
+  { flag: "verify-signatures", fallback: "false", help: "check the SigV4 signature of every AWS call and EKS token" },
   { flag: "log-level", value: "level", fallback: "info", help: LOG_LEVELS.join(", ") },
   {
     flag: "log-format",

@@ -116,6 +116,7 @@ export async function startEmulator(options: {
         privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
         clock,
         ownHost: config.host,
+        ...(config.verifySignatures ? { secretFor: (accessKeyId) => config.credentials.get(accessKeyId) } : {}),
       }),
   });
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);

@@ -8,6 +8,7 @@ import type { ClusterRecord } from "../domain/model.js";
 import { type AccessRequest, allowingPolicy } from "./access-policies.js";
 import { type AwsAuthData, type IdentityMapping, mappingOf } from "./aws-auth.js";
 import { checkEksToken, isEksToken } from "./eks-token.js";
+import { refuteTokenSignature } from "./eks-token-signature.js";
 import { type Principal, principalOfAccessKey } from "./principal.js";
 import { fillTemplate, type PrivateDnsNameOf } from "./username-template.js";
 
@@ -102,8 +103,10 @@ export function createClusterAccess(options: {
   privateDnsNameOf: PrivateDnsNameOf;
   clock: { kind: string; now(): number; wallNow(): number };
   ownHost?: string;
+  /** Secret of an access key: given, the signatures of tokens are verified with it. */
+  secretFor?: (accessKeyId: string) => string | undefined;
 }): ClusterAccess {
-  const { clock, entryOf, privateDnsNameOf } = options;
+  const { clock, entryOf, privateDnsNameOf, secretFor } = options;
   return {
     authenticate(token, awsAuth) {
       if (!isEksToken(token)) return undefined;
@@ -112,6 +115,15 @@ export function createClusterAccess(options: {
       const clocksMs = clock.kind === "real" ? [clock.now()] : [clock.now(), clock.wallNow()];
       const result = checkEksToken(token, clocksMs, options.ownHost);
       if ("error" in result) return result;
+      if (secretFor) {
+        const { accessKeyId } = result.claims;
+        const wrong = refuteTokenSignature(token, {
+          clusterName: cluster.name,
+          accessKeyId,
+          secret: secretFor(accessKeyId),
+        });
+        if (wrong) return wrong;
+      }
       return mapPrincipal(
         { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf },
         principalOfAccessKey(result.claims.accessKeyId),

@@ -10,7 +10,8 @@ const MAX_TOKEN_BYTES = 4096;
 const MAX_AGE_MS = 15 * 60_000;
 /** How far ahead of ours the signer's clock may be. */
 const MAX_SKEW_MS = 5 * 60_000;
-const CLUSTER_HEADER = "x-k8s-aws-id";
+/** The signed header that binds a token to a cluster's name. */
+export const CLUSTER_HEADER = "x-k8s-aws-id";
 
 const ALLOWED_PARAMETERS = new Set([
   "action",
@@ -48,6 +49,10 @@ export type EksTokenResult = { claims: EksTokenClaims } | { error: string };
 /** True when the token has the form of an EKS token at all: others belong to other authenticators. */
 export const isEksToken = (token: string): boolean => token.startsWith(PREFIX);
 
+/** The presigned URL inside a token, as text. */
+export const presignedUrl = (token: string): string =>
+  Buffer.from(token.slice(PREFIX.length), "base64url").toString("utf8");
+
 /**
  * Judges a token. `clocksMs` are the times at which it may be fresh: the simulated one and, where that one does not run with the machine's, the
  * machine's own, because the signer only knows that. `ownHost` is a name under which this emulator is reached beside the loopback ones.
@@ -57,7 +62,7 @@ export function checkEksToken(token: string, clocksMs: readonly number[], ownHos
   if (!isEksToken(token)) return { error: `token is missing expected "${PREFIX}" prefix` };
   const encoded = token.slice(PREFIX.length);
   if (!/^[A-Za-z0-9_-]+$/.test(encoded)) return { error: "token is not base64url without padding" };
-  const text = Buffer.from(encoded, "base64url").toString("utf8");
+  const text = presignedUrl(token);
   let url: URL;
   try {
     url = new URL(text);

@@ -65,6 +65,33 @@ export function signedHeaders(options: {
   };
 }
 
+/**
+ * Signature of a presigned GET as it is in the query, except for X-Amz-Signature itself. `headers` are the signed ones, in lower case. Undefined when the
+ * query says too little to sign.
+ */
+export function presignedSignature(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  secret: string,
+): string | undefined {
+  const signed = new URL(url);
+  signed.searchParams.delete("X-Amz-Signature");
+  const [, ...scope] = (signed.searchParams.get("X-Amz-Credential") ?? "").split("/");
+  const dateTime = signed.searchParams.get("X-Amz-Date");
+  if (scope.length !== 4 || !dateTime) return undefined;
+  const names = Object.keys(headers).sort();
+  const canonical = [
+    "GET",
+    signed.pathname,
+    canonicalQuery(signed),
+    ...names.map((name) => `${name}:${headers[name]}`),
+    "",
+    names.join(";"),
+    sha256(""),
+  ].join("\n");
+  return signature(secret, dateTime, scope.join("/"), canonical);
+}
+
 /** A token as `aws eks get-token` makes it: a presigned GetCallerIdentity URL that carries the cluster's name in a signed header. */
 export function createEksToken(options: {
   clusterName: string;
@@ -86,16 +113,7 @@ export function createEksToken(options: {
     "X-Amz-SignedHeaders": "host;x-k8s-aws-id",
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-  const canonical = [
-    "GET",
-    "/",
-    canonicalQuery(url),
-    `host:${url.host}`,
-    `x-k8s-aws-id:${clusterName}`,
-    "",
-    "host;x-k8s-aws-id",
-    sha256(""),
-  ].join("\n");
-  url.searchParams.set("X-Amz-Signature", signature(credentials.secretAccessKey, dateTime, scope, canonical));
+  const signed = presignedSignature(url, { host: url.host, "x-k8s-aws-id": clusterName }, credentials.secretAccessKey);
+  url.searchParams.set("X-Amz-Signature", signed ?? "");
   return `k8s-aws-v1.${Buffer.from(url.href).toString("base64url")}`;
 }

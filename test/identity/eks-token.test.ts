@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkEksToken } from "../../src/identity/eks-token.js";
+import { refuteTokenSignature } from "../../src/identity/eks-token-signature.js";
+import { createEksToken } from "../../src/identity/sigv4-signer.js";
 
 const NOW = Date.parse("2026-11-22T10:00:00Z");
 
@@ -79,5 +81,43 @@ describe("EKS tokens", () => {
     const yearsAhead = NOW + 1000 * 3600_000;
     expect(checkEksToken(token(presigned()), [yearsAhead])).toHaveProperty("error");
     expect(checkEksToken(token(presigned()), [yearsAhead, NOW])).toHaveProperty("claims");
+  });
+});
+
+describe("the signature of an EKS token, when it is verified", () => {
+  const signed = createEksToken({
+    clusterName: "demo",
+    region: "us-east-1",
+    credentials: { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "right" },
+    nowMs: NOW,
+  });
+  const known = { clusterName: "demo", accessKeyId: "AKIDEXAMPLE", secret: "right" };
+
+  it("is right for its cluster and its key's secret", () => {
+    expect(refuteTokenSignature(signed, known)).toBeUndefined();
+  });
+
+  const CLI_URL = [
+    "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15&X-Amz-Algorithm=AWS4-HMAC-SHA256",
+    "X-Amz-Credential=test%2F20261122%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Date=20261122T103235Z&X-Amz-Expires=60",
+    "X-Amz-SignedHeaders=host%3Bx-k8s-aws-id",
+    "X-Amz-Signature=d74ffb56b96eb59131debd1a4dd9b8fea039067f338fdd8191da0414dc5c8035",
+  ].join("&");
+
+  // Signed by botocore for `aws eks get-token --cluster-name demo` with the secret `test`.
+  it("is right as the AWS CLI makes it", () => {
+    expect(refuteTokenSignature(token(CLI_URL), { clusterName: "demo", accessKeyId: "test", secret: "test" })).toBe(
+      undefined,
+    );
+  });
+
+  it.each([
+    ["another secret", signed, { ...known, secret: "wrong" }],
+    ["no secret at all", signed, { ...known, secret: undefined }],
+    ["another cluster", signed, { ...known, clusterName: "other" }],
+    ["no signature to speak of", token(presigned()), known],
+    ["a header that nobody sends", token(presigned({ "X-Amz-SignedHeaders": "host;x-k8s-aws-id;x-more" })), known],
+  ])("is wrong with %s", (_, bad, with_) => {
+    expect(refuteTokenSignature(bad, with_)).toHaveProperty("error");
   });
 });
