@@ -30,7 +30,8 @@ export async function startServer(script, args = []) {
     });
     child.on("exit", (code) => reject(new Error(`${script} ended with ${code}`)));
   });
-  return { endpoint, pid: child.pid, startedMs, stop: () => child.kill("SIGKILL") };
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  return { endpoint, pid: child.pid, startedMs, ended, stop: () => child.kill("SIGKILL") };
 }
 
 export const PROGRAM = fileURLToPath(new URL("../dist/cli/eksim.js", import.meta.url));
