@@ -18,8 +18,11 @@ export interface ClusterBackend {
   /** The machine is terminated. graceful: after an orderly shutdown. The Node object goes as on EKS: by the cloud controller. */
   removeNode(clusterId: string, nodeName: string, options: { graceful: boolean }): Promise<void>;
   /** Cordons the node and evicts its pods through the eviction API, respecting disruption budgets. Returns what is still there;
-   * `hopeless`: budgets forbid all of it, and no other node could take what would satisfy them. */
-  drainNode(clusterId: string, nodeName: string): Promise<{ remainingPods: string[]; hopeless?: boolean }>;
+   * `hopeless`: budgets forbid all of it, and no other node could take what would satisfy them; `refusals`: by pod, what the eviction API said of budgets. */
+  drainNode(
+    clusterId: string,
+    nodeName: string,
+  ): Promise<{ remainingPods: string[]; hopeless?: boolean; refusals?: Readonly<Record<string, string>> }>;
   /** Changes labels, taints or schedulability of a live node. */
   patchNode(clusterId: string, nodeName: string, patch: NodePatch): Promise<void>;
   /**

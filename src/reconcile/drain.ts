@@ -7,10 +7,13 @@ export interface Drained {
   remainingPods: number;
   /** Budgets forbid the eviction of all that is left, and nothing can change that. */
   hopeless: boolean;
+  /** By pod that a disruption budget keeps: what the eviction API says. */
+  refusals: Readonly<Record<string, string>>;
 }
 
-const EMPTY: Drained = { remainingPods: 0, hopeless: false };
-const OUT_OF_REACH: Drained = { remainingPods: Number.POSITIVE_INFINITY, hopeless: false };
+/** Of a node that has nothing to drain. */
+export const EMPTY: Drained = { remainingPods: 0, hopeless: false, refusals: {} };
+const OUT_OF_REACH: Drained = { remainingPods: Number.POSITIVE_INFINITY, hopeless: false, refusals: {} };
 
 /** Shortest and longest wait between two looks at a drain, in milliseconds; in between a share of the time that it has taken so far. */
 const LOOK_MS = { shortest: 50, longest: 2_000 };
@@ -23,8 +26,9 @@ export async function drainInstance(
   { privateDnsName, instanceId }: InstanceRecord,
 ): Promise<Drained> {
   try {
-    const { remainingPods, hopeless = false } = await context.backendOf(cluster).drainNode(cluster.id, privateDnsName);
-    return { remainingPods: remainingPods.length, hopeless };
+    const backend = context.backendOf(cluster);
+    const { remainingPods, hopeless = false, refusals = {} } = await backend.drainNode(cluster.id, privateDnsName);
+    return { remainingPods: remainingPods.length, hopeless, refusals };
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     if (error.code === "missing") return EMPTY;

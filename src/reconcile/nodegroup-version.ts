@@ -10,11 +10,14 @@ import { LIMITS } from "../domain/profile.js";
 import { drainSlots, surgeOf } from "../domain/rolling-update.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
-import { drainInstance, nextDrainLookMs } from "./drain.js";
+import { type Drained, drainInstance, EMPTY, nextDrainLookMs } from "./drain.js";
 import { type LaunchTarget, subnetZones, terminateInstance } from "./launch.js";
 
 /** Keeps traffic of load balancers away from nodes that are about to go. */
 const EXCLUDE_FROM_LOAD_BALANCERS = "node.kubernetes.io/exclude-from-external-load-balancers";
+
+/** Most pods that the error of an update names. */
+const PODS_NAMED = 5;
 
 /** How far the update has come; kept in its row. */
 interface Progress {
@@ -188,10 +191,12 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
   let progress = save(rolling, { ...rolling.progress, draining });
 
   const stuck: string[] = [];
+  const refusals: Record<string, string> = {};
   for (const instance of alive) {
     const entry = draining[instance.instanceId];
     if (!entry) continue;
-    if (!(await isEmpty(rolling, instance))) {
+    const drained = await drain(rolling, instance);
+    if (drained.remainingPods > 0) {
       const deadlineMs = entry.sinceMs + LIMITS.evictionMs;
       if (clock.now() < deadlineMs) {
         again(rolling, nextDrainLookMs(clock.now(), { sinceMs: entry.sinceMs, deadlineMs }));
@@ -199,6 +204,7 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
       }
       if (!plan.force) {
         stuck.push(instance.privateDnsName);
+        Object.assign(refusals, drained.refusals);
         continue;
       }
     }
@@ -217,15 +223,23 @@ async function upgrade(rolling: Rolling): Promise<Progress | undefined> {
   if (stuck.length === 0) return progress;
   return fail(rolling, {
     errorCode: "PodEvictionFailure",
-    errorMessage: `Reached max retries while trying to evict pods from nodes in node group ${group.name}`,
+    errorMessage: evictionFailure(group.name, refusals),
     resourceIds: stuck,
   });
 }
 
+/** EKS's text, and which pods are kept by which disruption budgets: the one thing that whoever reads it has to know. */
+function evictionFailure(group: string, refusals: Readonly<Record<string, string>>): string {
+  const text = `Reached max retries while trying to evict pods from nodes in node group ${group}`;
+  const kept = Object.entries(refusals).map(([pod, why]) => `${pod}: ${why}`);
+  const more = kept.length > PODS_NAMED ? [`and ${kept.length - PODS_NAMED} more pods`] : [];
+  return kept.length === 0 ? text : [text, ...kept.slice(0, PODS_NAMED), ...more].join("; ");
+}
+
 /** A machine that is off, or never became a node, has nothing to drain. */
-async function isEmpty({ context, cluster }: Rolling, instance: InstanceRecord): Promise<boolean> {
-  if (instance.state !== "running" || instance.unhealthySinceMs !== undefined) return true;
-  return (await drainInstance(context, cluster, instance)).remainingPods === 0;
+async function drain({ context, cluster }: Rolling, instance: InstanceRecord): Promise<Drained> {
+  if (instance.state !== "running" || instance.unhealthySinceMs !== undefined) return EMPTY;
+  return drainInstance(context, cluster, instance);
 }
 
 /** One instance at a time, each drained before the next goes. */

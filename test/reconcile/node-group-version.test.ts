@@ -131,7 +131,7 @@ describe("UpdateNodegroupVersion", () => {
     expect(busiest).toBe(atOnce);
   });
 
-  it("gives up after 15 minutes of evictions that a disruption budget forbids, and says on which nodes", async () => {
+  it("gives up after 15 minutes of evictions that a disruption budget forbids, and says on which nodes, which pods and which budget", async () => {
     await drill.cluster();
     await drill.nodegroup("workers", { version: "1.35", updateConfig: { maxUnavailable: 2 } });
     await drill.deploy("web", 3);
@@ -148,6 +148,9 @@ describe("UpdateNodegroupVersion", () => {
     const { resourceIds = [] } = update.errors[0] ?? {};
     expect(resourceIds).toHaveLength(2);
     expect(guarded).toEqual(expect.arrayContaining(resourceIds));
+    expect(update.errors[0]?.errorMessage).toMatch(
+      /^Reached max retries while trying to evict pods from nodes in node group workers; default\/web-\w+-\w+: .*The disruption budget web needs 3 healthy pods and has 3 currently/,
+    );
     expect(await drill.describe("workers")).toMatchObject({ status: "ACTIVE", version: "1.35" });
     await drill.eksim.advance("2m");
     const left = await drill.nodes();

@@ -1,6 +1,6 @@
 /** Cordon and eviction as EKS does them before it terminates a node. */
 import type { KubeApi } from "../../kubernetes/api.js";
-import { isStatusError } from "../../kubernetes/errors.js";
+import { isStatusError, type StatusError } from "../../kubernetes/errors.js";
 import { type KubeObject, keyOf } from "../../kubernetes/object.js";
 import type { NodePatch } from "../backend.js";
 import { BackendError } from "../backend.js";
@@ -45,36 +45,54 @@ const takesPods = ({ spec, status }: Node): boolean =>
   spec?.unschedulable !== true &&
   status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
 
+export interface DrainedNode {
+  remainingPods: string[];
+  hopeless: boolean;
+  /** By pod that a disruption budget keeps: which one, and why. */
+  refusals: Record<string, string>;
+}
+
 /**
  * Cordons the node and evicts what runs on it. Keys of pods that are still there; none when it is empty. Hopeless when budgets forbid the eviction of all
  * of them while no node is left on which their replacements could become Ready.
  */
-export async function drainNode(api: KubeApi, name: string): Promise<{ remainingPods: string[]; hopeless: boolean }> {
+export async function drainNode(api: KubeApi, name: string): Promise<DrainedNode> {
   if (nodeNamed(api, name).spec?.unschedulable !== true) {
     await api.patch("nodes", { name }, "merge", { spec: { unschedulable: true } });
   }
   const evicted = (): readonly Pod[] => api.byIndex<Pod>("pods", "node", name).filter((pod) => !isLeftAlone(pod));
+  const refusals: Record<string, string> = {};
   for (const pod of evicted()) {
-    if (pod.metadata.deletionTimestamp === undefined) await evict(api, pod);
+    const refusal = pod.metadata.deletionTimestamp === undefined ? await evict(api, pod) : undefined;
+    if (refusal !== undefined) refusals[keyOf(pod)] = refusal;
   }
   const remaining = evicted();
   const forbidden = remaining.every(({ metadata }) => metadata.deletionTimestamp === undefined);
   return {
     remainingPods: remaining.map(keyOf),
     hopeless: remaining.length > 0 && forbidden && !api.list<Node>("nodes").some(takesPods),
+    refusals,
   };
 }
 
-async function evict(api: KubeApi, pod: Pod): Promise<void> {
+/** Gives what the API server said when a budget forbids the eviction now; it may allow it at the next try. */
+async function evict(api: KubeApi, pod: Pod): Promise<string | undefined> {
   const { name, namespace } = pod.metadata;
   const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
   try {
     await api.create("pods", eviction, { subresource: "eviction" });
+    return undefined;
   } catch (error) {
-    // A budget that forbids it now may allow it at the next try; a pod that is gone needs no eviction.
-    if (!isStatusError(error, "TooManyRequests") && !isStatusError(error, "NotFound")) throw error;
+    if (isStatusError(error, "TooManyRequests")) return refusalOf(error);
+    // A pod that is gone needs no eviction.
+    if (isStatusError(error, "NotFound")) return undefined;
+    throw error;
   }
 }
+
+/** The cause names the budget; the message alone does not. */
+const refusalOf = ({ message, details }: StatusError): string =>
+  [message, ...(details?.causes ?? []).map((cause) => cause.message)].join(" ");
 
 /** Labels, taints and schedulability of a node that lives. */
 export async function patchNode(api: KubeApi, name: string, patch: NodePatch): Promise<void> {
