@@ -216,6 +216,7 @@ export async function figures() {
   } finally {
     agent.destroy();
     for (const { server } of stores) server.stop();
+    await Promise.all(stores.map(({ server }) => server.ended));
     for (const directory of directories) rmSync(directory, { recursive: true, force: true });
   }
 }
