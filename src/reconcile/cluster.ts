@@ -55,7 +55,8 @@ async function create(context: ReconcileContext, cluster: ClusterRecord, attempt
       message: `Cluster ${cluster.name} is ACTIVE.`,
     });
   });
-  context.schedule("insights", cluster.id);
+  // What waits for an ACTIVE cluster looked at it when it was attached, which may be long ago.
+  scheduleAllOf(context, cluster.id);
 }
 
 /** Three masters, one a zone, whatever zones the cluster's own subnets are in: they stand in a network of AWS's. */
