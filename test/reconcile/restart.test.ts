@@ -87,8 +87,8 @@ describe("a restart", () => {
     await drill.deploy("web", 3);
     const id = await drill.updateVersion("workers", { version: "1.36" });
     let restarts = 0;
-    for (; (await drill.update(id, "workers")).status === "InProgress" && restarts < 60; restarts++) {
-      await drill.eksim.advance("2s");
+    for (; (await drill.update(id, "workers")).status === "InProgress" && restarts < 120; restarts++) {
+      await drill.eksim.advance("1500ms");
       await drill.restart();
     }
     expect(await drill.update(id, "workers")).toMatchObject({ status: "Successful", errors: [] });
