@@ -3,7 +3,7 @@
  * death of this process at any moment (`kill -9`); only a crash of the whole machine may take the last commits, which an emulator can bear for writes
  * that are twenty times as fast.
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { principalKey } from "../domain/eks/principals.js";
@@ -53,7 +53,7 @@ export function openState(options: StateOptions): State {
  */
 function lockDirectory(directory: string): () => void {
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     const lock = new Database(join(directory, LOCK_FILE), { timeout: 0 });
     try {
       lock.exec("BEGIN EXCLUSIVE");
@@ -67,6 +67,19 @@ function lockDirectory(directory: string): () => void {
       throw new StateError(`another eksim is using the data directory ${directory}`, { cause: error });
     }
     throw new StateError(`cannot write to the data directory ${directory}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Makes a directory and those above it. Node's own `recursive` never returns where a file system such as /proc answers ENOENT to every attempt. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory) && statSync(directory).isDirectory()) return;
+  const parent = dirname(directory);
+  if (parent !== directory) makeDirectory(parent);
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    // Another process may have made it in between.
+    if (!(existsSync(directory) && statSync(directory).isDirectory())) throw error;
   }
 }
 

@@ -83,6 +83,12 @@ describe("the state file", () => {
       /cannot write to the data directory .*file\/data/,
     );
   });
+
+  it.runIf(process.platform === "linux")("is refused, and not tried for ever, where no directory can be made", () => {
+    expect(() => openState({ file: "/proc/no/such/eksim.db" })).toThrowError(
+      /cannot write to the data directory .*ENOENT/,
+    );
+  });
 });
 
 describe("a transaction", () => {
