@@ -53,6 +53,16 @@ function checkQuery(query: unknown): void {
   }
 }
 
+/** What names a cluster in a body would otherwise be passed over, and the whole zone fail. */
+function checkNoBody(body: unknown): void {
+  if (body === undefined || body === null) return;
+  if (typeof body === "object" && !Array.isArray(body) && Object.keys(body).length === 0) return;
+  throw new DomainError(
+    "InvalidParameterException",
+    "eksim's own routes take their parameters in the query, not in a body",
+  );
+}
+
 function wholeNumber(name: string, text: string | undefined, fallback: number, max: number): number {
   if (text === undefined) return fallback;
   const value = Number(text);
@@ -89,6 +99,7 @@ export function registerAdminRoutes(app: FastifyInstance, dependencies: AdminDep
 
   app.addHook("preHandler", (request, _reply, done) => {
     checkQuery(request.query);
+    checkNoBody(request.body);
     done();
   });
   app.get("/_eksim/health", () => ({

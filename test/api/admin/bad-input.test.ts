@@ -87,4 +87,12 @@ describe("the emulator's own routes", () => {
     const { status, text } = await send("GET", path, "");
     expect([status, text]).toEqual([400, expect.stringContaining("message")]);
   });
+
+  it.each(['{"cluster":"demo"}', "[]", "1"])(
+    "refuse the body %s rather than fail a whole zone over it",
+    async (body) => {
+      const { status, text } = await send("POST", "/_eksim/zones/us-east-1a/fail", body);
+      expect([status, text]).toEqual([400, expect.stringContaining("query")]);
+    },
+  );
 });
