@@ -1,5 +1,5 @@
 /** The composition root: configuration -> state -> backends -> reconcilers -> servers. The only place that knows every part. */
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
@@ -80,6 +80,24 @@ const LISTEN_REFUSALS: Record<string, (config: Config) => string> = {
   ENOTFOUND: ({ host }) => `${host} cannot be resolved; give an address with --host`,
 };
 
+function listenRefusal(error: unknown, config: Config): unknown {
+  const refusal = LISTEN_REFUSALS[(error as NodeJS.ErrnoException).code ?? ""];
+  return refusal ? new UsageError(refusal(config), { cause: error }) : error;
+}
+
+/** Finds out before anything is written whether the address can be had. */
+async function checkAddress(config: Config): Promise<void> {
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject).listen({ port: config.port, host: config.host }, resolve);
+    });
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  } catch (error) {
+    throw listenRefusal(error, config);
+  }
+}
+
 /**
  * Starts everything. Throws errors with `exitCode` 2 where the user can put it right: a port in use, a data directory that is locked, unwritable or of a newer
  * program.
@@ -95,6 +113,7 @@ export async function startEmulator(options: {
   if (config.backend === "kind") {
     throw new UsageError("--backend kind is not available yet; leave it out to use the embedded Kubernetes");
   }
+  await checkAddress(config);
   const state = openState({
     file: config.dataDir === IN_MEMORY ? config.dataDir : join(config.dataDir, "state.db"),
     log,
@@ -175,8 +194,7 @@ export async function startEmulator(options: {
     await gateway.listen({ port: config.port, host: config.host });
   } catch (error) {
     await stop();
-    const refusal = LISTEN_REFUSALS[(error as NodeJS.ErrnoException).code ?? ""];
-    throw refusal ? new UsageError(refusal(config), { cause: error }) : error;
+    throw listenRefusal(error, config);
   }
   reconcilers.start();
   // A stepped clock waits for nobody, and loads with the first cluster.

@@ -27,7 +27,12 @@ for (const option of OPTIONS) {
   const fallback = option.fallback && "value" in option ? `, default ${option.fallback}` : "";
   start.option(flag, `${option.help} (${environmentName(option.flag)}${fallback})`);
 }
-start.action(async (options: Record<string, string | boolean>) => (await import("./start.js")).start(options, version));
+// The default command also gets every word that is no command: say that, not that `start` takes none.
+start.allowExcessArguments().action(async (options: Record<string, string | boolean>, command: Command) => {
+  const [word] = command.args;
+  if (word !== undefined) throw new UsageError(`unknown command '${word}'; --help lists what there is`);
+  await (await import("./start.js")).start(options, version);
+});
 
 program
   .command("demo")

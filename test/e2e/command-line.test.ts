@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -39,12 +39,14 @@ describe("eksim start", () => {
     expect(second.stderr).toContain(dataDir);
   });
 
-  it("refuses a port in use, and names it", async () => {
+  it("refuses a port in use, and names it, before it touches the data directory", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as { port: number };
-    const refused = await runCommand(["start", "--port", String(port), "--data-dir", temporaryDirectory()]);
+    const dataDir = temporaryDirectory();
+    const refused = await runCommand(["start", "--port", String(port), "--data-dir", dataDir]);
     server.close();
+    expect(readdirSync(dataDir)).toEqual([]);
     expect(refused.code).toBe(2);
     expect(oneLine(refused.stderr)).toHaveLength(1);
     expect(refused.stderr).toContain(String(port));
@@ -87,7 +89,7 @@ describe("eksim start", () => {
     [["start", "--port", "http"], /--port.*whole number/],
     [["start", "--clock", "sundial"], /--clock.*scaled/],
     [["start", "--backend", "kind"], /kind/],
-    [["nonsense"], /nonsense|too many arguments/],
+    [["nonsense"], /unknown command 'nonsense'/],
   ])("refuses %j in one line, with exit code 2", async (args, text) => {
     const refused = await runCommand(args);
     expect(refused.code).toBe(2);
