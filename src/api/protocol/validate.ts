@@ -19,7 +19,7 @@ const JSON_KIND: Record<string, string> = {
   structure: "an object",
 };
 
-/** A function from a shape's name to its compiled check, which throws InvalidParameterException or SerializationException. */
+/** A function from a shape's name to its compiled check, which throws InvalidParameterException (BadRequestException where tags are dealt with) or SerializationException. */
 export function createValidator(model: Model): (shape: string, value: unknown) => unknown {
   const structures = new Map<string, Checker>();
 
@@ -140,10 +140,16 @@ export function createValidator(model: Model): (shape: string, value: unknown) =
   return (shape, value) => {
     const failures: string[] = [];
     const result = structureChecker(shape)(value, "", failures);
-    if (failures.length > 0) throw new DomainError("InvalidParameterException", summary(failures));
+    if (failures.length > 0) throw new DomainError(refusalOf(shape), summary(failures));
     return result;
   };
 }
+
+/** The tagging operations have a family of errors of their own; the model gives them neither this nor ResourceNotFoundException. */
+const TAGGING = new Set(["TagResourceRequest", "UntagResourceRequest", "ListTagsForResourceRequest"]);
+
+const refusalOf = (shape: string): "BadRequestException" | "InvalidParameterException" =>
+  TAGGING.has(shape) ? "BadRequestException" : "InvalidParameterException";
 
 const isScalar = (type: Type): boolean => type.type !== "structure" && type.type !== "list" && type.type !== "map";
 
