@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
+import { createAutoModeCluster } from "./auto-mode.js";
 
 const dataDir = mkdtempSync(join(tmpdir(), "eksim-"));
 let eksim: Eksim;
@@ -28,38 +29,7 @@ const scale = (replicas: number) =>
 
 it("nodes of EKS Auto Mode outlive a restart, and more come and go after it as before", async () => {
   eksim = await startEksim({ seed: 1, dataDir });
-  await eksim.eks("POST", "/clusters", {
-    name: "demo",
-    roleArn: "arn:aws:iam::000000000000:role/eks",
-    resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b", "subnet-c"] },
-    accessConfig: { authenticationMode: "API" },
-    bootstrapSelfManagedAddons: false,
-    computeConfig: {
-      enabled: true,
-      nodePools: ["general-purpose"],
-      nodeRoleArn: "arn:aws:iam::000000000000:role/auto",
-    },
-    storageConfig: { blockStorage: { enabled: true } },
-    kubernetesNetworkConfig: { elasticLoadBalancing: { enabled: true } },
-  });
-  await eksim.advance("1s");
-  await eksim.kubernetes("demo", "POST", "/apis/apps/v1/namespaces/default/deployments", {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name: "web" },
-    spec: {
-      replicas: 1,
-      selector: { matchLabels: { app: "web" } },
-      template: {
-        metadata: { labels: { app: "web" } },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          containers: [{ name: "main", image: "nginx", resources: { requests: { cpu: "1500m" } } }],
-        },
-      },
-    },
-  });
-  await eksim.advance("2m");
+  await createAutoModeCluster(eksim, { replicas: 1, cpu: "1500m" });
   const before = await nodes();
   expect(before).toHaveLength(1);
   // Stopped while two more nodes are on their way.

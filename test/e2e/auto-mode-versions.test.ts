@@ -1,42 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
+import { createAutoModeCluster } from "./auto-mode.js";
 
 let eksim: Eksim;
 beforeAll(async () => {
   eksim = await startEksim({ seed: 1 });
-  await eksim.eks("POST", "/clusters", {
-    name: "demo",
-    version: "1.35",
-    roleArn: "arn:aws:iam::000000000000:role/eks",
-    resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b", "subnet-c"] },
-    accessConfig: { authenticationMode: "API" },
-    bootstrapSelfManagedAddons: false,
-    computeConfig: {
-      enabled: true,
-      nodePools: ["general-purpose"],
-      nodeRoleArn: "arn:aws:iam::000000000000:role/auto-node",
-    },
-    storageConfig: { blockStorage: { enabled: true } },
-    kubernetesNetworkConfig: { elasticLoadBalancing: { enabled: true } },
-  });
-  await eksim.advance("1s");
-  await eksim.kubernetes("demo", "POST", "/apis/apps/v1/namespaces/default/deployments", {
-    apiVersion: "apps/v1",
-    kind: "Deployment",
-    metadata: { name: "web" },
-    spec: {
-      replicas: 2,
-      selector: { matchLabels: { app: "web" } },
-      template: {
-        metadata: { labels: { app: "web" } },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          containers: [{ name: "main", image: "nginx", resources: { requests: { cpu: "500m" } } }],
-        },
-      },
-    },
-  });
-  await eksim.advance("2m");
+  await createAutoModeCluster(eksim, { version: "1.35", replicas: 2, cpu: "500m" });
 });
 afterAll(() => eksim.stop());
 
