@@ -1,5 +1,5 @@
 /** Add-ons: what there is to install, and installing, changing and removing it. Their updates have a lock of their own. */
-import { parse, YAMLParseError } from "yaml";
+import { createRequire } from "node:module";
 import type { AddonRecord } from "../../domain/addon.js";
 import { configurationSchema } from "../../domain/addons/configuration.js";
 import { addon, type CatalogueAddon, addons as catalogue, isCompatible } from "../../domain/catalogue/addons.js";
@@ -24,13 +24,17 @@ import { createPodIdentity } from "./pod-identity-associations.js";
 import { startAddonUpdate } from "./start-update.js";
 import { addonInfo, addonView } from "./views/addons.js";
 
+// Configuration values are rare, and so is the reader of YAML: it is loaded with the first of them.
+const load = createRequire(import.meta.url);
+
 /** JSON is YAML too. Absent: nothing was given; an empty text says what `{}` says. Throws InvalidParameterException. */
 function readConfiguration(text: string | undefined): unknown {
   if (text === undefined) return undefined;
+  const yaml: typeof import("yaml") = load("yaml");
   try {
-    return parse(text, { logLevel: "error" }) ?? {};
+    return yaml.parse(text, { logLevel: "error" }) ?? {};
   } catch (error) {
-    if (!(error instanceof YAMLParseError) && !(error instanceof ReferenceError)) throw error;
+    if (!(error instanceof yaml.YAMLParseError) && !(error instanceof ReferenceError)) throw error;
     throw invalidParameter("The ConfigurationValues provided is not in valid YAML or JSON format.");
   }
 }
