@@ -2,6 +2,7 @@
  * Tokens that `aws eks get-token` makes: `k8s-aws-v1.` and, in base64url, a presigned GetCallerIdentity URL. The checks are those of
  * aws-iam-authenticator's verifier, in its order; the call to STS itself is left out, since no secret is known here.
  */
+import { parseAmzDate } from "./sigv4.js";
 
 const PREFIX = "k8s-aws-v1.";
 /** Longest token looked at, in bytes. */
@@ -111,12 +112,4 @@ function checkQuery(query: URLSearchParams, clocksMs: readonly number[]): EksTok
       ...(sessionToken ? { sessionToken } : {}),
     },
   };
-}
-
-/** `YYYYMMDDTHHMMSSZ` to epoch ms. */
-function parseAmzDate(text: string): number | undefined {
-  const m = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (!m) return undefined;
-  const ms = Date.parse(`${m[1]}-${m[2]}-${m[3]}T${m[4]}:${m[5]}:${m[6]}Z`);
-  return Number.isNaN(ms) ? undefined : ms;
 }

@@ -1,17 +1,10 @@
 /** AWS Signature Version 4, the client's side: what eksim's own demo, drills and test library sign their calls with. */
-import { createHash, createHmac } from "node:crypto";
+import { canonicalPath, percentEncode, sha256Hex, signatureOf } from "./sigv4.js";
 
 export interface Credentials {
   accessKeyId: string;
   secretAccessKey: string;
 }
-
-const sha256 = (data: string): string => createHash("sha256").update(data).digest("hex");
-const hmac = (key: string | Buffer, data: string): Buffer => createHmac("sha256", key).update(data).digest();
-
-/** RFC 3986: everything but letters, digits and `-._~` is escaped. */
-const percentEncode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
 const stamp = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
 
@@ -20,12 +13,6 @@ function canonicalQuery(url: URL): string {
     .map(([name, value]) => `${percentEncode(name)}=${percentEncode(value)}`)
     .sort()
     .join("&");
-}
-
-function signature(secret: string, dateTime: string, scope: string, canonicalRequest: string): string {
-  const [date, region, service] = scope.split("/") as [string, string, string];
-  const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, date), region), service), "aws4_request");
-  return hmac(key, ["AWS4-HMAC-SHA256", dateTime, scope, sha256(canonicalRequest)].join("\n")).toString("hex");
 }
 
 /** Headers for a request whose parameters are all in the path, the query and a JSON body. `nowMs` is the machine's time. */
@@ -46,19 +33,17 @@ export function signedHeaders(options: {
     "x-amz-date": dateTime,
   };
   const names = Object.keys(headers).sort();
-  // Services other than S3 percentEncode the path once more: `%2F` in a label is signed as `%252F`.
-  const path = url.pathname.split("/").map(percentEncode).join("/");
   const canonical = [
     method,
-    path,
+    canonicalPath(url.pathname),
     canonicalQuery(url),
     ...names.map((name) => `${name}:${headers[name]}`),
     "",
     names.join(";"),
-    sha256(body),
+    sha256Hex(body),
   ].join("\n");
   const scope = `${dateTime.slice(0, 8)}/${region}/${service}/aws4_request`;
-  const signed = signature(credentials.secretAccessKey, dateTime, scope, canonical);
+  const signed = signatureOf(credentials.secretAccessKey, dateTime, scope, canonical);
   return {
     ...headers,
     authorization: `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names.join(";")}, Signature=${signed}`,
@@ -87,9 +72,9 @@ export function presignedSignature(
     ...names.map((name) => `${name}:${headers[name]}`),
     "",
     names.join(";"),
-    sha256(""),
+    sha256Hex(""),
   ].join("\n");
-  return signature(secret, dateTime, scope.join("/"), canonical);
+  return signatureOf(secret, dateTime, scope.join("/"), canonical);
 }
 
 /** A token as `aws eks get-token` makes it: a presigned GetCallerIdentity URL that carries the cluster's name in a signed header. */

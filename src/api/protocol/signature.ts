@@ -1,6 +1,7 @@
 /** Checks SigV4 signatures of requests signed in the Authorization header. Only used when the emulator is told to; any secret passes otherwise. */
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { DomainError } from "../../domain/errors.js";
+import { canonicalPath, parseAmzDate, percentEncode, sha256Hex, signatureOf } from "../../identity/sigv4.js";
 import type { SignedBy } from "./credentials.js";
 
 export interface SignedRequest {
@@ -13,9 +14,6 @@ export interface SignedRequest {
 
 /** How far a request's own time may be from ours. */
 const MAX_SKEW_MS = 15 * 60_000;
-
-const sha256 = (data: string | Buffer): string => createHash("sha256").update(data).digest("hex");
-const hmac = (key: string | Buffer, data: string): Buffer => createHmac("sha256", key).update(data).digest();
 
 /**
  * Throws InvalidSignatureException, UnrecognizedClientException or IncompleteSignatureException. `wallNowMs` is the machine's own time: the stamp was made by
@@ -35,8 +33,8 @@ export function verifySignature(
     throw new DomainError("IncompleteSignatureException", "eksim checks signatures in the Authorization header only");
   }
   const stamp = header(request, "x-amz-date");
-  const stampMs = Date.parse(stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z"));
-  if (Number.isNaN(stampMs) || !stamp.startsWith(signedBy.date)) {
+  const stampMs = parseAmzDate(stamp);
+  if (stampMs === undefined || !stamp.startsWith(signedBy.date)) {
     throw new DomainError(
       "IncompleteSignatureException",
       "Authorization header requires an 'X-Amz-Date' header of the date in its credential scope.",
@@ -49,12 +47,7 @@ export function verifySignature(
     );
   }
   const scope = `${signedBy.date}/${signedBy.region}/${signedBy.service}/aws4_request`;
-  const toSign = `AWS4-HMAC-SHA256\n${stamp}\n${scope}\n${sha256(canonicalRequest(request, signedBy))}`;
-  const key = [signedBy.date, signedBy.region, signedBy.service, "aws4_request"].reduce<string | Buffer>(
-    hmac,
-    `AWS4${secret}`,
-  );
-  const expected = hmac(key, toSign);
+  const expected = Buffer.from(signatureOf(secret, stamp, scope, canonicalRequest(request, signedBy)), "hex");
   const given = Buffer.from(signedBy.signature, "hex");
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
     throw new DomainError(
@@ -70,21 +63,20 @@ function canonicalRequest(request: SignedRequest, { signedHeaders }: SignedBy): 
   const query = at < 0 ? "" : request.url.slice(at + 1);
   return [
     request.method,
-    // All services but S3 encode the encoded path once more.
-    path.split("/").map(encode).join("/"),
+    canonicalPath(path),
     query
       .split("&")
       .filter((pair) => pair !== "")
       .map((pair) => {
         const [name = "", ...value] = pair.split("=");
-        return `${encode(decode(name))}=${encode(decode(value.join("=")))}`;
+        return `${percentEncode(decode(name))}=${percentEncode(decode(value.join("=")))}`;
       })
       .sort()
       .join("&"),
     ...signedHeaders.map((name) => `${name}:${header(request, name).trim().replace(/ +/g, " ")}`),
     "",
     signedHeaders.join(";"),
-    header(request, "x-amz-content-sha256") || sha256(request.body ?? ""),
+    header(request, "x-amz-content-sha256") || sha256Hex(request.body ?? ""),
   ].join("\n");
 }
 
@@ -92,9 +84,6 @@ function header(request: SignedRequest, name: string): string {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(",") : (value ?? "");
 }
-
-const encode = (text: string): string =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
 function decode(text: string): string {
   try {
