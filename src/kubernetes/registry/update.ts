@@ -193,8 +193,7 @@ function raiseGeneration(entry: ResourceEntry, next: KubeObject, current: KubeOb
 
 /** A status write leaves owners and finalizers alone; labels and annotations pass for the core kinds (nodes are labelled this way) as upstream. */
 function keepMetadataOfStatusWrite(entry: ResourceEntry, next: KubeObject, current: KubeObject): void {
-  const { labels, annotations } = next.metadata;
-  const { managedFields } = next.metadata;
+  const { labels, annotations, managedFields } = next.metadata;
   next.metadata = { ...current.metadata, managedFields };
   if (entry.info.group !== "") return;
   if (labels) next.metadata.labels = labels;

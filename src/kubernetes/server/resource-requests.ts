@@ -120,19 +120,23 @@ function get(registry: Registry, exchange: ResourceExchange): Answer {
 const list = (registry: Registry, exchange: ResourceExchange): Answer =>
   answerList(registry, exchange, listPage(registry, exchange));
 
+/** The object in the body, checked against its kind, and what there is to warn of: writing it may add to that. */
+async function readObject(
+  { entry, request }: ResourceExchange,
+  { fieldValidation }: ReturnType<typeof writeOptions>,
+): Promise<{ object: ReturnType<typeof asObject>; warnings: string[] }> {
+  const bytes = await readBody(request);
+  const contentType = request.headers["content-type"];
+  const { object, warnings } = decodeBody({ bytes, contentType, expected: expectedOf(entry), fieldValidation });
+  return { object: asObject(object), warnings: [...warnings] };
+}
+
 async function create(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
-  const { entry, request, target } = exchange;
+  const { entry, target } = exchange;
   if (target.named) throw methodNotAllowed();
   const options = writeOptions(exchange, "CreateOptions");
-  const bytes = await readBody(request);
-  const { object, warnings: found } = decodeBody({
-    bytes,
-    contentType: request.headers["content-type"],
-    expected: expectedOf(entry),
-    fieldValidation: options.fieldValidation,
-  });
-  const warnings = [...found];
-  const draft = intoNamespace(exchange, asObject(object));
+  const { object, warnings } = await readObject(exchange, options);
+  const draft = intoNamespace(exchange, object);
   const stored = entry.conversion ? entry.conversion.toStorage(draft) : draft;
   const caller = callerOf(exchange, warnings);
   const created = await createObject(registry, storedEntry(registry, entry), caller, stored, options);
@@ -140,18 +144,11 @@ async function create(registry: Registry, exchange: ResourceExchange): Promise<A
 }
 
 async function update(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
-  const { entry, request, target } = exchange;
+  const { entry, target } = exchange;
   if (!target.named) throw methodNotAllowed();
   const options = writeOptions(exchange, "UpdateOptions");
-  const bytes = await readBody(request);
-  const { object, warnings: found } = decodeBody({
-    bytes,
-    contentType: request.headers["content-type"],
-    expected: expectedOf(entry),
-    fieldValidation: options.fieldValidation,
-  });
-  const warnings = [...found];
-  const wanted = named(exchange, intoNamespace(exchange, asObject(object)));
+  const { object, warnings } = await readObject(exchange, options);
+  const wanted = named(exchange, intoNamespace(exchange, object));
   const { group, kind } = entry.info;
   if (!wanted.metadata.resourceVersion && (entry.custom || CONDITIONAL_UPDATES.has(entry.storage))) {
     const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
