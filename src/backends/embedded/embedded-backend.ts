@@ -23,6 +23,7 @@ import {
 } from "../backend.js";
 import { asBackendError, changeConfigMap, configMapData, createMissing } from "./api-calls.js";
 import { drainNode, patchNode } from "./drain.js";
+import { listenOnStablePort } from "./endpoint-port.js";
 import type { Fargate } from "./fargate/fargate.js";
 import { type ClusterModules, loadClusterModules } from "./load.js";
 import { kubeletNodeSpec } from "./node-spec.js";
@@ -160,15 +161,17 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
 
   /** The port of before if it is still free: kubeconfigs carry it. */
   const listen = async (cluster: SimulatedCluster, spec: ClusterSpec): Promise<number> => {
+    const anyPort = (): Promise<number> => listenOnStablePort((port) => cluster.listen({ host, port }));
+    if (spec.port === 0) return anyPort();
     try {
       return await cluster.listen({ host, port: spec.port });
     } catch (error) {
-      if (spec.port === 0 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
       log.warn(
         { cluster: spec.name, port: spec.port },
         "another program has taken the cluster's port; it gets a new one, and kubeconfigs have to be written again",
       );
-      return cluster.listen({ host, port: 0 });
+      return anyPort();
     }
   };
 

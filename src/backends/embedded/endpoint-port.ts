@@ -1,0 +1,30 @@
+/**
+ * On which port of this machine a new cluster's API server listens. Kubeconfigs carry the port, so it must still be free after a restart: it is taken
+ * from a range below the one that operating systems hand out by themselves (32768 and up on Linux, 49152 and up elsewhere), where whatever connects
+ * or listens while eksim is down could take it.
+ */
+import { randomInt } from "node:crypto";
+
+/** First and last port, both included; 10,000 of them leave room for many clusters in many emulators on one machine. */
+export const ENDPOINT_PORTS = { first: 20_000, last: 29_999 } as const;
+
+/** How many ports of the range are tried before any free port will do. */
+const ATTEMPTS = 20;
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof Error && ["EADDRINUSE", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "");
+
+/**
+ * Listens on a free port of the range and returns it. Not drawn from the clock's seed: two emulators with the same seed must not meet at one port.
+ * Rejects with what `listen` says when the address itself cannot be listened on.
+ */
+export async function listenOnStablePort(listen: (port: number) => Promise<number>): Promise<number> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    try {
+      return await listen(randomInt(ENDPOINT_PORTS.first, ENDPOINT_PORTS.last + 1));
+    } catch (error) {
+      if (!isTaken(error)) throw error;
+    }
+  }
+  return listen(0);
+}
