@@ -191,12 +191,24 @@ function raiseGeneration(entry: ResourceEntry, next: KubeObject, current: KubeOb
     next.metadata.generation = (current.metadata.generation ?? 0) + 1;
 }
 
-/** A status write leaves owners and finalizers alone; labels and annotations pass for the core kinds (nodes are labelled this way) as upstream. */
+/** Groups whose kinds take labels and annotations with a status write; upstream resets all metadata for custom resources and the machinery's own kinds. */
+const LABELLED_BY_STATUS: ReadonlySet<string> = new Set([
+  "",
+  "apps",
+  "autoscaling",
+  "batch",
+  "certificates.k8s.io",
+  "networking.k8s.io",
+  "policy",
+  "storage.k8s.io",
+]);
+
+/** A status write leaves owners and finalizers alone; labels and annotations pass where upstream lets them (a Deployment keeps its labels). */
 function keepMetadataOfStatusWrite(entry: ResourceEntry, next: KubeObject, current: KubeObject): void {
   const { labels, annotations, managedFields } = next.metadata;
   next.metadata = { ...current.metadata, managedFields };
-  if (entry.info.group !== "") return;
-  if (labels) next.metadata.labels = labels;
+  if (!LABELLED_BY_STATUS.has(entry.info.group)) return;
+  if (labels && entry.storage !== "deployments.apps") next.metadata.labels = labels;
   if (annotations) next.metadata.annotations = annotations;
 }
 
