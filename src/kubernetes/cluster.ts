@@ -25,8 +25,8 @@ export interface ClusterOptions {
   /** PEM of the RSA key (PKCS#8) that signs service account tokens, made off the request path: awaited on first use only. */
   serviceAccountKey: () => Promise<string>;
   serviceAccountIssuer: string;
-  /** Control-plane members, one a zone. */
-  members: readonly { id: string; zone: string }[];
+  /** Control-plane members, one a zone. Those without an address are given one: it shows in the endpoints of the `kubernetes` Service. */
+  members: readonly { id: string; zone: string; address?: string }[];
   tokenAuthenticators?: readonly TokenAuthenticator[];
   authorizers?: readonly Authorizer[];
   /** Admission from outside, as a provider's webhooks do it; runs before the built-in plugins, so that they judge and complete what it made. */
@@ -91,7 +91,7 @@ export interface SimulatedCluster {
   setMember(id: string, state: "up" | "down"): void;
   members(): readonly { id: string; zone: string; state: "up" | "down" }[];
   /** Adds or replaces members (a master re-created, maybe in another zone). */
-  replaceMembers(members: readonly { id: string; zone: string }[]): void;
+  replaceMembers(members: readonly { id: string; zone: string; address?: string }[]): void;
   /** Other certificates from now on: for new connections, and as the root CA that pods and clients are given. */
   setTls(tls: ClusterTls): Promise<void>;
   /** APIs that later versions do not serve any more, and who has asked for them since the cluster was started, at `sinceMs`. */

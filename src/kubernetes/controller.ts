@@ -1,6 +1,7 @@
 import type { Clock } from "../clock/clock.js";
 import type { KubeApi } from "./api.js";
 import type { CloudInstances, ClusterLog } from "./cluster.js";
+import type { Member } from "./members.js";
 import type { ResourceInfo } from "./schema/resource-info.js";
 
 /** What kubelets tell the node lifecycle controller without writing a Lease to the store every ten seconds. */
@@ -25,6 +26,10 @@ export interface ControllerContext {
   resources?(): readonly ResourceInfo[];
   /** Calls `listener` whenever `resources` may have changed. Returns how to stop. */
   onResourcesChanged?(listener: () => void): () => void;
+  /** The control plane's members, absent where there are none. */
+  members?(): readonly Member[];
+  /** Calls `listener` whenever `members` has changed. Returns how to stop. */
+  onMembersChanged?(listener: () => void): () => void;
 }
 
 /** One loop of the controller manager. Adding one = a file here and a line in `controllers/index.ts`. */

@@ -97,6 +97,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         caCert: tls.caCert,
         resources: () => catalogue.infos(),
         onResourcesChanged: (listener) => catalogue.onChange(listener),
+        members: () => members.list(),
+        onMembersChanged: (listener) => members.onChange(listener),
       },
       chosen,
     );

@@ -7,6 +7,8 @@ import { deploymentController } from "./deployment/deployment.js";
 import { disruptionController } from "./disruption.js";
 import { endpointSliceController } from "./endpoints/endpoint-slice.js";
 import { endpointsController } from "./endpoints/endpoints.js";
+import { kubernetesServiceController } from "./endpoints/kubernetes-service.js";
+import { endpointSliceMirroringController } from "./endpoints/mirroring.js";
 import { eventTtlController } from "./event-ttl.js";
 import { garbageCollector } from "./garbage-collector.js";
 import { jobController } from "./job/job.js";
@@ -49,6 +51,8 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   resourceQuotaController,
   endpointsController,
   endpointSliceController,
+  endpointSliceMirroringController,
+  kubernetesServiceController,
   disruptionController,
   volumeBinderController,
   volumeProvisionerController,

@@ -54,12 +54,16 @@ function isSame(present: Endpoint, wanted: Endpoint): boolean {
 }
 
 /** Slices with the same ports; `ports` undefined stands for "all ports" (a Service without ports). */
-interface Group {
+export interface EndpointGroup {
   ports: DiscoveryEndpointPort[] | undefined;
   endpoints: Map<string, Endpoint>;
 }
 
-const identity = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses.join(",");
+/** What tells one endpoint from the others of its group. */
+export const identity = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses.join(",");
+
+/** Equal for slices with equal ports. */
+export const portsKey = (ports: readonly DiscoveryEndpointPort[] | undefined): string => canonicalJson(ports ?? []);
 
 export interface SliceInput {
   service: Service;
@@ -68,10 +72,12 @@ export interface SliceInput {
   pods: readonly Pod[];
   addressOf(pod: Pod): string | undefined;
   zoneOf(nodeName: string | undefined): string | undefined;
+  /** Says for whom each endpoint is meant; endpoints that are for everybody stay as they are. */
+  hint?(endpoints: readonly Endpoint[]): readonly Endpoint[];
 }
 
-export function planSlices({ service, present, pods, addressOf, zoneOf }: SliceInput): SlicePlan {
-  const groups = new Map<string, Group>();
+export function planSlices({ service, present, pods, addressOf, zoneOf, hint }: SliceInput): SlicePlan {
+  const groups = new Map<string, EndpointGroup>();
   for (const pod of pods) {
     const address = addressOf(pod);
     if (address === undefined) continue;
@@ -81,19 +87,40 @@ export function planSlices({ service, present, pods, addressOf, zoneOf }: SliceI
     const endpoint = knownEndpoint(service, pod, address, zoneOf(pod.spec?.nodeName));
     group.endpoints.set(identity(endpoint), endpoint);
   }
-  const plan: SlicePlan = { create: [], update: [], remove: [] };
-  const byPorts = new Map<string, EndpointSlice[]>();
-  for (const slice of present) {
-    const key = canonicalJson(slice.ports ?? []);
-    byPorts.set(key, [...(byPorts.get(key) ?? []), slice]);
+  if (hint) {
+    for (const group of groups.values())
+      group.endpoints = new Map(
+        hint([...group.endpoints.values()]).map((endpoint) => [identity(endpoint), endpoint] as const),
+      );
   }
-  for (const [key, group] of groups) planGroup(plan, group, byPorts.get(key) ?? []);
-  for (const [key, slices] of byPorts) if (!groups.has(key)) plan.remove.push(...slices);
+  const plan = planGroups(groups, present, ENDPOINTS_PER_SLICE);
   keepPlaceholder(plan, present);
   return plan;
 }
 
-function planGroup(plan: SlicePlan, { ports, endpoints }: Group, slices: readonly EndpointSlice[]): void {
+/** `groups` by the key of their ports; slices with other ports go. */
+export function planGroups(
+  groups: ReadonlyMap<string, EndpointGroup>,
+  present: readonly EndpointSlice[],
+  perSlice: number,
+): SlicePlan {
+  const plan: SlicePlan = { create: [], update: [], remove: [] };
+  const byPorts = new Map<string, EndpointSlice[]>();
+  for (const slice of present) {
+    const key = portsKey(slice.ports);
+    byPorts.set(key, [...(byPorts.get(key) ?? []), slice]);
+  }
+  for (const [key, group] of groups) planGroup(plan, group, byPorts.get(key) ?? [], perSlice);
+  for (const [key, slices] of byPorts) if (!groups.has(key)) plan.remove.push(...slices);
+  return plan;
+}
+
+function planGroup(
+  plan: SlicePlan,
+  { ports, endpoints }: EndpointGroup,
+  slices: readonly EndpointSlice[],
+  perSlice: number,
+): void {
   const left = new Map(endpoints);
   const kept = slices.map((slice) => {
     const still = (slice.endpoints ?? []).flatMap((endpoint) => {
@@ -106,7 +133,7 @@ function planGroup(plan: SlicePlan, { ports, endpoints }: Group, slices: readonl
   const fresh = [...left.values()];
   // Fill the fullest first: fewer slices change, and nearly empty ones may yet empty.
   for (const slice of kept.toSorted((a, b) => b.endpoints.length - a.endpoints.length)) {
-    const room = ENDPOINTS_PER_SLICE - slice.endpoints.length;
+    const room = perSlice - slice.endpoints.length;
     if (room > 0 && fresh.length > 0) slice.endpoints = [...slice.endpoints, ...fresh.splice(0, room)];
   }
   for (const { slice, endpoints } of kept) {
@@ -115,7 +142,7 @@ function planGroup(plan: SlicePlan, { ports, endpoints }: Group, slices: readonl
     if (endpoints.length === 0) plan.remove.push(slice);
     else if (!same) plan.update.push({ ...slice, endpoints });
   }
-  while (fresh.length > 0) plan.create.push({ ports, endpoints: fresh.splice(0, ENDPOINTS_PER_SLICE) });
+  while (fresh.length > 0) plan.create.push({ ports, endpoints: fresh.splice(0, perSlice) });
 }
 
 /** A Service without endpoints keeps one empty slice, so that clients see that it was looked at. */

@@ -1,13 +1,15 @@
 import type { Controller } from "../../controller.js";
-import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
+import { isConditionTrue } from "../../runtime/conditions.js";
 import { isEqual } from "../../runtime/hash.js";
 import { controllerReference } from "../../runtime/owners.js";
-import type { EndpointSlice, Node, Pod, Service } from "../../schema/generated/types.js";
+import type { Endpoint, EndpointSlice, Node, Pod, Service } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
 import { isNamespaceTerminating } from "../pod-control.js";
 import { planSlices, type SlicePlan } from "./endpoint-slice-plan.js";
+import { removeSlice } from "./mirroring.js";
 import { createGathering, hasEndpoints, isHeadless, podsBehind } from "./service-pods.js";
+import { cpuShares, hintsByCpu, hintsByDistance, isAuto } from "./topology-hints.js";
 
 /** EndpointSlices of Services with a selector. The plan is in endpoint-slice-plan.ts. */
 const RESOURCE = "endpointslices.discovery.k8s.io";
@@ -24,10 +26,12 @@ const IS_FAMILY: Readonly<Record<string, (address: string) => boolean>> = {
 
 export const endpointSliceController = (): Controller =>
   defineController({ name: "endpointslice-controller", component: "endpoint-slice-controller" }, (env) => {
-    const { api, queue } = env;
+    const { api, events, queue } = env;
     /** Our slices of each Service, by key. */
     const slicesOf = new Map<string, Map<string, EndpointSlice>>();
     const gathering = createGathering(api, queue);
+    /** Services of topology mode Auto, by key. */
+    const autos = new Set<string>();
 
     const serviceKey = (slice: EndpointSlice): string =>
       `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME]}`;
@@ -63,6 +67,7 @@ export const endpointSliceController = (): Controller =>
             (status?.podIPs ?? [{ ip: status?.podIP }]).find(({ ip }) => ip !== undefined && isFamily(ip))?.ip,
           zoneOf: (nodeName) =>
             nodeName ? api.get<Node>("nodes", { name: nodeName })?.metadata.labels?.[ZONE] : undefined,
+          hint: hinting(service, family),
         });
         await carryOut(service, family, ofFamily, plan);
       }
@@ -103,12 +108,32 @@ export const endpointSliceController = (): Controller =>
       for (const slice of plan.remove) await remove(slice);
     };
 
-    const remove = async ({ metadata: { namespace, name, uid } }: EndpointSlice): Promise<void> => {
-      try {
-        await api.delete(RESOURCE, { namespace, name }, { preconditions: { uid } });
-      } catch (error) {
-        if (!isStatusError(error, "NotFound")) throw error;
+    const remove = (slice: EndpointSlice): Promise<void> => removeSlice(env, slice);
+
+    /** What was last said about the hints of a Service of topology mode Auto, by key and family. */
+    const told = new Map<string, string>();
+    const tell = (service: Service, family: string, refused: string | undefined): void => {
+      const about = `${keyOf(service)} ${family}`;
+      const before = told.get(about);
+      const now = refused ?? "";
+      if (before === now || (before === undefined && refused === undefined && !isAuto(service))) return;
+      told.set(about, now);
+      const where = `, addressType: ${family}`;
+      if (refused) events.event(service, "Warning", "TopologyAwareHintsDisabled", `${refused}${where}`);
+      else
+        events.event(service, "Normal", "TopologyAwareHintsEnabled", `Topology Aware Hints has been enabled${where}`);
+    };
+
+    const hinting = (service: Service, family: string) => {
+      if (isAuto(service)) {
+        return (endpoints: readonly Endpoint[]) => {
+          const hints = hintsByCpu(cpuShares(api.list<Node>("nodes")), endpoints);
+          tell(service, family, hints.refused);
+          return hints.endpoints ?? endpoints;
+        };
       }
+      const distribution = service.spec?.trafficDistribution;
+      return distribution ? (endpoints: readonly Endpoint[]) => hintsByDistance(distribution, endpoints) : undefined;
     };
 
     return {
@@ -123,12 +148,23 @@ export const endpointSliceController = (): Controller =>
           else if (slices.delete(object.metadata.name) && slices.size === 0) slicesOf.delete(key);
           return key;
         }),
-        on<Service>("services", ({ type, object }) => (type === "DELETED" ? undefined : keyOf(object))),
+        on<Service>("services", ({ type, object }) => {
+          const key = keyOf(object);
+          if (type !== "DELETED" && isAuto(object)) autos.add(key);
+          else autos.delete(key);
+          return type === "DELETED" ? undefined : key;
+        }),
         on<Pod>("pods", gathering.keys),
-        // A node's zone shows in its endpoints.
-        on<Node>("nodes", ({ object, previous }) => {
-          if (!previous || previous.metadata.labels?.[ZONE] === object.metadata.labels?.[ZONE]) return undefined;
-          return [...slicesOf.keys()];
+        // A node's zone shows in its endpoints; its CPUs count in the hints of topology mode Auto.
+        on<Node>("nodes", ({ type, object, previous }) => {
+          const zoneChanged = previous && previous.metadata.labels?.[ZONE] !== object.metadata.labels?.[ZONE];
+          if (zoneChanged) return [...slicesOf.keys()];
+          const sameCpus =
+            type === "MODIFIED" &&
+            previous?.status?.allocatable?.cpu === object.status?.allocatable?.cpu &&
+            isConditionTrue(previous?.status?.conditions, "Ready") ===
+              isConditionTrue(object.status?.conditions, "Ready");
+          return sameCpus ? undefined : [...autos];
         }),
       ],
     };

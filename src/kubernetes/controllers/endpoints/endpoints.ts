@@ -26,6 +26,8 @@ const HEADLESS = "service.kubernetes.io/headless";
 export const endpointsController = (): Controller =>
   defineController({ name: "endpoint-controller" }, ({ api, queue }) => {
     const gathering = createGathering(api, queue);
+    /** Services that have just gone, by key. */
+    const deleted = new Set<string>();
 
     const reconcile = async (key: string): Promise<void> => {
       const service = api.get<Service>("services", parseKey(key));
@@ -33,7 +35,10 @@ export const endpointsController = (): Controller =>
       if (!service) {
         gathering.note(key, 0);
         queue.forget(key);
-        if (present?.metadata.labels?.[MANAGED_BY] === MANAGER) await remove(present);
+        // A Service takes its endpoints with it, whoever wrote them.
+        if (present && (deleted.delete(key) || present.metadata.labels?.[MANAGED_BY] === MANAGER))
+          await remove(present);
+        deleted.delete(key);
         return;
       }
       if (!hasEndpoints(service)) return;
@@ -85,7 +90,11 @@ export const endpointsController = (): Controller =>
     return {
       reconcile,
       watches: [
-        on<Service>("services", ({ object }) => keyOf(object)),
+        on<Service>("services", ({ type, object }) => {
+          if (type === "DELETED") deleted.add(keyOf(object));
+          else deleted.delete(keyOf(object));
+          return keyOf(object);
+        }),
         on<Pod>("pods", gathering.keys),
         on<Endpoints>("endpoints", ({ type, object }) => (type === "ADDED" ? undefined : keyOf(object))),
       ],

@@ -11,9 +11,10 @@ import type { Pod, PodSpec, Service, ServicePort, ServiceSpec } from "../../sche
 
 /** Services of this kind, or without a selector, have no endpoints of ours; those without a selector are somebody else's business. */
 export const hasEndpoints = (service: Service): boolean =>
-  service.spec?.type !== "ExternalName" &&
-  service.spec?.selector !== undefined &&
-  Object.keys(service.spec.selector).length > 0;
+  service.spec?.type !== "ExternalName" && hasSelector(service);
+
+export const hasSelector = ({ spec }: Service): boolean =>
+  spec?.selector !== undefined && Object.keys(spec.selector).length > 0;
 
 export const isHeadless = (service: Service): boolean => service.spec?.clusterIP === "None";
 
