@@ -16,7 +16,7 @@ import { createRegistry } from "./registry/registry.js";
 import { createStrategies } from "./registry/strategies/index.js";
 import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
-import type { ConfigMap } from "./schema/generated/types.js";
+import type { ConfigMap, Node } from "./schema/generated/types.js";
 import { builtinResources } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
 import { createStore } from "./store/store.js";
@@ -65,6 +65,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       lease.metadata.namespace === NODE_LEASES ? kubelets.leaseRenewTime(lease.metadata.name) : undefined;
     return renewTime ? { ...lease, spec: { ...(lease as Lease).spec, renewTime } } : lease;
   });
+
+  registry.onRead("nodes", (node) => kubelets.withHeartbeats(node as Node));
 
   let gitVersion = options.gitVersion;
   const sinceMs = clock.now();

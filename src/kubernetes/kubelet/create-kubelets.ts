@@ -8,6 +8,7 @@ import { createEventRecorder, type EventRecorder } from "../runtime/event-record
 import { ATTACHMENTS } from "../runtime/volumes.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
 import type { Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
+import { heartbeatView } from "./heartbeats.js";
 import { createNodeAgent, type NodeAgent } from "./node-agent.js";
 import { type PodLogOptions, podLog } from "./pod-log.js";
 
@@ -29,6 +30,8 @@ export interface Kubelets {
   setPower(name: string, power: NodePower): void;
   /** When the node's lease was renewed last, RFC 3339 with microseconds: for reads of the stored Lease, which is never rewritten. */
   leaseRenewTime(nodeName: string): string | undefined;
+  /** The Node with the heartbeats of its conditions as its kubelet last reported them, which are never written: for reads. */
+  withHeartbeats(node: Node): Node;
   /** Output of a container of the pod; undefined when no node has the pod. Throws StatusError when its kubelet cannot tell. */
   podLog(key: ObjectKey, options: PodLogOptions): string | undefined;
 }
@@ -47,6 +50,7 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
   const agents = new Map<string, NodeAgent>();
   /** Last renewals of nodes whose machine is gone, until their Node object goes, too. */
   const departed = new Map<string, number>();
+  const showHeartbeats = heartbeatView();
   const stops: (() => void)[] = [];
 
   const queue = createWorkQueue({
@@ -75,6 +79,7 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
 
   const onNode = ({ type, object }: WatchEvent<Node>): void => {
     if (type === "DELETED") departed.delete(object.metadata.name);
+    else if (type === "MODIFIED") agents.get(object.metadata.name)?.nodeChanged(object);
   };
 
   /** A volume has come: the pods of its node that wait for it can go on. */
@@ -133,6 +138,10 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
     leaseRenewTime(name) {
       const ms = lastRenewalMs(name);
       return ms === undefined ? undefined : formatMicros(ms);
+    },
+    withHeartbeats(node) {
+      const agent = agents.get(node.metadata.name);
+      return agent ? showHeartbeats(node, agent.lastReportMs()) : node;
     },
     podLog(key, options) {
       const pod = api.get<Pod>("pods", key);

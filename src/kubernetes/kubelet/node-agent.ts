@@ -4,10 +4,11 @@ import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
 import { isStatusError } from "../errors.js";
 import { conditionOf } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
+import { isEqual } from "../runtime/hash.js";
 import type { Lease, Node, Pod } from "../schema/generated/types.js";
-import { newNode, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
+import { newNode, nodeResources, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
 import { createPodWorkers, type PodWorkers } from "./pod-workers.js";
-import { drawTiming, LEASE_DURATION_SECONDS, LEASE_RENEWAL_MS, type Timing } from "./timings.js";
+import { drawTiming, LEASE_DURATION_SECONDS, LEASE_RENEWAL_MS, STATUS_REPORT_MS, type Timing } from "./timings.js";
 
 /** One simulated kubelet: registers its node, keeps it Ready, falls silent and comes back as power and network do. */
 export interface NodeAgent {
@@ -23,6 +24,10 @@ export interface NodeAgent {
   /** True while it talks to the API server. */
   readonly isUp: boolean;
   lastRenewalMs(): number;
+  /** When it last reported the node's status, which it does every five minutes although nothing has changed. */
+  lastReportMs(): number;
+  /** Somebody has changed the Node: what the kubelet knows better about its resources it puts right with its next look. */
+  nodeChanged(node: Node): void;
 }
 
 export interface NodeAgentOptions {
@@ -34,6 +39,8 @@ export interface NodeAgentOptions {
   wake: (key: string) => void;
 }
 
+/** nodeStatusUpdateFrequency: how often a kubelet looks whether its node's status is as it should be. */
+const NODE_LOOK_MS = 10_000;
 const LEASES = "leases.coordination.k8s.io";
 const CSI_NODES = "csinodes.storage.k8s.io";
 const LEASE_NAMESPACE = "kube-node-lease";
@@ -60,6 +67,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   let silentSinceMs: number | undefined;
   let bootID: string | undefined;
   let timer: Timer | undefined;
+  /** Set while the resources of the Node wait to be put right. */
+  let correction: Timer | undefined;
 
   const pods = createPodWorkers({
     api,
@@ -100,9 +109,28 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     });
   };
 
+  /** The last instant of a grid of `periodMs` at which it was heard of. */
+  const lastBeatMs = (periodMs: number): number => {
+    const untilMs = silentSinceMs ?? clock.now();
+    return beatingSinceMs + Math.floor((untilMs - beatingSinceMs) / periodMs) * periodMs;
+  };
+
+  const resourcesDiffer = ({ status }: Node): boolean => {
+    const { capacity, allocatable } = nodeResources(spec, status);
+    return !isEqual(status?.capacity, capacity) || !isEqual(status?.allocatable, allocatable);
+  };
+
+  const correctResources = async (): Promise<void> => {
+    const node = api.get<Node>("nodes", { name });
+    if (!isUp || !node || !resourcesDiffer(node)) return;
+    await api.updateStatus<Node>("nodes", { ...node, status: { ...node.status, ...nodeResources(spec, node.status) } });
+  };
+
   const fallSilent = (): void => {
     timer?.cancel();
     timer = undefined;
+    correction?.cancel();
+    correction = undefined;
     if (!isUp) return;
     isUp = false;
     silentSinceMs = clock.now();
@@ -206,9 +234,15 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     get isUp() {
       return isUp;
     },
-    lastRenewalMs() {
-      const untilMs = silentSinceMs ?? clock.now();
-      return beatingSinceMs + Math.floor((untilMs - beatingSinceMs) / LEASE_RENEWAL_MS) * LEASE_RENEWAL_MS;
+    lastRenewalMs: () => lastBeatMs(LEASE_RENEWAL_MS),
+    lastReportMs: () => lastBeatMs(STATUS_REPORT_MS),
+    nodeChanged(node) {
+      if (!isUp || correction || !resourcesDiffer(node)) return;
+      correction = clock.timer(lastBeatMs(NODE_LOOK_MS) + NODE_LOOK_MS - clock.now(), () => {
+        correction = undefined;
+        const done = correctResources().catch((error: unknown) => log.debug({ node: name, error }, "not corrected"));
+        void clock.track(done);
+      });
     },
   };
 }

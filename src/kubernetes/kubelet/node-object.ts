@@ -27,6 +27,9 @@ const PRESSURES: readonly (readonly [type: string, reason: string, message: stri
   ["PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
 ];
 
+/** The types of condition that a kubelet owns. */
+export const KUBELET_CONDITIONS: ReadonlySet<string> = new Set([...PRESSURES.map(([type]) => type), "Ready"]);
+
 /** Events that a kubelet sends when it registers, after `Starting`. */
 export const SUFFICIENCY_EVENTS = ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID"] as const;
 
@@ -58,13 +61,28 @@ const JOINING: readonly Taint[] = [
 export function nodeStatus(spec: NodeSpec, readiness: Readiness, nowMs: number, previous?: NodeStatus): NodeStatus {
   return {
     ...previous,
-    capacity: { ...spec.capacity },
-    allocatable: { ...spec.allocatable },
+    ...nodeResources(spec, previous),
     conditions: nodeConditions(previous?.conditions, readiness, nowMs),
     addresses: spec.addresses.map((address) => ({ ...address })),
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: systemInfo(spec, previous?.nodeInfo?.bootID),
   };
+}
+
+/** `example.com/foo`: no resource of Kubernetes itself, but of somebody who advertises it on the node. */
+const isExtendedResource = (name: string): boolean =>
+  name.includes("/") && !name.includes("kubernetes.io/") && !name.startsWith("requests.");
+
+/**
+ * What the machine has, and what others advertise on the node: extended resources may be written into its capacity, and the kubelet makes them
+ * allocatable. What it knows itself, it puts right.
+ */
+export function nodeResources(spec: NodeSpec, previous?: NodeStatus): Pick<NodeStatus, "capacity" | "allocatable"> {
+  const advertised: Record<string, string> = {};
+  for (const name in previous?.capacity)
+    if (isExtendedResource(name) && spec.capacity[name] === undefined)
+      advertised[name] = previous.capacity[name] as string;
+  return { capacity: { ...spec.capacity, ...advertised }, allocatable: { ...spec.allocatable, ...advertised } };
 }
 
 function systemInfo({ nodeInfo }: NodeSpec, bootID: string | undefined): NodeSystemInfo {

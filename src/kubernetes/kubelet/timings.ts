@@ -30,6 +30,8 @@ export function drawTiming(random: Random, timing: Timing): number {
 /** kubelet's node lease: renewed every 10 s, valid for 40 s (nodeLeaseDurationSeconds). */
 export const LEASE_RENEWAL_MS = 10_000;
 export const LEASE_DURATION_SECONDS = 40;
+/** nodeStatusReportFrequency: how often the heartbeats of a node's conditions advance. */
+export const STATUS_REPORT_MS = 300_000;
 
 /** How often a pod looks again for a ConfigMap, Secret or volume that was not there. */
 export const REFERENCE_RETRY_MS = 5_000;
