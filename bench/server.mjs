@@ -31,7 +31,7 @@ export async function startServer(script, args = []) {
     child.on("exit", (code) => reject(new Error(`${script} ended with ${code}`)));
   });
   const ended = new Promise((resolve) => child.on("exit", resolve));
-  return { endpoint, pid: child.pid, startedMs, ended, stop: () => child.kill("SIGKILL") };
+  return { endpoint, pid: child.pid, startedMs, ended, stop: (signal = "SIGKILL") => child.kill(signal) };
 }
 
 export const PROGRAM = fileURLToPath(new URL("../dist/cli/eksim.js", import.meta.url));

@@ -130,7 +130,7 @@ export async function startEmulator(options: {
     secrets: state.secrets,
     accessFor: (clusterId) =>
       createClusterAccess({
-        cluster: () => state.clusters.byId(clusterId),
+        cluster: () => state.clusters.seen(clusterId),
         entryOf: state.accessEntries.get,
         privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
         clock,

@@ -7,7 +7,7 @@ import { canonicalArn, principalKey } from "../domain/eks/principals.js";
 import type { ClusterRecord } from "../domain/model.js";
 import { type AccessRequest, allowingPolicy } from "./access-policies.js";
 import { type AwsAuthData, type IdentityMapping, mappingOf } from "./aws-auth.js";
-import { checkEksToken, isEksToken } from "./eks-token.js";
+import { checkEksToken, type EksTokenClaims, isEksToken, isFresh } from "./eks-token.js";
 import { refuteTokenSignature } from "./eks-token-signature.js";
 import { type Principal, principalOfAccessKey } from "./principal.js";
 import { fillTemplate, type PrivateDnsNameOf } from "./username-template.js";
@@ -91,6 +91,9 @@ export interface ClusterAccess {
   };
 }
 
+/** Tokens remembered for each cluster; those that were forgotten are merely checked whole again. */
+const GOOD_TOKENS = 1_000;
+
 const NO_OPINION = { decision: "no-opinion", reason: "" } as const;
 
 /**
@@ -107,13 +110,31 @@ export function createClusterAccess(options: {
   secretFor?: (accessKeyId: string) => string | undefined;
 }): ClusterAccess {
   const { clock, entryOf, privateDnsNameOf, secretFor } = options;
+  /** Tokens found to be good: a client sends the same one with each of its requests, and only its age has to be looked at again. */
+  const good = new Map<string, { claims: EksTokenClaims; principal: Principal }>();
+
+  const checked = (
+    token: string,
+    clocksMs: readonly number[],
+  ): { claims: EksTokenClaims; principal: Principal } | { error: string } => {
+    const known = good.get(token);
+    if (known && isFresh(known.claims.signedAtMs, clocksMs)) return known;
+    const result = checkEksToken(token, clocksMs, options.ownHost);
+    if ("error" in result) return result;
+    const { claims } = result;
+    const found = { claims, principal: principalOfAccessKey(claims.accessKeyId) };
+    if (good.size >= GOOD_TOKENS) good.clear();
+    good.set(token, found);
+    return found;
+  };
+
   return {
     authenticate(token, awsAuth) {
       if (!isEksToken(token)) return undefined;
       const cluster = options.cluster();
       if (!cluster) return { error: "the cluster is gone" };
       const clocksMs = clock.kind === "real" ? [clock.now()] : [clock.now(), clock.wallNow()];
-      const result = checkEksToken(token, clocksMs, options.ownHost);
+      const result = checked(token, clocksMs);
       if ("error" in result) return result;
       if (secretFor) {
         const { accessKeyId } = result.claims;
@@ -126,7 +147,7 @@ export function createClusterAccess(options: {
       }
       return mapPrincipal(
         { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf },
-        principalOfAccessKey(result.claims.accessKeyId),
+        result.principal,
       );
     },
     groupsOf(arn, awsAuth) {

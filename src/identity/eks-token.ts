@@ -78,6 +78,10 @@ export function checkEksToken(token: string, clocksMs: readonly number[], ownHos
   return checkQuery(url.searchParams, clocksMs);
 }
 
+/** Is a token signed at this time honoured by one of the clocks? */
+export const isFresh = (signedAtMs: number, clocksMs: readonly number[]): boolean =>
+  clocksMs.some((nowMs) => nowMs - signedAtMs <= MAX_AGE_MS && signedAtMs - nowMs <= MAX_SKEW_MS);
+
 function checkQuery(query: URLSearchParams, clocksMs: readonly number[]): EksTokenResult {
   const parameters = new Map<string, string>();
   for (const [name, value] of query) {
@@ -96,9 +100,7 @@ function checkQuery(query: URLSearchParams, clocksMs: readonly number[]): EksTok
     return { error: "invalid X-Amz-Expires parameter in pre-signed URL" };
   const signedAtMs = parseAmzDate(parameters.get("x-amz-date") ?? "");
   if (signedAtMs === undefined) return { error: "X-Amz-Date parameter is missing or malformed in pre-signed URL" };
-  if (!clocksMs.some((nowMs) => nowMs - signedAtMs <= MAX_AGE_MS && signedAtMs - nowMs <= MAX_SKEW_MS)) {
-    return { error: "X-Amz-Date parameter is expired" };
-  }
+  if (!isFresh(signedAtMs, clocksMs)) return { error: "X-Amz-Date parameter is expired" };
   const scope = /^([^/]+)\/\d{8}\/([^/]+)\/sts\/aws4_request$/.exec(parameters.get("x-amz-credential") ?? "");
   if (!scope) return { error: "X-Amz-Credential parameter is missing or malformed in pre-signed URL" };
   if (!/^[0-9a-f]{64}$/.test(parameters.get("x-amz-signature") ?? ""))

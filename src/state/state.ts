@@ -33,6 +33,8 @@ export interface Page {
 export interface ClusterRepository {
   get(key: ClusterKey): ClusterRecord | undefined;
   byId(id: string): ClusterRecord | undefined;
+  /** As `byId`, without parsing the record anew while it stays as it is: for those who ask at every request, and change nothing. */
+  seen(id: string): Readonly<ClusterRecord> | undefined;
   put(cluster: ClusterRecord): void;
   remove(key: ClusterKey): void;
   /** Names in alphabetical order. */

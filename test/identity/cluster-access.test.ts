@@ -4,8 +4,9 @@ import { checkNewAccessEntry, newAccessEntry } from "../../src/domain/eks/access
 import { principalKey } from "../../src/domain/eks/principals.js";
 import type { AuthenticationMode } from "../../src/domain/model.js";
 import { withNodeRole, withoutNodeRole } from "../../src/identity/aws-auth.js";
-import { mapPrincipal } from "../../src/identity/cluster-access.js";
+import { createClusterAccess, mapPrincipal } from "../../src/identity/cluster-access.js";
 import type { Principal } from "../../src/identity/principal.js";
+import { createEksToken } from "../../src/identity/sigv4-signer.js";
 import { aCluster, SCOPE } from "../state/records.js";
 
 const USER: Principal = {
@@ -137,6 +138,30 @@ describe("The Kubernetes user of an IAM principal", () => {
         username: expect.stringMatching(/^arn:/),
       });
     });
+  });
+});
+
+describe("A token that was accepted", () => {
+  it("is refused once it is too old, and as soon as its cluster is gone", () => {
+    let nowMs = Date.parse("2026-03-01T12:00:00Z");
+    let cluster: ReturnType<typeof aCluster> | undefined = aCluster("demo", {});
+    const access = createClusterAccess({
+      cluster: () => cluster,
+      entryOf: () => undefined,
+      privateDnsNameOf: () => undefined,
+      clock: { kind: "real", now: () => nowMs, wallNow: () => nowMs },
+    });
+    const credentials = { accessKeyId: "ann", secretAccessKey: "secret" };
+    const token = createEksToken({ clusterName: "demo", region: "us-east-1", credentials, nowMs });
+    const ask = () => access.authenticate(token, () => undefined);
+    expect(ask()).toMatchObject({ user: { uid: expect.stringContaining("aws-iam-authenticator") } });
+    nowMs += 14 * 60_000;
+    expect(ask()).toMatchObject({ user: {} });
+    cluster = undefined;
+    expect(ask()).toEqual({ error: "the cluster is gone" });
+    cluster = aCluster("demo", {});
+    nowMs += 2 * 60_000;
+    expect(ask()).toEqual({ error: "X-Amz-Date parameter is expired" });
   });
 });
 

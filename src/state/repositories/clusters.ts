@@ -25,9 +25,23 @@ export function clusterRepository(db: Database): ClusterRepository {
     "SELECT count(*) AS n FROM clusters WHERE account_id = ? AND region = ?",
   );
   const all = db.prepare<[], BodyRow>("SELECT body FROM clusters ORDER BY rowid");
+  /** The newest body read for each cluster, with what it says. */
+  const seen = new Map<string, { body: string; cluster: ClusterRecord }>();
   return {
     get: ({ accountId, region, name }) => optionalRecord<ClusterRecord>(get.get(accountId, region, name)),
     byId: (id) => optionalRecord<ClusterRecord>(byId.get(id)),
+    seen: (id) => {
+      const row = byId.get(id);
+      if (!row) {
+        seen.delete(id);
+        return undefined;
+      }
+      const known = seen.get(id);
+      if (known?.body === row.body) return known.cluster;
+      const cluster = recordOf<ClusterRecord>(row);
+      seen.set(id, { body: row.body, cluster });
+      return cluster;
+    },
     put: (cluster) => {
       put.run(cluster.accountId, cluster.region, cluster.name, cluster.id, JSON.stringify(cluster));
     },
