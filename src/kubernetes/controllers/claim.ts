@@ -17,27 +17,31 @@ export interface Claim<T extends KubeObject> {
   orphans: OrphanIndex;
   /** Whether an orphan may be adopted, beside matching. */
   adoptable?(object: T): boolean;
+  /** Put on what is adopted, and taken off what is released. */
+  finalizer?: string;
 }
 
 /** The claimed objects, in store order with the adopted ones last. */
 export async function claim<T extends KubeObject>(request: Claim<T>): Promise<T[]> {
-  const { api, resource, owner, matches, orphans, adoptable } = request;
+  const { api, resource, owner, matches, orphans, adoptable, finalizer } = request;
   const { namespace } = owner.metadata;
   const dying = owner.metadata.deletionTimestamp !== undefined;
   const claimed: T[] = [];
   for (const object of controlledBy<T>(api, resource, owner)) {
     if (matches(object.metadata.labels)) claimed.push(object);
-    else if (!dying) await release(api, resource, owner, object);
+    else if (!dying) await release(api, resource, owner, object, finalizer);
   }
   if (dying) return claimed;
   for (const key of orphans.in(namespace)) {
     const object = api.get<T>(resource, parseKey(key));
     if (!object || object.metadata.deletionTimestamp || !matches(object.metadata.labels)) continue;
     if (adoptable && !adoptable(object)) continue;
-    const adopted = await rewriteOwners(api, resource, object, [
-      ...(object.metadata.ownerReferences ?? []),
-      controllerReference(owner),
-    ]);
+    const ownerReferences = [...(object.metadata.ownerReferences ?? []), controllerReference(owner)];
+    const others = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+    const adopted = await rewrite(api, resource, object, {
+      ownerReferences,
+      ...(finalizer ? { finalizers: [...others, finalizer] } : {}),
+    });
     if (adopted) claimed.push(adopted);
   }
   return claimed;
@@ -48,20 +52,24 @@ async function release<T extends KubeObject>(
   resource: string,
   owner: KubeObject,
   object: T,
+  finalizer: string | undefined,
 ): Promise<void> {
-  const others = (object.metadata.ownerReferences ?? []).filter((reference) => reference.uid !== owner.metadata.uid);
-  await rewriteOwners(api, resource, object, orAbsent(others));
+  const { ownerReferences, finalizers } = object.metadata;
+  await rewrite(api, resource, object, {
+    ownerReferences: orAbsent(ownerReferences?.filter((reference) => reference.uid !== owner.metadata.uid)),
+    finalizers: orAbsent(finalizers?.filter((name) => name !== finalizer)),
+  });
 }
 
 /** The object with other owners; undefined when it went or changed meanwhile (its event brings us back). */
-async function rewriteOwners<T extends KubeObject>(
+async function rewrite<T extends KubeObject>(
   api: KubeApi,
   resource: string,
   object: T,
-  ownerReferences: T["metadata"]["ownerReferences"],
+  change: Partial<Pick<T["metadata"], "ownerReferences" | "finalizers">>,
 ): Promise<T | undefined> {
   try {
-    return await api.update<T>(resource, { ...object, metadata: { ...object.metadata, ownerReferences } });
+    return await api.update<T>(resource, { ...object, metadata: { ...object.metadata, ...change } });
   } catch (error) {
     if (isStatusError(error, "NotFound") || isStatusError(error, "Conflict")) return undefined;
     throw error;

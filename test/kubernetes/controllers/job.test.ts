@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { formatIndexes, parseIndexes } from "../../../src/kubernetes/controllers/job/plan.js";
+import {
+  countIndexes,
+  firstFree,
+  formatIndexes,
+  hasIndex,
+  indexesOf,
+  overlap,
+  parseIndexes,
+} from "../../../src/kubernetes/controllers/job/indexes.js";
 import { conditionOf } from "../../../src/kubernetes/runtime/conditions.js";
 import type { Job, Pod } from "../../../src/kubernetes/schema/generated/types.js";
 import { startWorld, type World } from "./world.js";
@@ -172,22 +180,23 @@ describe("job", () => {
     expect(world.pods()).toEqual([]);
   });
 
-  it("says what of it is not simulated", async () => {
-    const world = await worldOf({
-      podFailurePolicy: { rules: [{ action: "FailJob", onExitCodes: { operator: "In", values: [42] } }] },
-    });
-    expect(world.events("UnsupportedField")[0]?.message).toBe(
-      "spec.podFailurePolicy is not simulated: this job runs as if it were not set",
-    );
-  });
-
   it.each([
     ["", []],
     ["0", [0]],
     ["0,1", [0, 1]],
     ["1,3-5,7", [1, 3, 4, 5, 7]],
-  ])("index text %j", (text, indexes) => {
-    expect(formatIndexes(indexes)).toBe(text);
-    expect([...parseIndexes(text)]).toEqual(indexes);
+  ])("index text %j", (text, numbers) => {
+    expect(formatIndexes(indexesOf(numbers))).toBe(text);
+    expect(formatIndexes(parseIndexes(text))).toBe(text);
+    expect(countIndexes(parseIndexes(text))).toBe(numbers.length);
+    for (let index = 0; index < 9; index++)
+      expect(hasIndex(parseIndexes(text), index)).toBe((numbers as number[]).includes(index));
+  });
+
+  it("index arithmetic: what is shared, what is free, what a smaller job forgets", () => {
+    expect(overlap(parseIndexes("0-4,8"), parseIndexes("3-9"))).toBe(3);
+    expect(firstFree(parseIndexes("0,2-3"), 7, 3)).toEqual([1, 4, 5]);
+    expect(firstFree(parseIndexes("0,2-3"), 5, 3)).toEqual([1, 4]);
+    expect(formatIndexes(parseIndexes("0-5,8", 3))).toBe("0-2");
   });
 });

@@ -1,33 +1,63 @@
-import { formatSeconds } from "../../../clock/clock.js";
-import { conditionOf, isConditionTrue, withCondition } from "../../runtime/conditions.js";
+import { conditionOf, isConditionTrue } from "../../runtime/conditions.js";
 import { isPodActive, isPodReady, isPodTerminal } from "../../runtime/pods.js";
-import type { Job, JobCondition, JobStatus, Pod } from "../../schema/generated/types.js";
+import type { Job, Pod } from "../../schema/generated/types.js";
+import { addFailures, backoffMs, type Failures, finishedMs } from "./backoff.js";
+import { countIndexes, firstFree, hasIndex, type Indexes, indexesOf, mergeIndexes, parseIndexes } from "./indexes.js";
+import {
+  allIndexFailures,
+  indexFailures,
+  indexOf,
+  isFailed,
+  isIndexed,
+  isTracked,
+  type Slot,
+  validIndexOf,
+} from "./pods.js";
+import { matchFailure, matchSuccess, replacesFailedOnly } from "./policies.js";
 
-/**
- * Pure decisions of a Job, after upstream's job_controller.go: how its pods count, whether it is over and why, and how many pods to start or stop. Pods
- * carry a finalizer until they have been counted, so that none is lost or counted twice.
- */
-export const TRACKING = "batch.kubernetes.io/job-tracking";
-export const COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index";
-const BACKOFF_MS = { first: 10_000, most: 600_000 };
-
+/** Pure decisions of a Job, after upstream's job_controller.go: whether it is over and why, and which pods to start or stop. status.ts keeps the books. */
 export interface Verdict {
   type: "Complete" | "Failed";
   reason: string;
   message: string;
 }
 
+export const COMPLETIONS_REACHED: Verdict = {
+  type: "Complete",
+  reason: "CompletionsReached",
+  message: "Reached expected number of succeeded pods",
+};
+
+export interface JobView {
+  job: Job;
+  pods: readonly Pod[];
+  /** Failures before those that are counted now. */
+  failures: Failures;
+  nowMs: number;
+}
+
+/** What the pods of a Job amount to at this moment. */
+export interface Census {
+  active: readonly Pod[];
+  terminating: number;
+  /** Pods that have succeeded, or indexes that have. */
+  succeeded: number;
+  failed: number;
+  succeededIndexes: Indexes;
+  /** For Jobs with a limit per index. */
+  failedIndexes?: Indexes;
+  /** The last failed pod of each index that waits for a successor: it stays until then, because it knows how often the index has failed. */
+  awaiting: ReadonlyMap<number, Pod>;
+  failures: Failures;
+}
+
 export interface JobPlan {
-  status: JobStatus;
-  /** Set once the job is over; its remaining pods are to go before the final condition is written. */
+  census: Census;
   verdict?: Verdict;
-  /** True when the final condition is in `status`. */
-  finished: boolean;
-  /** Pods whose finalizer may go once `status` is written. */
-  counted: Pod[];
   remove: Pod[];
-  /** Pods to create: the completion index each, or undefined for jobs without. */
-  create: (number | undefined)[];
+  create: Slot[];
+  /** Sizes were looked after: not while the Job is being deleted or ends. */
+  managed: boolean;
   /** Look again after this long. */
   againMs?: number;
 }
@@ -36,247 +66,216 @@ const FINAL = ["Complete", "Failed"] as const;
 
 export const isFinished = (job: Job): boolean => FINAL.some((type) => isConditionTrue(job.status?.conditions, type));
 
-const isIndexed = (job: Job): boolean => job.spec?.completionMode === "Indexed";
+export const isSuspended = (job: Job): boolean => job.spec?.suspend === true;
 
-export function indexOf(pod: Pod): number | undefined {
-  const text = pod.metadata.annotations?.[COMPLETION_INDEX];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
-}
+const hasLimitPerIndex = (job: Job): boolean => isIndexed(job) && job.spec?.backoffLimitPerIndex !== undefined;
 
-/** `1,3-5` <-> the numbers in it. */
-export function parseIndexes(text: string | undefined): Set<number> {
-  const indexes = new Set<number>();
-  for (const part of (text ?? "").split(",").filter(Boolean)) {
-    const [low = 0, high = low] = part.split("-").map(Number);
-    for (let index = low; index <= high; index++) indexes.add(index);
-  }
-  return indexes;
-}
+/** Pods started or stopped at one time at most (upstream's MaxPodCreateDeletePerSync). */
+const BURST = 500;
 
-export function formatIndexes(indexes: Iterable<number>): string {
-  const parts: string[] = [];
-  let run: [number, number] | undefined;
-  const close = (): void => {
-    if (!run) return;
-    const [low, high] = run;
-    parts.push(low === high ? String(low) : high === low + 1 ? `${low},${high}` : `${low}-${high}`);
-  };
-  for (const index of [...indexes].sort((a, b) => a - b)) {
-    if (run && index === run[1] + 1) run[1] = index;
-    else {
-      close();
-      run = [index, index];
-    }
-  }
-  close();
-  return parts.join(",");
-}
-
-/** When a pod's last container ended; its creation when nothing is known. */
-function finishedMs(pod: Pod): number {
-  const times = (pod.status?.containerStatuses ?? []).flatMap(
-    ({ state }) => Date.parse(state?.terminated?.finishedAt ?? "") || [],
-  );
-  return Math.max(Date.parse(pod.metadata.creationTimestamp), ...times);
-}
-
-/** Until the next pod may be started: 10 s after a failure, doubling with each further one since the last success. */
-export function backoffMs(pods: readonly Pod[], nowMs: number): number {
-  const ended = pods.filter(isPodTerminal).sort((a, b) => finishedMs(b) - finishedMs(a));
-  const lastSuccess = ended.findIndex((pod) => pod.status?.phase === "Succeeded");
-  const failures = lastSuccess < 0 ? ended : ended.slice(0, lastSuccess);
-  const [latest] = failures;
-  if (!latest) return 0;
-  const delayMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (failures.length - 1));
-  return Math.max(0, finishedMs(latest) + delayMs - nowMs);
-}
-
-export function planJob(job: Job, pods: readonly Pod[], nowMs: number): JobPlan {
+function takeCensus({ job, pods, failures }: JobView): Census {
+  const { completions = 0 } = job.spec ?? {};
   const before = job.status ?? {};
-  const hasFinalizer = (pod: Pod): boolean => pod.metadata.finalizers?.includes(TRACKING) ?? false;
-  const active = pods.filter(isPodActive);
-  // Unless told to wait, a pod that is being deleted is replaced at once and counts as failed.
-  const waitsForEnd = job.spec?.podReplacementPolicy === "Failed";
-  const terminating = pods.filter((pod) => pod.metadata.deletionTimestamp && !isPodTerminal(pod));
-
-  // What had been noted as uncounted and has lost its finalizer since is counted now.
-  const tracked = new Set(pods.filter(hasFinalizer).map((pod) => pod.metadata.uid));
   const noted = before.uncountedTerminatedPods ?? {};
-  const settled = (uids: readonly string[] | undefined): number =>
-    (uids ?? []).filter((uid) => !tracked.has(uid)).length;
-  const succeededUids = (noted.succeeded ?? []).filter((uid) => tracked.has(uid));
-  const failedUids = (noted.failed ?? []).filter((uid) => tracked.has(uid));
-  const completedIndexes = parseIndexes(before.completedIndexes);
-  const counted: Pod[] = [];
-  for (const pod of pods) {
-    if (!hasFinalizer(pod)) continue;
-    const { uid } = pod.metadata;
-    if (pod.status?.phase === "Succeeded") {
-      const index = isIndexed(job) ? indexOf(pod) : undefined;
-      const isNew = !succeededUids.includes(uid) && (index === undefined || !completedIndexes.has(index));
-      if (index !== undefined) completedIndexes.add(index);
-      if (isNew) succeededUids.push(uid);
-    } else if (pod.status?.phase === "Failed" || (pod.metadata.deletionTimestamp && !waitsForEnd)) {
-      if (!failedUids.includes(uid)) failedUids.push(uid);
-    } else continue;
-    counted.push(pod);
-  }
-  const succeededBase = (before.succeeded ?? 0) + settled(noted.succeeded);
-  const failedBase = (before.failed ?? 0) + settled(noted.failed);
-  const succeeded = succeededBase + succeededUids.length;
-  const failed = failedBase + failedUids.length;
-
-  let conditions = (before.conditions ?? []) as JobCondition[];
-  const suspended = job.spec?.suspend === true;
-  const startTime = before.startTime ?? (suspended ? undefined : formatSeconds(nowMs));
-  const verdict = isFinished(job)
-    ? undefined
-    : (pendingVerdict(conditions) ?? judge(job, { succeeded, failed, active, startTime, nowMs }));
-  let remove: Pod[] = [];
-  let create: (number | undefined)[] = [];
-  let againMs: number | undefined;
-  if (verdict) {
-    remove = active;
-    const interim = verdict.type === "Complete" ? "SuccessCriteriaMet" : "FailureTarget";
-    conditions = noteCondition(conditions, interim, "True", verdict, nowMs);
-  } else if (isFinished(job) || suspended) {
-    remove = active;
-  } else {
-    const want = wantedActive(job, succeeded, active.length);
-    const held = waitsForEnd ? terminating.length : 0;
-    const missing = want - active.length - held;
-    if (missing < 0) remove = surplus(active, active.length - want);
-    if (missing > 0) {
-      const waitMs = backoffMs(pods, nowMs);
-      if (waitMs > 0) againMs = waitMs;
-      else
-        create = isIndexed(job)
-          ? freeIndexes(job, active, completedIndexes, missing)
-          : Array.from({ length: missing }, () => undefined);
-    }
-  }
-  if (!verdict && !isFinished(job)) conditions = noteSuspension(conditions, suspended, nowMs);
-  const deadline = job.spec?.activeDeadlineSeconds;
-  if (deadline !== undefined && startTime && !verdict && !suspended && !isFinished(job)) {
-    const leftMs = Date.parse(startTime) + deadline * 1000 - nowMs;
-    againMs = Math.min(againMs ?? leftMs, leftMs);
-  }
-
-  // The last word is spoken when no pod runs and every one is counted.
-  const isQuiet = active.length === 0 && terminating.length === 0 && counted.length === 0 && tracked.size === 0;
-  const finished = verdict !== undefined && isQuiet;
-  if (verdict && finished) conditions = noteCondition(conditions, verdict.type, "True", verdict, nowMs);
-  const uncounted = {
-    ...(succeededUids.length ? { succeeded: succeededUids } : {}),
-    ...(failedUids.length ? { failed: failedUids } : {}),
+  const indexed = isIndexed(job);
+  const isNew = (pod: Pod, uids: readonly string[] | undefined): boolean =>
+    isTracked(pod) && !uids?.includes(pod.metadata.uid) && (!indexed || validIndexOf(job, pod) !== undefined);
+  const nowSucceeded = pods.filter((pod) => pod.status?.phase === "Succeeded" && isNew(pod, noted.succeeded));
+  const nowFailed = pods.filter((pod) => isFailed(job, pod) && isNew(pod, noted.failed));
+  const counting = nowFailed.filter((pod) => matchFailure(job.spec?.podFailurePolicy, pod).counts);
+  const succeededIndexes = indexed
+    ? mergeIndexes(
+        parseIndexes(before.completedIndexes, completions),
+        indexesOf(nowSucceeded.flatMap((pod) => validIndexOf(job, pod) ?? [])),
+      )
+    : [];
+  const active = pods.filter(isPodActive);
+  const failedIndexes = hasLimitPerIndex(job)
+    ? mergeIndexes(
+        parseIndexes(before.failedIndexes, completions),
+        indexesOf(
+          pods.filter((pod) => isTracked(pod) && failsIndex(job, pod)).flatMap((pod) => validIndexOf(job, pod) ?? []),
+        ),
+      )
+    : undefined;
+  return {
+    active,
+    terminating: pods.filter((pod) => pod.metadata.deletionTimestamp && !isPodTerminal(pod)).length,
+    succeeded: indexed
+      ? countIndexes(succeededIndexes)
+      : (before.succeeded ?? 0) + nowSucceeded.length + (noted.succeeded?.length ?? 0),
+    failed: (before.failed ?? 0) + counting.length + (noted.failed?.length ?? 0),
+    succeededIndexes,
+    ...(failedIndexes ? { failedIndexes } : {}),
+    awaiting: failedIndexes ? awaitingSuccessor(job, nowFailed, active, [succeededIndexes, failedIndexes]) : new Map(),
+    failures: addFailures(failures, nowSucceeded, nowFailed),
   };
-  const ready = active.filter(isPodReady).length;
-  const status: JobStatus = {
-    ...(conditions.length ? { conditions } : {}),
-    ...(startTime && !(suspended && !before.startTime) ? { startTime } : {}),
-    ...(finished && verdict?.type === "Complete" ? { completionTime: formatSeconds(nowMs) } : {}),
-    ...(before.completionTime ? { completionTime: before.completionTime } : {}),
-    ...(active.length ? { active: active.length } : {}),
-    ...(succeededBase ? { succeeded: succeededBase } : {}),
-    ...(failedBase ? { failed: failedBase } : {}),
-    ...(completedIndexes.size ? { completedIndexes: formatIndexes(completedIndexes) } : {}),
-    uncountedTerminatedPods: uncounted,
-    ready,
-    terminating: terminating.length,
-  };
-  if (suspended && !isFinished(job)) delete status.startTime;
-  return { status, verdict, finished, counted, remove, create, againMs };
 }
 
-/** A verdict that has been spoken but not carried out yet. */
-function pendingVerdict(conditions: readonly JobCondition[]): Verdict | undefined {
+/** The failure of this pod is one too many for its index. */
+function failsIndex(job: Job, pod: Pod): boolean {
+  if (!isFailed(job, pod)) return false;
+  const { action, counts } = matchFailure(job.spec?.podFailurePolicy, pod);
+  return action === "FailIndex" || (counts && indexFailures(pod) >= (job.spec?.backoffLimitPerIndex ?? 0));
+}
+
+function awaitingSuccessor(
+  job: Job,
+  failed: readonly Pod[],
+  active: readonly Pod[],
+  settled: readonly Indexes[],
+): Map<number, Pod> {
+  const running = new Set(active.map(indexOf));
+  const awaiting = new Map<number, Pod>();
+  for (const pod of failed) {
+    const index = validIndexOf(job, pod);
+    if (index === undefined || running.has(index) || settled.some((indexes) => hasIndex(indexes, index))) continue;
+    const known = awaiting.get(index);
+    const isLater =
+      !known || (allIndexFailures(pod) >= allIndexFailures(known) && finishedMs(pod) >= finishedMs(known));
+    if (isLater) awaiting.set(index, pod);
+  }
+  return awaiting;
+}
+
+export function planJob(view: JobView): JobPlan {
+  const { job, nowMs } = view;
+  const census = takeCensus(view);
+  const { active } = census;
+  const leftMs = deadlineLeftMs(job, nowMs);
+  const verdict = spoken(job) ?? judge(view, census, leftMs);
+  if (verdict) return { census, verdict, remove: [...active], create: [], managed: false };
+  const againMs = leftMs;
+  if (job.metadata.deletionTimestamp) return { census, remove: [], create: [], managed: false, againMs };
+  if (isSuspended(job)) return { census, remove: removable(job, active, active.length), create: [], managed: true };
+
+  const wanted = wantedActive(job, census);
+  const remove = removable(job, active, Math.max(0, active.length - wanted));
+  // Either pods go or pods come, never both at once.
+  if (remove.length > 0) return { census, remove: remove.slice(0, BURST), create: [], managed: true, againMs };
+  const held = replacesFailedOnly(job) ? census.terminating : 0;
+  const { slots, waitMs } = slotsToFill(view, census, wanted - held - active.length);
+  const nextMs = Math.min(againMs ?? Number.POSITIVE_INFINITY, waitMs ?? Number.POSITIVE_INFINITY);
+  return { census, remove: [], create: slots, managed: true, ...(Number.isFinite(nextMs) ? { againMs: nextMs } : {}) };
+}
+
+/** A verdict of an earlier time that is still being carried out. */
+function spoken(job: Job): Verdict | undefined {
   for (const [interim, type] of [
-    ["FailureTarget", "Failed"],
     ["SuccessCriteriaMet", "Complete"],
+    ["FailureTarget", "Failed"],
   ] as const) {
-    const condition = conditionOf(conditions, interim);
+    const condition = conditionOf(job.status?.conditions, interim);
     if (condition?.status === "True") return { type, reason: condition.reason ?? "", message: condition.message ?? "" };
   }
   return undefined;
 }
 
-function judge(
-  job: Job,
-  {
-    succeeded,
-    failed,
-    active,
-    startTime,
-    nowMs,
-  }: { succeeded: number; failed: number; active: readonly Pod[]; startTime?: string; nowMs: number },
-): Verdict | undefined {
-  const { completions, backoffLimit = 6, activeDeadlineSeconds, suspend, template } = job.spec ?? {};
-  const restarts = active.reduce(
-    (sum, pod) => sum + (pod.status?.containerStatuses ?? []).reduce((total, status) => total + status.restartCount, 0),
-    0,
-  );
-  const restartsExceed =
-    template?.spec?.restartPolicy === "OnFailure" && (backoffLimit === 0 ? restarts > 0 : restarts >= backoffLimit);
-  if (failed > backoffLimit || restartsExceed) {
-    return { type: "Failed", reason: "BackoffLimitExceeded", message: "Job has reached the specified backoff limit" };
-  }
-  if (
-    activeDeadlineSeconds !== undefined &&
-    startTime &&
-    !suspend &&
-    nowMs - Date.parse(startTime) >= activeDeadlineSeconds * 1000
-  ) {
-    return { type: "Failed", reason: "DeadlineExceeded", message: "Job was active longer than specified deadline" };
-  }
-  const done = completions === undefined ? succeeded > 0 && active.length === 0 : succeeded >= completions;
-  return done
-    ? { type: "Complete", reason: "CompletionsReached", message: "Reached expected number of succeeded pods" }
-    : undefined;
+/** Milliseconds until activeDeadlineSeconds have passed since the start; not while the Job is suspended. */
+function deadlineLeftMs(job: Job, nowMs: number): number | undefined {
+  const seconds = job.spec?.activeDeadlineSeconds;
+  if (seconds === undefined || isSuspended(job)) return undefined;
+  const startMs = job.status?.startTime ? Date.parse(job.status.startTime) : nowMs;
+  return startMs + seconds * 1000 - nowMs;
 }
 
-function wantedActive(job: Job, succeeded: number, active: number): number {
+function judge({ job, pods }: JobView, census: Census, deadlineMs: number | undefined): Verdict | undefined {
+  const { backoffLimit = 6, completions = 0, maxFailedIndexes, podFailurePolicy, successPolicy } = job.spec ?? {};
+  const failed = (reason: string, message: string): Verdict => ({ type: "Failed", reason, message });
+  for (const pod of podFailurePolicy ? pods : []) {
+    const message = isFailed(job, pod) ? matchFailure(podFailurePolicy, pod).message : undefined;
+    if (message) return failed("PodFailurePolicy", message);
+  }
+  if (census.failed > backoffLimit || restartsExceed(job, pods))
+    return failed("BackoffLimitExceeded", "Job has reached the specified backoff limit");
+  if (deadlineMs !== undefined && deadlineMs <= 0 && job.status?.startTime)
+    return failed("DeadlineExceeded", "Job was active longer than specified deadline");
+  if (!isIndexed(job)) return undefined;
+  const failedIndexes = countIndexes(census.failedIndexes ?? []);
+  if (maxFailedIndexes !== undefined && failedIndexes > maxFailedIndexes) {
+    return failed("MaxFailedIndexesExceeded", "Job has exceeded the specified maximal number of failed indexes");
+  }
+  if (failedIndexes > 0 && failedIndexes + census.succeeded >= completions)
+    return failed("FailedIndexes", "Job has failed indexes");
+  const message = matchSuccess(successPolicy, completions, census.succeededIndexes);
+  return message === undefined ? undefined : { type: "Complete", reason: "SuccessPolicy", message };
+}
+
+/** Containers that are restarted in their pods use up the limit too. */
+function restartsExceed(job: Job, pods: readonly Pod[]): boolean {
+  const { backoffLimit = 6, template } = job.spec ?? {};
+  if (template?.spec?.restartPolicy !== "OnFailure") return false;
+  let restarts = 0;
+  for (const { status } of pods) {
+    if (status?.phase !== "Running" && status?.phase !== "Pending") continue;
+    for (const { restartCount } of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])])
+      restarts += restartCount;
+  }
+  return backoffLimit === 0 ? restarts > 0 : restarts >= backoffLimit;
+}
+
+function wantedActive(job: Job, { succeeded, active }: Census): number {
   const { completions, parallelism = 1 } = job.spec ?? {};
   // Without completions the pods know among themselves when all is done: after the first success none is started.
-  if (completions === undefined) return succeeded > 0 ? Math.min(active, parallelism) : parallelism;
+  if (completions === undefined) return succeeded > 0 ? active.length : parallelism;
   return Math.max(0, Math.min(completions - succeeded, parallelism));
 }
 
-/** Those that have got least far go first. */
-function surplus(active: readonly Pod[], count: number): Pod[] {
+function slotsToFill(
+  { job, pods, nowMs }: JobView,
+  census: Census,
+  missing: number,
+): { slots: Slot[]; waitMs?: number } {
+  if (missing <= 0) return { slots: [] };
+  const count = Math.min(missing, BURST);
+  const perIndex = hasLimitPerIndex(job);
+  const waitMs = perIndex ? 0 : backoffMs(census.failures, nowMs);
+  if (waitMs > 0) return { slots: [], waitMs };
+  if (!isIndexed(job)) return { slots: Array.from({ length: count }, () => ({})) };
+
+  const busy = new Set(census.active.flatMap((pod) => indexOf(pod) ?? []));
+  if (replacesFailedOnly(job)) {
+    for (const pod of pods) {
+      const index = pod.metadata.deletionTimestamp && !isPodTerminal(pod) ? indexOf(pod) : undefined;
+      if (index !== undefined) busy.add(index);
+    }
+  }
+  const taken = mergeIndexes(mergeIndexes(census.succeededIndexes, census.failedIndexes ?? []), indexesOf(busy));
+  const slots: Slot[] = [];
+  let soonestMs: number | undefined;
+  for (const index of firstFree(taken, job.spec?.completions ?? 0, count)) {
+    const replaces = census.awaiting.get(index);
+    const indexWaitMs =
+      perIndex && replaces
+        ? backoffMs({ count: allIndexFailures(replaces) + 1, lastMs: finishedMs(replaces) }, nowMs)
+        : 0;
+    if (indexWaitMs === 0) slots.push({ index, ...(replaces ? { replaces } : {}) });
+    else soonestMs = Math.min(indexWaitMs, soonestMs ?? indexWaitMs);
+  }
+  return { slots, ...(soonestMs !== undefined ? { waitMs: soonestMs } : {}) };
+}
+
+/** Active pods to stop: of an Indexed Job those that double an index or have none, then those that have got least far. */
+function removable(job: Job, active: readonly Pod[], atLeast: number): Pod[] {
+  const ranked = [...active].sort(leastProgressFirst);
+  const remove: Pod[] = [];
+  const rest: Pod[] = [];
+  const kept = new Set<number>();
+  // The one that has got furthest keeps the index.
+  for (const pod of ranked.reverse()) {
+    const index = validIndexOf(job, pod);
+    if (isIndexed(job) && (index === undefined || kept.has(index))) remove.push(pod);
+    else {
+      if (index !== undefined) kept.add(index);
+      rest.push(pod);
+    }
+  }
+  const more = Math.max(0, atLeast - remove.length);
+  return more === 0 ? remove : [...remove, ...rest.reverse().slice(0, more)];
+}
+
+function leastProgressFirst(a: Pod, b: Pod): number {
   const progress = (pod: Pod): number =>
     Number(Boolean(pod.spec?.nodeName)) + Number(pod.status?.phase === "Running") + Number(isPodReady(pod));
-  return [...active]
-    .sort(
-      (a, b) => progress(a) - progress(b) || b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp),
-    )
-    .slice(0, count);
-}
-
-function freeIndexes(job: Job, active: readonly Pod[], completed: ReadonlySet<number>, count: number): number[] {
-  const taken = new Set(active.map(indexOf));
-  const free: number[] = [];
-  for (let index = 0; index < (job.spec?.completions ?? 0) && free.length < count; index++) {
-    if (!taken.has(index) && !completed.has(index)) free.push(index);
-  }
-  return free;
-}
-
-function noteCondition(
-  conditions: JobCondition[],
-  type: string,
-  status: string,
-  { reason, message }: { reason: string; message: string },
-  nowMs: number,
-): JobCondition[] {
-  const present = conditionOf(conditions, type);
-  if (present?.status === status && present.reason === reason) return conditions;
-  const time = formatSeconds(nowMs);
-  return withCondition(conditions, { type, status, reason, message, lastProbeTime: time, lastTransitionTime: time });
-}
-
-function noteSuspension(conditions: JobCondition[], suspended: boolean, nowMs: number): JobCondition[] {
-  if (suspended)
-    return noteCondition(conditions, "Suspended", "True", { reason: "JobSuspended", message: "Job suspended" }, nowMs);
-  if (!conditionOf(conditions, "Suspended")) return conditions;
-  return noteCondition(conditions, "Suspended", "False", { reason: "JobResumed", message: "Job resumed" }, nowMs);
+  return progress(a) - progress(b) || b.metadata.creationTimestamp.localeCompare(a.metadata.creationTimestamp);
 }

@@ -3,100 +3,78 @@ import type { StatusCause } from "../../errors.js";
 import { matcherOf } from "../../runtime/label-selector.js";
 import type { CronJob, Job, JobSpec, PodTemplateSpec } from "../../schema/generated/types.js";
 import { scheduleComplaint } from "./cron.js";
-import { withDefaults, withField } from "./defaulting.js";
+import { mapItems, withDefaults, withField } from "./defaulting.js";
 import { sameValue } from "./equality.js";
-import {
-  forbiddenField,
-  IMMUTABLE,
-  inRange,
-  invalidValue,
-  nonNegative,
-  oneOf,
-  required,
-  requiredOneOf,
-} from "./field.js";
+import { IMMUTABLE, invalidValue, nonNegative, required, requiredOneOf, unsupported } from "./field.js";
+import { validateJobStatus } from "./job-status.js";
+import { validateJobSpec } from "./job-validation.js";
+import { dnsLabel } from "./names.js";
 import { defaultTemplate } from "./pod-defaults.js";
-import { validateTemplate } from "./pod-validation.js";
 import { immutableFields, strategyOf, validateSelector } from "./rules.js";
 
-const RESTART_POLICIES = ["OnFailure", "Never"];
 const CONTROLLER_UID = "batch.kubernetes.io/controller-uid";
 const JOB_NAME = "batch.kubernetes.io/job-name";
-/** Most pods of an Indexed job. */
-const MAX_INDEXED = 100_000;
 
-/** Unless told otherwise a job chooses its pods by its own uid, under the old and the new label names. */
+/** Labels of a job's pods, under the old and the new names. */
+const generatedLabels = (name: string, uid: string): Record<string, string> => ({
+  [CONTROLLER_UID]: uid,
+  [JOB_NAME]: name,
+  "controller-uid": uid,
+  "job-name": name,
+});
+
+/** Unless told otherwise a job chooses its pods by its own uid. What the user wrote stays, and is refused when it is something else. */
 function withGeneratedSelector(spec: JobSpec, name: string, uid: string): JobSpec {
-  const labels = {
-    ...spec.template.metadata?.labels,
-    [CONTROLLER_UID]: uid,
-    [JOB_NAME]: name,
-    "controller-uid": uid,
-    "job-name": name,
-  };
+  const labels = { ...generatedLabels(name, uid), ...spec.template.metadata?.labels };
   return {
     ...spec,
-    selector: { ...spec.selector, matchLabels: { ...spec.selector?.matchLabels, [CONTROLLER_UID]: uid } },
+    selector: { ...spec.selector, matchLabels: { [CONTROLLER_UID]: uid, ...spec.selector?.matchLabels } },
     template: { ...spec.template, metadata: { ...spec.template.metadata, labels } },
   };
 }
 
-function validateJobSpec(field: string, spec: JobSpec | undefined): StatusCause[] {
-  if (!spec) return [required(field)];
-  const causes: StatusCause[] = [];
-  for (const member of [
-    "parallelism",
-    "completions",
-    "activeDeadlineSeconds",
-    "backoffLimit",
-    "backoffLimitPerIndex",
-    "maxFailedIndexes",
-    "ttlSecondsAfterFinished",
-  ] as const) {
-    causes.push(...nonNegative(`${field}.${member}`, spec[member]));
-  }
-  causes.push(...oneOf(`${field}.completionMode`, spec.completionMode, ["Indexed", "NonIndexed"]));
-  causes.push(...oneOf(`${field}.podReplacementPolicy`, spec.podReplacementPolicy, ["Failed", "TerminatingOrFailed"]));
-  if (spec.completionMode === "Indexed") {
-    if (spec.completions === undefined)
-      causes.push(required(`${field}.completions`, "when completion mode is Indexed"));
-    causes.push(...inRange(`${field}.parallelism`, spec.parallelism, 0, MAX_INDEXED));
-  } else if (spec.backoffLimitPerIndex !== undefined) {
-    causes.push(
-      invalidValue(`${field}.backoffLimitPerIndex`, spec.backoffLimitPerIndex, "requires indexed completion mode"),
-    );
-  }
-  spec.podFailurePolicy?.rules?.forEach((rule, index) => {
-    const at = `${field}.podFailurePolicy.rules[${index}]`;
-    causes.push(...requiredOneOf(`${at}.action`, rule.action, ["Count", "FailIndex", "FailJob", "Ignore"]));
-    if (!rule.onExitCodes && !rule.onPodConditions?.length)
-      causes.push(invalidValue(at, rule, "specifying one of OnExitCodes and OnPodConditions is required"));
+function validateGenerated({ metadata, spec }: Job): StatusCause[] {
+  if (!spec?.selector || spec.manualSelector) return [];
+  const expected = generatedLabels(metadata.name, metadata.uid);
+  const labels = spec.template?.metadata?.labels ?? {};
+  const causes = Object.entries(expected).flatMap(([key, value]) => {
+    const at = `spec.template.metadata.labels[${key}]`;
+    if (labels[key] === undefined) return [required(at, `must be '${value}'`)];
+    return labels[key] === value ? [] : [invalidValue(at, labels, `must be '${value}'`)];
   });
-  if (spec.podFailurePolicy && spec.template?.spec?.restartPolicy !== "Never") {
-    causes.push(
-      invalidValue(
-        `${field}.template.spec.restartPolicy`,
-        spec.template?.spec?.restartPolicy,
-        'only "Never" is supported when podFailurePolicy is specified',
-      ),
-    );
-  }
-  return [...causes, ...validateTemplate(`${field}.template`, spec.template, { restartPolicies: RESTART_POLICIES })];
+  if (!matcherOf(spec.selector)(expected))
+    causes.push(invalidValue("spec.selector", spec.selector, "`selector` not auto-generated"));
+  return causes;
 }
 
 /** While a job is suspended and has not begun, where its pods may go can still be changed. */
 function withoutPlacement(template: PodTemplateSpec): PodTemplateSpec {
+  const { nodeAffinity: _, ...affinity } = template.spec?.affinity ?? {};
   return {
     ...template,
     metadata: undefined,
     spec: template.spec && {
       ...template.spec,
       nodeSelector: undefined,
-      affinity: undefined,
+      affinity: Object.keys(affinity).length > 0 ? affinity : undefined,
       tolerations: undefined,
       schedulingGates: undefined,
     },
   };
+}
+
+/** The status that a condition must have to match a rule: True unless told otherwise. */
+function withPatternDefaults(spec: JobSpec): JobSpec {
+  const rules = mapItems(spec.podFailurePolicy?.rules, (rule) =>
+    withField(
+      rule,
+      "onPodConditions",
+      mapItems(rule.onPodConditions, (pattern) => withDefaults(pattern, { status: "True" })),
+    ),
+  );
+  return rules && spec.podFailurePolicy
+    ? withField(spec, "podFailurePolicy", withField(spec.podFailurePolicy, "rules", rules))
+    : spec;
 }
 
 export const jobs = strategyOf<Job>({
@@ -104,7 +82,7 @@ export const jobs = strategyOf<Job>({
     if (!job.spec) return;
     const both = job.spec.completions === undefined && job.spec.parallelism === undefined;
     const template = job.spec.template && defaultTemplate(job.spec.template);
-    job.spec = withDefaults(withField(job.spec, "template", template), {
+    job.spec = withDefaults(withPatternDefaults(withField(job.spec, "template", template)), {
       ...(both ? { completions: 1 } : {}),
       parallelism: 1,
       backoffLimit: job.spec.backoffLimitPerIndex === undefined ? 6 : 2_147_483_647,
@@ -123,11 +101,16 @@ export const jobs = strategyOf<Job>({
   validate(job) {
     const { spec } = job;
     const causes = validateJobSpec("spec", spec);
+    if (spec?.completionMode === "Indexed" && (spec.completions ?? 0) > 0) {
+      const hostname = `${job.metadata.name}-${(spec.completions ?? 0) - 1}`;
+      if (dnsLabel(hostname).length > 0) {
+        const detail = `will not able to create pod with invalid DNS label: ${hostname}`;
+        causes.push(invalidValue("metadata.name", job.metadata.name, detail));
+      }
+    }
     if (!spec?.selector) return [...causes, required("spec.selector")];
     causes.push(...validateSelector("spec.selector", spec.selector));
-    if (!spec.manualSelector && spec.selector.matchLabels?.[CONTROLLER_UID] !== job.metadata.uid) {
-      causes.push(invalidValue("spec.selector", spec.selector, "`selector` not auto-generated"));
-    }
+    causes.push(...validateGenerated(job));
     if (spec.template && !matcherOf(spec.selector)(spec.template.metadata?.labels)) {
       causes.push(
         invalidValue(
@@ -153,9 +136,16 @@ export const jobs = strategyOf<Job>({
       ({ spec }) => spec?.template && (movable ? withoutPlacement(spec.template) : spec.template),
     );
     if (!sameValue(template, old)) causes.push(invalidValue("spec.template", now.spec?.template, IMMUTABLE));
-    const elastic = now.spec?.completionMode === "Indexed" && now.spec.completions === now.spec.parallelism;
-    return elastic ? causes : [...causes, ...immutableFields(now, before, ["spec.completions"])];
+    if (now.spec?.completionMode !== "Indexed")
+      return [...causes, ...immutableFields(now, before, ["spec.completions"])];
+    const { completions, parallelism } = now.spec;
+    if (completions !== undefined && completions !== before.spec?.completions && completions !== parallelism) {
+      const detail = "can only be modified in tandem with spec.parallelism";
+      causes.push(invalidValue("spec.completions", completions, detail));
+    }
+    return causes;
   },
+  validateStatusUpdate: validateJobStatus,
 });
 
 const isTimeZone = (name: string): boolean => {
@@ -180,7 +170,11 @@ export const cronJobs = strategyOf<CronJob>({
       ? withField(
           spec,
           "jobTemplate",
-          withField(spec.jobTemplate, "spec", withField(job, "template", defaultTemplate(job.template))),
+          withField(
+            spec.jobTemplate,
+            "spec",
+            withPatternDefaults(withField(job, "template", defaultTemplate(job.template))),
+          ),
         )
       : spec;
   },
@@ -201,9 +195,12 @@ export const cronJobs = strategyOf<CronJob>({
     for (const member of ["startingDeadlineSeconds", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"] as const) {
       causes.push(...nonNegative(`spec.${member}`, spec[member]));
     }
-    if (spec.jobTemplate?.spec?.manualSelector) {
-      causes.push(forbiddenField("spec.jobTemplate.spec.manualSelector", "`manualSelector` will be auto-generated"));
-    }
-    return [...causes, ...validateJobSpec("spec.jobTemplate.spec", spec.jobTemplate?.spec)];
+    causes.push(...validateJobSpec("spec.jobTemplate.spec", spec.jobTemplate?.spec));
+    const { selector, manualSelector } = spec.jobTemplate?.spec ?? {};
+    if (selector)
+      causes.push(invalidValue("spec.jobTemplate.spec.selector", selector, "`selector` will be auto-generated"));
+    if (manualSelector)
+      causes.push(unsupported("spec.jobTemplate.spec.manualSelector", manualSelector, ["nil", "false"]));
+    return causes;
   },
 });

@@ -448,7 +448,7 @@ describe("validation", () => {
     [
       "jobs.batch",
       job({ template: TEMPLATE }),
-      'spec.template.spec.restartPolicy: Unsupported value: "Always": supported values: "OnFailure", "Never"',
+      'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
     ],
     ["jobs.batch", job({ completionMode: "Indexed", parallelism: 2 }), "when completion mode is Indexed"],
     ["jobs.batch", job({ selector: { matchLabels: { a: "b" } } }), "`selector` does not match template `labels`"],
