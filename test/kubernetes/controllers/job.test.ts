@@ -9,52 +9,8 @@ import {
   parseIndexes,
 } from "../../../src/kubernetes/controllers/job/indexes.js";
 import { conditionOf } from "../../../src/kubernetes/runtime/conditions.js";
-import type { Job, Pod } from "../../../src/kubernetes/schema/generated/types.js";
-import { startWorld, type World } from "./world.js";
-
-const job = (spec: Partial<Job["spec"]> = {}) => ({
-  metadata: { name: "work", namespace: "default" },
-  spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } }, ...spec },
-});
-const get = (world: World): Job => world.get<Job>("jobs.batch", "work", "default") as Job;
-const running = (world: World): Pod[] =>
-  world
-    .pods()
-    .filter(
-      (pod) => pod.status?.phase !== "Succeeded" && pod.status?.phase !== "Failed" && !pod.metadata.deletionTimestamp,
-    );
-const end = async (world: World, pod: Pod | undefined, phase: "Succeeded" | "Failed"): Promise<void> => {
-  const present = pod && world.get<Pod>("pods", pod.metadata.name, "default");
-  if (!present) throw new Error("no pod to end");
-  await world.api.updateStatus<Pod>("pods", {
-    ...present,
-    status: {
-      ...present.status,
-      phase,
-      containerStatuses: [
-        {
-          name: "c",
-          image: "i",
-          imageID: "i",
-          ready: false,
-          restartCount: 0,
-          state: {
-            terminated: { exitCode: phase === "Failed" ? 1 : 0, finishedAt: new Date(world.clock.now()).toISOString() },
-          },
-        },
-      ],
-    },
-  });
-  await world.seconds(1);
-};
-
-async function worldOf(spec: Partial<Job["spec"]> = {}): Promise<World> {
-  const world = await startWorld();
-  await world.addNode("n1");
-  await world.api.create<Job>("jobs.batch", job(spec));
-  await world.seconds(2);
-  return world;
-}
+import type { Pod } from "../../../src/kubernetes/schema/generated/types.js";
+import { change, end, get, running, worldOf } from "./job-fixture.js";
 
 describe("job", () => {
   it("runs to completion with upstream's status", async () => {
@@ -134,10 +90,7 @@ describe("job", () => {
       status: "True",
       reason: "JobSuspended",
     });
-    const present = get(world);
-    if (present.spec)
-      await world.api.update<Job>("jobs.batch", { ...present, spec: { ...present.spec, suspend: false } });
-    await world.seconds(2);
+    await change(world, { suspend: false });
     expect(running(world)).toHaveLength(1);
     expect(conditionOf(get(world).status?.conditions, "Suspended")).toMatchObject({
       status: "False",

@@ -175,7 +175,9 @@ function spoken(job: Job): Verdict | undefined {
 function deadlineLeftMs(job: Job, nowMs: number): number | undefined {
   const seconds = job.spec?.activeDeadlineSeconds;
   if (seconds === undefined || isSuspended(job)) return undefined;
-  const startMs = job.status?.startTime ? Date.parse(job.status.startTime) : nowMs;
+  const { startTime, conditions } = job.status ?? {};
+  // One that is just being resumed starts anew.
+  const startMs = startTime && !isConditionTrue(conditions, "Suspended") ? Date.parse(startTime) : nowMs;
   return startMs + seconds * 1000 - nowMs;
 }
 
