@@ -1,8 +1,17 @@
 /** Who owns which field after a write: ownership moves of updates (everything but apply), shared with server-side apply. */
+import { LRUCache } from "lru-cache";
 import type { KubeObject } from "../object.js";
 import type { ManagedFieldsEntry } from "../schema/object-meta.js";
 import { compareObjects, type Difference } from "./compare.js";
-import { difference, intersection, isWellFormed, type MaybeFieldSet, recursiveDifference, union } from "./field-set.js";
+import {
+  difference,
+  type FieldSet,
+  intersection,
+  isWellFormed,
+  type MaybeFieldSet,
+  recursiveDifference,
+  union,
+} from "./field-set.js";
 import { isEmptyObject, isObject, type JsonObject } from "./json.js";
 import {
   capUpdateManagers,
@@ -18,7 +27,9 @@ import {
   withoutServerFields,
   writeManagers,
 } from "./managers.js";
+import { outlineOf } from "./outline.js";
 import { shapeOf } from "./shape.js";
+import { sharedFields } from "./shared-fields.js";
 
 export interface UpdateRequest {
   /** Name of the object's type in the schema tables; an unknown one is taken as a custom resource. */
@@ -42,6 +53,7 @@ export interface UpdateRequest {
 export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[] | undefined {
   const { typeName, before, after, apiVersion, subresource = "" } = request;
   const sent = entriesToStartFrom(before, after, subresource);
+  if (before === undefined && sent === undefined) return ownersOfNew(request);
   const found = compareObjects(
     shapeOf(typeName),
     before && (withoutManagedFields(before) as JsonObject),
@@ -65,6 +77,26 @@ export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[
   }
   capUpdateManagers(managers);
   return writeManagers(managers);
+}
+
+/** Sets of fields of new objects by type and outline. Forgetting one costs working it out again. */
+const fieldsOfNew = new LRUCache<string, FieldSet>({ max: 500 });
+
+/** The managedFields of an object that comes without any: all that it has is its creator's. */
+function ownersOfNew({ typeName, after, manager, operation, apiVersion, subresource = "", nowMs }: UpdateRequest) {
+  const shape = shapeOf(typeName);
+  const object = withoutManagedFields(after) as JsonObject;
+  const key = `${typeName} ${subresource} ${outlineOf(shape, object)}`;
+  let fields = fieldsOfNew.get(key);
+  if (fields === undefined) {
+    const { changed } = exclude(compareObjects(shape, undefined, object), ignoredFields(typeName, subresource));
+    const claimed = withoutServerFields(changed);
+    if (claimed === undefined) return undefined;
+    fields = sharedFields(claimed);
+    fieldsOfNew.set(key, fields);
+  }
+  const writer = { name: manager || "unknown", operation, apiVersion, subresource };
+  return writeManagers(new Map([[identityOf(writer), { ...writer, fields, time: timeOf(nowMs) }]]));
 }
 
 /**
