@@ -42,7 +42,7 @@ function complaints(item: LimitRangeItem, { requests, limits }: Asked): string[]
     if (request === undefined) found.push(`minimum ${resource} usage ${per} is ${min}.  No request is specified`);
     else if (compareQuantities(request, min) < 0)
       found.push(`minimum ${resource} usage ${per} is ${min}, but request is ${request}`);
-    if (limit !== undefined && compareQuantities(limit, min) < 0)
+    else if (limit !== undefined && compareQuantities(limit, min) < 0)
       found.push(`minimum ${resource} usage ${per} is ${min}, but limit is ${limit}`);
   }
   for (const [resource, max] of Object.entries(item.max ?? {})) {
@@ -55,7 +55,7 @@ function complaints(item: LimitRangeItem, { requests, limits }: Asked): string[]
     if (limit === undefined) found.push(`maximum ${resource} usage ${per} is ${max}.  No limit is specified`);
     else if (compareQuantities(limit, max) > 0)
       found.push(`maximum ${resource} usage ${per} is ${max}, but limit is ${limit}`);
-    if (request !== undefined && compareQuantities(request, max) > 0)
+    else if (request !== undefined && compareQuantities(request, max) > 0)
       found.push(`maximum ${resource} usage ${per} is ${max}, but request is ${request}`);
   }
   for (const [resource, ratio] of Object.entries(item.maxLimitRequestRatio ?? {})) {

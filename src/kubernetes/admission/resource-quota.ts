@@ -11,6 +11,17 @@ import type { AdmissionPlugin, AdmissionReader } from "./plugin.js";
 
 type Usage = Record<string, string>;
 
+interface DeviceRequest {
+  deviceClassName: string;
+  allocationMode?: string;
+  count?: number;
+}
+
+/** The part of a resource.k8s.io/v1 ResourceClaim that weighs on a quota. */
+interface ResourceClaim extends KubeObject {
+  spec: { devices?: { requests?: { exactly?: DeviceRequest; firstAvailable?: DeviceRequest[] }[] } };
+}
+
 const COMPUTE = ["cpu", "memory", "ephemeral-storage"] as const;
 /** Old names of quota entries that mean the same as `count/<resource>`. */
 const COUNTED = new Set([
@@ -22,11 +33,14 @@ const COUNTED = new Set([
   "services",
 ]);
 
+const DEVICES_OF_CLASS = ".deviceclass.resource.k8s.io/devices";
+
 /** Usage of objects by quota entry. Kinds without an entry here are only ever counted. */
 const EVALUATORS: Readonly<Record<string, (object: KubeObject) => Usage>> = {
   pods: (object) => podUsage(object as Pod),
   services: (object) => serviceUsage(object as Service),
   persistentvolumeclaims: (object) => claimUsage(object as PersistentVolumeClaim),
+  "resourceclaims.resource.k8s.io": (object) => deviceUsage(object as ResourceClaim),
 };
 
 export const isTerminal = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
@@ -58,7 +72,8 @@ function podUsage(pod: Pod): Usage {
     const request = podAmount(pod, "requests", name);
     const limit = podAmount(pod, "limits", name);
     if (request !== undefined) usage[`requests.${name}`] = request;
-    if (request !== undefined && (COMPUTE as readonly string[]).includes(name)) usage[name] = request;
+    if (request !== undefined && (name.startsWith("hugepages-") || (COMPUTE as readonly string[]).includes(name)))
+      usage[name] = request;
     if (limit !== undefined) usage[`limits.${name}`] = limit;
   }
   return usage;
@@ -85,6 +100,26 @@ function claimUsage({ spec }: PersistentVolumeClaim): Usage {
     "requests.storage": storage,
     ...(prefix ? { [`${prefix}requests.storage`]: storage, [`${prefix}persistentvolumeclaims`]: "1" } : {}),
   };
+}
+
+/** The most that one request for devices of a claim may be given, when it asks for all there are. */
+const ALL_DEVICES = 32;
+
+/** Devices by class. Of alternatives, any may be chosen in the end: each counts with its class's largest amount. */
+function deviceUsage({ spec }: ResourceClaim): Usage {
+  const usage: Usage = { "count/resourceclaims.resource.k8s.io": "1" };
+  const amount = ({ allocationMode, count }: DeviceRequest): number =>
+    allocationMode === "All" ? ALL_DEVICES : (count ?? 1);
+  for (const { exactly, firstAvailable } of spec.devices?.requests ?? []) {
+    const byClass = new Map<string, number>();
+    for (const wanted of exactly ? [exactly] : (firstAvailable ?? []))
+      byClass.set(wanted.deviceClassName, Math.max(byClass.get(wanted.deviceClassName) ?? 0, amount(wanted)));
+    for (const [name, count] of byClass) {
+      const entry = name + DEVICES_OF_CLASS;
+      usage[entry] = addQuantities(usage[entry] ?? "0", String(count));
+    }
+  }
+  return usage;
 }
 
 function usageOf(resource: string, object: KubeObject): Usage {
@@ -153,6 +188,7 @@ function resourcesOf(entry: string): string {
   ) {
     return "persistentvolumeclaims";
   }
+  if (entry.endsWith(DEVICES_OF_CLASS)) return "resourceclaims.resource.k8s.io";
   return COUNTED.has(entry) ? entry : "pods";
 }
 
@@ -171,12 +207,24 @@ export function quotaUsage(quota: ResourceQuota, reader: Pick<AdmissionReader, "
 const shown = (usage: Usage, entries: readonly string[]): string =>
   entries.map((entry) => `${entry}=${usage[entry] ?? "0"}`).join(",");
 
-/** A quota on compute resources makes every pod say what it wants. */
-function missing(quota: ResourceQuota, pod: Pod): string[] {
-  const usage = podUsage(pod);
-  return Object.keys(quota.spec?.hard ?? {}).filter(
-    (entry) => resourcesOf(entry) === "pods" && !["pods", "count/pods"].includes(entry) && !(entry in usage),
-  );
+/** Entries that make every pod say what it wants of them: processor and memory only, as upstream. */
+const MUST_BE_SAID = ["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"] as const;
+
+/** What a pod does not say although a quota limits it, with the containers that leave it out. */
+function missing(quota: ResourceQuota, pod: Pod): string | undefined {
+  const hard = quota.spec?.hard ?? {};
+  const texts = MUST_BE_SAID.flatMap((entry) => {
+    if (!(entry in hard)) return [];
+    const kind = entry.startsWith("limits.") ? "limits" : "requests";
+    const resource = entry.replace(/^.*\./, "");
+    if (pod.spec?.resources?.[kind]?.[resource] !== undefined) return [];
+    const silent = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].filter(
+      ({ resources }) => resources?.[kind]?.[resource] === undefined,
+    );
+    const names = silent.map(({ name }) => name).sort();
+    return names.length > 0 ? [`${entry} for: ${names.join(",")}`] : [];
+  });
+  return texts.length > 0 ? texts.join("; ") : undefined;
 }
 
 export const resourceQuota: AdmissionPlugin = {
@@ -193,12 +241,12 @@ export const resourceQuota: AdmissionPlugin = {
       if (!concerns(quota, resource, object)) continue;
       if (resource === "pods" && operation === "CREATE") {
         const absent = missing(quota, object as Pod);
-        if (absent.length > 0)
+        if (absent)
           throw forbidden(
             info.group,
             info.resource,
             name,
-            `failed quota: ${quota.metadata.name}: must specify ${describeMissing(absent, object as Pod)}`,
+            `failed quota: ${quota.metadata.name}: must specify ${absent}`,
           );
       }
       const delta: Usage = {};
@@ -226,9 +274,3 @@ export const resourceQuota: AdmissionPlugin = {
     }
   },
 };
-
-const describeMissing = (entries: readonly string[], pod: Pod): string =>
-  [...entries]
-    .sort()
-    .map((entry) => `${entry} for: ${(pod.spec?.containers ?? []).map(({ name }) => name).join(",")}`)
-    .join("; ");

@@ -132,7 +132,7 @@ export const storagePrinters: Readonly<Record<string, Printer>> = {
   ),
   CSINode: printer<CSINode>(
     name,
-    integer("Drivers", ({ spec }) => spec?.drivers.length, "Drivers that are registered on the node."),
+    integer("Drivers", ({ spec }) => spec?.drivers?.length, "Drivers that are registered on the node."),
     age,
   ),
   CSIDriver: printer<CSIDriver>(

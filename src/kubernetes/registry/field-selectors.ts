@@ -80,6 +80,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Read>>>> = {
   "replicasets.apps": { "status.replicas": zero("status.replicas") },
   "jobs.batch": { "status.successful": zero("status.succeeded") },
   "certificatesigningrequests.certificates.k8s.io": paths("spec.signerName"),
+  "resourceslices.resource.k8s.io": paths("spec.driver", "spec.nodeName"),
 };
 
 /** events.k8s.io spells the same fields of the same objects differently. */

@@ -40,6 +40,12 @@ function ifChanged(request: IncomingMessage, etag: string | undefined, answer: A
   return { ...answer, headers };
 }
 
+/** The answer to bytes that are no HTTP request, as Go's server words it. */
+function refusalOf(code: string | undefined): string {
+  const status = code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  return `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`;
+}
+
 export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
   listen(address: { host: string; port: number }): Promise<number>;
@@ -209,7 +215,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   server.on("connection", (socket: Socket) => gate.enter(socket));
   // Broken handshakes and connections cut off in the middle are the clients' affair.
   server.on("tlsClientError", () => {});
-  server.on("clientError", (_error, socket) => socket.destroy());
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+    else socket.end(refusalOf(error.code));
+  });
 
   return {
     get watches() {

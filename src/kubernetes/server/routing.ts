@@ -2,6 +2,7 @@ import { methodNotAllowed, StatusError } from "../errors.js";
 import type { Binding } from "../registry/binding.js";
 import { bindPod } from "../registry/subresources.js";
 import { decodeBody } from "../wire/decode.js";
+import { negotiate } from "../wire/negotiate.js";
 import { readBody } from "./body.js";
 import type { Exchange, ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
@@ -62,6 +63,8 @@ async function readPosted(exchange: ResourceExchange) {
 
 async function answerReview({ review }: ServerDependencies, exchange: ResourceExchange): Promise<Answer> {
   const { kind } = exchange.entry.info;
+  // Reviews have no metadata to make a table of; whoever takes nothing else is told so.
+  negotiate(exchange.request.headers.accept);
   if (!review) throw new StatusError(501, "NotImplemented", `${kind} is not implemented by this server`);
   const { object, warnings } = await readPosted(exchange);
   return { code: 201, body: await review(kind, object, exchange.user), warnings };

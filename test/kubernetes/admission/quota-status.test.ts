@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { resourceQuotaController } from "../../../src/kubernetes/controllers/resource-quota.js";
 import type { Pod, ResourceQuota } from "../../../src/kubernetes/schema/generated/types.js";
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
-import { pod, type SimulatedApi, startApi } from "../auth/simulated-api.js";
+import { pod, refusal, type SimulatedApi, startApi } from "../auth/simulated-api.js";
 
 const log = { debug: () => {}, warn: () => {}, error: () => {} };
 let stop: () => void = () => {};
@@ -43,6 +43,61 @@ describe("a ResourceQuota's status", () => {
     expect(await used()).toEqual({ pods: "1", "requests.cpu": "250m" });
     await api.delete("pods", { namespace: "default", name: "two" });
     expect(await used()).toEqual({ pods: "0", "requests.cpu": "0" });
+  });
+
+  it("makes pods say what they want of processor and memory, and of nothing else", async () => {
+    const { api } = await startWithQuota({
+      cpu: "1",
+      "limits.memory": "1Gi",
+      "ephemeral-storage": "1Gi",
+      "requests.example.com/dongle": "1",
+    });
+    expect(await refusal(api.create("pods", pod("silent") as never))).toBe(
+      'pods "silent" is forbidden: failed quota: q: must specify cpu for: app; limits.memory for: app',
+    );
+    const resources = { requests: { cpu: "100m" }, limits: { memory: "1Mi" } };
+    await api.create("pods", pod("outspoken", { containers: [{ name: "app", image: "a", resources }] }) as never);
+  });
+
+  it("counts the devices that claims ask for, by class", async () => {
+    const { api, used } = await startWithQuota({
+      "count/resourceclaims.resource.k8s.io": "3",
+      "gold.deviceclass.resource.k8s.io/devices": "4",
+    });
+    const claim = (name: string, request: object) =>
+      api.create("resourceclaims.resource.k8s.io", {
+        metadata: { name, namespace: "default" },
+        spec: { devices: { requests: [{ name: "r", ...request }] } },
+      } as never);
+    await claim("one", { exactly: { deviceClassName: "gold" } });
+    await claim("either", {
+      firstAvailable: [
+        { name: "a", deviceClassName: "gold", allocationMode: "ExactCount", count: 2 },
+        { name: "b", deviceClassName: "silver" },
+      ],
+    });
+    expect(await used()).toEqual({
+      "count/resourceclaims.resource.k8s.io": "2",
+      "gold.deviceclass.resource.k8s.io/devices": "3",
+    });
+    expect(await refusal(claim("all", { exactly: { deviceClassName: "gold", allocationMode: "All" } }))).toContain(
+      "requested: gold.deviceclass.resource.k8s.io/devices=32",
+    );
+  });
+
+  it("refuses limits that its scopes cannot be about", async () => {
+    const { api } = await startWithQuota({ pods: "1" });
+    const quota = (hard: object, scopes: string[]) =>
+      refusal(
+        api.create("resourcequotas", {
+          metadata: { name: "scoped", namespace: "default" },
+          spec: { hard, scopes },
+        } as never),
+      );
+    expect(await quota({ services: "1" }, ["BestEffort"])).toBe(
+      'ResourceQuota "scoped" is invalid: spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
+    );
+    expect(await quota({ "requests.example.com/dongle": "1" }, ["NotBestEffort"])).toBe("(no refusal)");
   });
 
   it("shows the limits as they are after a change", async () => {

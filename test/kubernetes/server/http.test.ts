@@ -1,3 +1,4 @@
+import { connect } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startServer } from "./server-fixture.js";
 
@@ -114,6 +115,12 @@ describe("refusals", () => {
       [`${CONFIG_MAPS}?resourceVersion=abc`, {}, 422, /resourceVersion: Invalid value/],
       [`${CONFIG_MAPS}?resourceVersion=99999`, {}, 504, /^Too large resource version: 99999, current: \d+$/],
       [`${CONFIG_MAPS}?dryRun=x`, { method: "POST", body: configMap("a") }, 422, /dryRun: Unsupported value: "x"/],
+      [
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+        { method: "POST", body: {}, headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" } },
+        406,
+        "only the following media types are accepted: application/json",
+      ],
       ["/api/v1/namespaces/default/pods/p/exec", { method: "POST" }, 501, /exec subresource is not implemented/],
     ];
     for (const [path, request, code, message] of cases) {
@@ -122,6 +129,14 @@ describe("refusals", () => {
       if (typeof message === "string") expect(reply.body.message).toBe(message);
       else expect(reply.body.message).toMatch(message);
     }
+  });
+
+  it("answers 400 to what is no HTTP", async () => {
+    const socket = connect({ port: server.port, rejectUnauthorized: false });
+    socket.end("NONSENSE\r\n\r\n");
+    let text = "";
+    for await (const chunk of socket) text += chunk;
+    expect(text).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   });
 
   it("takes bodies of up to 3 MiB", async () => {

@@ -74,6 +74,8 @@ export async function startServer(
     path: string,
     { method = "GET", body, token = "admin", headers = {}, certificate }: Call = {},
   ): Promise<Reply> {
+    const payload =
+      typeof body === "string" || Buffer.isBuffer(body) ? body : body === undefined ? "" : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const request = httpsRequest(
         {
@@ -86,7 +88,10 @@ export async function startServer(
           agent: false,
           headers: {
             ...(token ? { authorization: `Bearer ${token}` } : {}),
-            ...(body === undefined ? {} : { "content-type": "application/json" }),
+            // Said outright: Node leaves it out for methods that seldom have a body.
+            ...(body === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) }),
             ...headers,
           },
         },
@@ -106,9 +111,7 @@ export async function startServer(
         },
       );
       request.on("error", reject);
-      if (body !== undefined)
-        request.write(typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body));
-      request.end();
+      request.end(payload);
     });
   }
 

@@ -139,24 +139,58 @@ const QUOTA_SCOPES = [
   "VolumeAttributesClass",
 ];
 
+const POD_COMPUTE = ["pods", "cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
+/** What a scope can be about; entries of other kinds beside it are refused, as long as they are Kubernetes' own. */
+const LIMITED_BY_SCOPE: Readonly<Record<string, readonly string[]>> = {
+  BestEffort: ["pods"],
+  CrossNamespacePodAffinity: POD_COMPUTE,
+  NotBestEffort: POD_COMPUTE,
+  NotTerminating: POD_COMPUTE,
+  PriorityClass: POD_COMPUTE,
+  Terminating: POD_COMPUTE,
+  VolumeAttributesClass: ["persistentvolumeclaims", "requests.storage"],
+};
+const STANDARD_ENTRIES = new Set([
+  ...POD_COMPUTE,
+  "ephemeral-storage",
+  "requests.ephemeral-storage",
+  "limits.ephemeral-storage",
+  "requests.storage",
+  "resourcequotas",
+  "services",
+  "services.nodeports",
+  "services.loadbalancers",
+  "replicationcontrollers",
+  "secrets",
+  "persistentvolumeclaims",
+  "configmaps",
+]);
+
+function validateScopes({ scopes = [], hard = {} }: NonNullable<ResourceQuota["spec"]>): StatusCause[] {
+  const at = "spec.scopes";
+  return [
+    ...scopes.flatMap((scope) => {
+      const limited = LIMITED_BY_SCOPE[scope];
+      if (!limited) return [unsupported(at, scope, QUOTA_SCOPES)];
+      return Object.keys(hard)
+        .filter((entry) => STANDARD_ENTRIES.has(entry) && !limited.includes(entry))
+        .map(() => invalidValue(at, scopes, "unsupported scope applied to resource"));
+    }),
+    ...[
+      ["BestEffort", "NotBestEffort"],
+      ["Terminating", "NotTerminating"],
+    ].flatMap((pair) =>
+      pair.every((scope) => scopes.includes(scope)) ? [invalidValue(at, scopes, "conflicting scopes")] : [],
+    ),
+  ];
+}
+
 export const resourceQuotas = strategyOf<ResourceQuota>({
   setDefaults(quota) {
     if (quota.spec) quota.spec = withField(quota.spec, "hard", canonicalAmounts(quota.spec.hard));
   },
   validate({ spec }) {
-    const scopes = spec?.scopes ?? [];
-    return [
-      ...validateAmounts("spec.hard", spec?.hard),
-      ...scopes.flatMap((scope) =>
-        QUOTA_SCOPES.includes(scope) ? [] : [unsupported("spec.scopes", scope, QUOTA_SCOPES)],
-      ),
-      ...(scopes.includes("BestEffort") && scopes.includes("NotBestEffort")
-        ? [invalidValue("spec.scopes", scopes, "conflicting scopes")]
-        : []),
-      ...(scopes.includes("Terminating") && scopes.includes("NotTerminating")
-        ? [invalidValue("spec.scopes", scopes, "conflicting scopes")]
-        : []),
-    ];
+    return [...validateAmounts("spec.hard", spec?.hard), ...(spec ? validateScopes(spec) : [])];
   },
   validateUpdate: (now, before) => immutableFields(now, before, ["spec.scopes"]),
 });
@@ -178,17 +212,39 @@ export const leases = strategyOf<Lease>({
   },
 });
 
+const LONGEST_EVENT_FIELD = 128;
+const LONGEST_EVENT_MESSAGE = 1024;
+
+/** Events with an eventTime follow the newer rules; those of before events.k8s.io have none, and may leave everything out. */
+function validateNewEvent(event: CoreEvent): StatusCause[] {
+  if (!event.eventTime) return [];
+  const causes: StatusCause[] = [];
+  const { reportingComponent = "", message = "" } = event;
+  if (!reportingComponent) causes.push(required("reportingController"));
+  else causes.push(...named("reportingController", reportingComponent, qualifiedName(reportingComponent)));
+  for (const field of ["reportingInstance", "action", "reason"] as const) {
+    const value = event[field] ?? "";
+    if (!value) causes.push(required(field));
+    else if (value.length > LONGEST_EVENT_FIELD)
+      causes.push(invalidValue(field, "", `can have at most ${LONGEST_EVENT_FIELD} characters`));
+  }
+  if (message.length > LONGEST_EVENT_MESSAGE)
+    causes.push(invalidValue("message", "", `can have at most ${LONGEST_EVENT_MESSAGE} characters`));
+  return causes;
+}
+
 export const events = strategyOf<CoreEvent>({
   setDefaults(event) {
     event.reportingComponent ??= "";
     event.reportingInstance ??= "";
     event.source ??= {};
   },
-  validate({ metadata, involvedObject }) {
+  validate(event) {
+    const { metadata, involvedObject } = event;
     const expected = involvedObject?.namespace || "default";
     // Events about cluster-scoped objects live in `default` (or kube-system).
     if (metadata.namespace === expected || (!involvedObject?.namespace && metadata.namespace === "kube-system"))
-      return [];
+      return validateNewEvent(event);
     return [
       invalidValue("involvedObject.namespace", involvedObject?.namespace ?? "", "does not match event.namespace"),
     ];

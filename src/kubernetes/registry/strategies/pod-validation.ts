@@ -19,6 +19,7 @@ import { dnsLabel, dnsSubdomain } from "./names.js";
 import { validateResources } from "./resource-validation.js";
 import { validateLabels } from "./rules.js";
 import { validateAffinity, validateSpread, validateTolerations } from "./scheduling-validation.js";
+import { validateSysctls } from "./sysctl-validation.js";
 import { validateVolumes } from "./volume-validation.js";
 
 const MAX_INT32 = 2_147_483_647;
@@ -109,6 +110,7 @@ export function validatePodSpec(field: string, spec: PodSpec | undefined): Statu
       invalidValue(`${field}.shareProcessNamespace`, true, "ShareProcessNamespace and HostPID cannot both be enabled"),
     );
   }
+  causes.push(...validateSysctls(`${field}.securityContext.sysctls`, spec.securityContext?.sysctls));
   for (const id of ["runAsUser", "runAsGroup", "fsGroup"] as const)
     causes.push(...nonNegative(`${field}.securityContext.${id}`, spec.securityContext?.[id]));
   return causes;

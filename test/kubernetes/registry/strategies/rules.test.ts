@@ -405,6 +405,30 @@ describe("validation", () => {
       },
       "must have at least one node selector term",
     ],
+    [
+      "pods",
+      {
+        spec: with_(inPod({}), {
+          securityContext: {
+            sysctls: ["foo-", "kernel.shmmax", "net/ipv4.a", "bar..", "kernel.shmmax"].map((name) => ({
+              name,
+              value: "1",
+            })),
+          },
+        }),
+      },
+      '[spec.securityContext.sysctls[0].name: Invalid value: "foo-": must have at most 253 characters and match regex ([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?, spec.securityContext.sysctls[3].name: Invalid value: "bar..": must have at most 253 characters and match regex ([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?, spec.securityContext.sysctls[4].name: Duplicate value: "kernel.shmmax"]',
+    ],
+    [
+      "events",
+      {
+        eventTime: "2026-01-01T00:00:00.000000Z",
+        reason: "r".repeat(129),
+        message: "m".repeat(1025),
+        involvedObject: {},
+      },
+      '[reportingController: Required value, reportingInstance: Required value, action: Required value, reason: Invalid value: "": can have at most 128 characters, message: Invalid value: "": can have at most 1024 characters]',
+    ],
     ["pods", { spec: with_(inPod({}), { activeDeadlineSeconds: 0 }) }, "must be between 1 and 2147483647, inclusive"],
     ["pods", { spec: with_(inPod({}), { ephemeralContainers: [CONTAINER] }) }, "spec.ephemeralContainers"],
     ["deployments.apps", deployment({ selector: undefined }), "spec.selector: Required value"],
