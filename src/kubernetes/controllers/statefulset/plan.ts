@@ -26,8 +26,12 @@ const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== 
 
 const isHealthy = (pod: Pod): boolean => pod.status?.phase === "Running" && isPodReady(pod) && !isTerminating(pod);
 
-const isAvailable = ({ set, nowMs }: StatefulView, pod: Pod): boolean =>
-  isHealthy(pod) && isPodAvailable(pod, set.spec?.minReadySeconds ?? 0, nowMs);
+const isRunningAndAvailable = ({ set, nowMs }: StatefulView, pod: Pod): boolean =>
+  pod.status?.phase === "Running" && isPodAvailable(pod, set.spec?.minReadySeconds ?? 0, nowMs);
+
+const isAvailable = (view: StatefulView, pod: Pod): boolean => !isTerminating(pod) && isRunningAndAvailable(view, pod);
+
+const isOrdered = (set: StatefulSet): boolean => set.spec?.podManagementPolicy !== "Parallel";
 
 const partitionOf = (set: StatefulSet): number => set.spec?.updateStrategy?.rollingUpdate?.partition ?? 0;
 
@@ -41,7 +45,7 @@ function revisionFor({ set }: StatefulView, ordinal: number): "current" | "updat
 
 export function planSteps(view: StatefulView): Step[] {
   const { set, pods } = view;
-  const ordered = set.spec?.podManagementPolicy !== "Parallel";
+  const ordered = isOrdered(set);
   const byOrdinal = new Map(
     pods.flatMap((pod) => {
       const ordinal = ordinalOf(set, pod);
@@ -78,52 +82,55 @@ export function planSteps(view: StatefulView): Step[] {
   return planUpdate(view, byOrdinal, first, end);
 }
 
-/** From the highest ordinal down to the partition, at most maxUnavailable at a time. */
+/**
+ * From the highest ordinal down to the partition, so many that no more than maxUnavailable are missing. A parallel set replaces at once what does not
+ * work anyway; an ordered one never gets here while something does not.
+ */
 function planUpdate(view: StatefulView, byOrdinal: ReadonlyMap<number, Pod>, first: number, end: number): Step[] {
   const { set, updateRevision } = view;
-  const most = Math.max(
-    1,
-    scaledValue(set.spec?.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1, replicasOf(set), "up"),
-  );
-  const steps: Step[] = [];
+  const most = maxUnavailable(set);
   let unavailable = 0;
-  for (const pod of byOrdinal.values()) if (!isAvailable(view, pod)) unavailable++;
-  for (let ordinal = end - 1; ordinal >= first + partitionOf(set); ordinal--) {
+  const broken: Step[] = [];
+  const candidates: Step[] = [];
+  for (let ordinal = end - 1; ordinal >= first; ordinal--) {
     const pod = byOrdinal.get(ordinal);
     if (!pod) continue;
-    if (revisionOf(pod) !== updateRevision && !isTerminating(pod)) {
-      const wasAvailable = isAvailable(view, pod);
-      if (wasAvailable && unavailable >= most) return steps;
-      steps.push({ kind: "delete", pod });
-      if (wasAvailable) unavailable++;
-    }
-    if (unavailable >= most) return steps;
+    const works = isAvailable(view, pod);
+    if (!works) unavailable++;
+    const isOld = revisionOf(pod) !== updateRevision && !isTerminating(pod);
+    if (isOld && ordinal >= first + partitionOf(set)) (works ? candidates : broken).push({ kind: "delete", pod });
   }
-  return steps;
+  const room = Math.max(0, most - unavailable);
+  return isOrdered(set) ? [...broken, ...candidates].slice(0, room) : [...broken, ...candidates.slice(0, room)];
+}
+
+/** At least one, whatever the percentage comes to. */
+function maxUnavailable(set: StatefulSet): number {
+  const value = set.spec?.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1;
+  return Math.max(1, scaledValue(value, replicasOf(set), "down"));
 }
 
 export function statefulStatus(view: StatefulView): StatefulSetStatus {
   const { set, pods, currentRevision, updateRevision } = view;
-  const counted = pods.filter((pod) => !isPodTerminal(pod));
-  const count = (test: (pod: Pod) => boolean): number => counted.filter(test).length;
+  const count = (test: (pod: Pod) => boolean): number => pods.filter(test).length;
   const alive = (revision: string) => (pod: Pod) => !isTerminating(pod) && revisionOf(pod) === revision;
   const ready = count((pod) => pod.status?.phase === "Running" && isPodReady(pod));
   const updated = count(alive(updateRevision));
-  // The rollout is over: what was wanted is what is.
-  const isDone = updated === replicasOf(set) && counted.length === updated && ready === updated;
-  const present = isDone && partitionOf(set) === 0 ? updateRevision : currentRevision;
-  const current = count(alive(present));
+  // The rollout is over: what was wanted is what is. OnDelete never says so.
+  const isRolling = (set.spec?.updateStrategy?.type ?? "RollingUpdate") === "RollingUpdate";
+  const isDone = isRolling && updated === pods.length && ready === pods.length && updated === replicasOf(set);
+  const current = isDone ? updated : count(alive(currentRevision));
   const { collisionCount, conditions } = set.status ?? {};
   return {
     observedGeneration: set.metadata.generation,
-    replicas: counted.length,
+    replicas: pods.length,
     ...(ready ? { readyReplicas: ready } : {}),
     ...(current ? { currentReplicas: current } : {}),
     ...(updated ? { updatedReplicas: updated } : {}),
-    currentRevision: present,
+    currentRevision: isDone ? updateRevision : currentRevision,
     updateRevision,
     collisionCount: collisionCount ?? 0,
-    availableReplicas: count((pod) => isAvailable(view, pod)),
+    availableReplicas: count((pod) => isRunningAndAvailable(view, pod)),
     ...(conditions ? { conditions } : {}),
   };
 }

@@ -4,7 +4,7 @@ import { keyOf, parseKey } from "../../object.js";
 import { orAbsent } from "../../runtime/absent.js";
 import { isEqual } from "../../runtime/hash.js";
 import { isEmptySelector, matcherOf } from "../../runtime/label-selector.js";
-import { controllerReference } from "../../runtime/owners.js";
+import { controllerOf, controllerReference } from "../../runtime/owners.js";
 import { msUntilAvailable } from "../../runtime/pods.js";
 import type { ControllerRevision, PersistentVolumeClaim, Pod, StatefulSet } from "../../schema/generated/types.js";
 import { claim, createOrphanIndex, ownerKeys } from "../claim.js";
@@ -28,7 +28,7 @@ export const statefulSetController = (): Controller =>
     const reconcile = async (key: string): Promise<void> => {
       const set = api.get<StatefulSet>(RESOURCE, parseKey(key));
       if (!set) return queue.forget(key);
-      if (isEmptySelector(set.spec?.selector) || set.metadata.deletionTimestamp) return;
+      if (isEmptySelector(set.spec?.selector)) return;
       const revisions = await claim<ControllerRevision>({
         api,
         resource: REVISIONS,
@@ -41,10 +41,11 @@ export const statefulSetController = (): Controller =>
         await api.updateStatus<StatefulSet>(RESOURCE, { ...set, status: { ...status, collisionCount } });
       });
       const view = await viewOf(set, history);
-      const steps = planSteps(view);
+      const steps = set.metadata.deletionTimestamp ? [] : planSteps(view);
       try {
+        // Before anything is deleted: claims go by the owners that they have then.
+        if (!set.metadata.deletionTimestamp) await keepClaims(set, view.pods);
         for (const step of steps) await take(set, step, history, view.currentRevision);
-        if (!steps.some(({ kind }) => kind === "delete")) await keepClaims(set, view.pods);
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error;
       } finally {
@@ -103,21 +104,35 @@ export const statefulSetController = (): Controller =>
 
     const create = async (set: StatefulSet, ordinal: number, revision: ControllerRevision): Promise<void> => {
       const name = podName(set, ordinal);
+      // A claim that goes with an earlier pod of that name has to be gone first; its end brings us back.
+      if (presentClaims(set, ordinal).some((claim) => isStale(claim, name))) return;
+      await createClaims(set, ordinal);
+      await announced(set, "create", "create", `Pod ${name} in StatefulSet ${set.metadata.name}`, () =>
+        api.create<Pod>("pods", statefulPod(set, ordinal, revision)),
+      );
+    };
+
+    const presentClaims = (set: StatefulSet, ordinal: number): PersistentVolumeClaim[] =>
+      claimsOf(set, ordinal).flatMap(
+        ({ metadata: { namespace, name = "" } }) => api.get<PersistentVolumeClaim>(CLAIMS, { namespace, name }) ?? [],
+      );
+
+    const isStale = (claim: PersistentVolumeClaim, name: string): boolean =>
+      claim.metadata.ownerReferences?.some((owner) => owner.kind === "Pod" && owner.name === name) ?? false;
+
+    const createClaims = async (set: StatefulSet, ordinal: number): Promise<void> => {
+      const name = podName(set, ordinal);
       for (const draft of claimsOf(set, ordinal)) {
         if (api.get(CLAIMS, { namespace: set.metadata.namespace, name: draft.metadata.name ?? "" })) continue;
-        const what = `Claim ${draft.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name}`;
         await announced(
           set,
           "create",
           "create",
-          what,
+          `Claim ${draft.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name}`,
           () => api.create<PersistentVolumeClaim>(CLAIMS, draft),
           "success",
         );
       }
-      await announced(set, "create", "create", `Pod ${name} in StatefulSet ${set.metadata.name}`, () =>
-        api.create<Pod>("pods", statefulPod(set, ordinal, revision)),
-      );
     };
 
     /** Does it and tells how it went, in upstream's words. */
@@ -140,36 +155,43 @@ export const statefulSetController = (): Controller =>
       }
     };
 
-    /** persistentVolumeClaimRetentionPolicy: claims that are to go with the set, or with a pod that is scaled away, are owned by it. */
+    /**
+     * The claims that pods have or should have. persistentVolumeClaimRetentionPolicy: those that are to go with the set, or with a pod that is scaled away,
+     * are owned by it.
+     */
     const keepClaims = async (set: StatefulSet, pods: readonly Pod[]): Promise<void> => {
-      const policy = set.spec?.persistentVolumeClaimRetentionPolicy ?? {};
       if (!set.spec?.volumeClaimTemplates?.length) return;
       for (const pod of pods) {
         const ordinal = ordinalOf(set, pod) ?? 0;
         const isCondemned = ordinal < startOf(set) || ordinal >= startOf(set) + replicasOf(set);
-        const owners = [
-          ...(policy.whenDeleted === "Delete" ? [controllerReference(set)] : []),
-          ...(policy.whenScaled === "Delete" && isCondemned
-            ? [{ ...controllerReference(pod), controller: undefined }]
-            : []),
-        ];
-        for (const { metadata } of claimsOf(set, ordinal)) {
-          const present = api.get<PersistentVolumeClaim>(CLAIMS, {
-            namespace: set.metadata.namespace,
-            name: metadata.name ?? "",
-          });
-          if (!present) continue;
-          const foreign = (present.metadata.ownerReferences ?? []).filter(
-            ({ uid }) => uid !== set.metadata.uid && uid !== pod.metadata.uid,
-          );
-          const ownerReferences = orAbsent([...foreign, ...owners]);
-          if (isEqual(ownerReferences, present.metadata.ownerReferences)) continue;
-          await api.update<PersistentVolumeClaim>(CLAIMS, {
-            ...present,
-            metadata: { ...present.metadata, ownerReferences },
-          });
-        }
+        if (pod.status?.phase === "Pending" && !isCondemned && !pod.metadata.deletionTimestamp)
+          await createClaims(set, ordinal);
+        for (const claim of presentClaims(set, ordinal)) await own(set, pod, claim, isCondemned);
       }
+    };
+
+    const own = async (
+      set: StatefulSet,
+      pod: Pod,
+      claim: PersistentVolumeClaim,
+      isCondemned: boolean,
+    ): Promise<void> => {
+      const { whenDeleted, whenScaled } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {};
+      const ours = new Set([set.metadata.uid, pod.metadata.uid]);
+      const foreign = (claim.metadata.ownerReferences ?? []).filter(({ uid }) => !ours.has(uid));
+      const withPod = isCondemned && whenScaled === "Delete";
+      const withSet = whenDeleted === "Delete" && !withPod;
+      // What another controller owns is not ours to give away.
+      const owner = foreign.some(({ controller }) => controller)
+        ? undefined
+        : withPod
+          ? pod
+          : withSet
+            ? set
+            : undefined;
+      const ownerReferences = orAbsent([...foreign, ...(owner ? [controllerReference(owner)] : [])]);
+      if (isEqual(ownerReferences, claim.metadata.ownerReferences)) return;
+      await api.update<PersistentVolumeClaim>(CLAIMS, { ...claim, metadata: { ...claim.metadata, ownerReferences } });
     };
 
     const writeStatus = async (view: StatefulView): Promise<void> => {
@@ -197,6 +219,13 @@ export const statefulSetController = (): Controller =>
           return event.type === "ADDED"
             ? undefined
             : ownerKeys<StatefulSet>(api, event, { resource: RESOURCE, kind: "StatefulSet", matches });
+        }),
+        // A claim that goes may be the one that a new pod waits for.
+        on<PersistentVolumeClaim>(CLAIMS, ({ type, object }) => {
+          const pod = type === "DELETED" ? controllerOf(object) : undefined;
+          if (pod?.kind !== "Pod") return undefined;
+          const { namespace } = object.metadata;
+          return `${namespace}/${pod.name.replace(/-\d+$/, "")}`;
         }),
         on<Pod>("pods", (event) => {
           podOrphans.observe(event);
