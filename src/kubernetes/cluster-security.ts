@@ -1,22 +1,36 @@
 import type { Clock } from "../clock/clock.js";
+import { certificateApprovals } from "./admission/certificates.js";
+import { assertTokenForOwnPod } from "./admission/node-restriction.js";
 import type { AdmissionPlugin } from "./admission/plugin.js";
 import type { KubeApi } from "./api.js";
 import { aggregateClusterRoles } from "./auth/aggregate-cluster-roles.js";
+import { createCertificateAuthenticator } from "./auth/client-certificates.js";
 import { rbacEscalation } from "./auth/escalation.js";
+import { createNodeAuthorizer } from "./auth/node-authorizer.js";
 import { createRbacAuthorizer } from "./auth/rbac.js";
 import { handleReview } from "./auth/reviews.js";
 import { createServiceAccountTokens } from "./auth/service-account-tokens.js";
 import { tokenSecretsController } from "./auth/token-secrets.js";
-import type { ClusterOptions } from "./cluster.js";
+import { NODE } from "./bootstrap/cluster-roles.js";
+import type { ClusterOptions, ClusterTls } from "./cluster.js";
 import type { Controller } from "./controller.js";
-import type { AuthenticationResult, Authorizer, TokenAuthenticator } from "./security.js";
+import { certificateController } from "./controllers/certificates/certificates.js";
+import type { AccessAttributes, AuthenticationResult, Authorizer, TokenAuthenticator } from "./security.js";
 import { isAllowed } from "./server/authorize.js";
 import type { ServerDependencies } from "./server/context.js";
+
+const CERTIFICATE_CONTROLLER = "system:serviceaccount:kube-system:certificate-controller";
 
 type ServerSecurity = Required<
   Pick<
     ServerDependencies,
-    "tokenAuthenticators" | "authorizers" | "review" | "createToken" | "jwks" | "openidConfiguration"
+    | "tokenAuthenticators"
+    | "certificateAuthenticator"
+    | "authorizers"
+    | "review"
+    | "createToken"
+    | "jwks"
+    | "openidConfiguration"
   >
 >;
 
@@ -33,16 +47,31 @@ export function createClusterSecurity({
   api,
   clock,
   options,
+  tls,
 }: {
   api: KubeApi;
   clock: Clock;
-  options: Pick<ClusterOptions, "tokenAuthenticators" | "authorizers" | "serviceAccountKey" | "serviceAccountIssuer">;
+  options: Pick<
+    ClusterOptions,
+    "tokenAuthenticators" | "authorizers" | "serviceAccountKey" | "serviceAccountIssuer" | "servingSigners"
+  >;
+  /** The certificates of now. */
+  tls(): Pick<ClusterTls, "caCert" | "caKey">;
 }): ClusterSecurity {
   const { serviceAccountKey, serviceAccountIssuer: issuer } = options;
   const tokens = createServiceAccountTokens({ serviceAccountKey, issuer, clock, api });
   const rbac = createRbacAuthorizer({ api });
   const outside: readonly TokenAuthenticator[] = options.tokenAuthenticators ?? [];
-  const authorizers: readonly Authorizer[] = [...(options.authorizers ?? []), rbac];
+  const authorizers: readonly Authorizer[] = [
+    createNodeAuthorizer({ api, rules: NODE }),
+    ...(options.authorizers ?? []),
+    rbac,
+  ];
+  const allowed = (attributes: AccessAttributes): boolean => isAllowed(authorizers, attributes).allowed;
+  const { servingSigners = [] } = options;
+  /** No role speaks of the signers that this cluster has beside Kubernetes' own. */
+  const isOwnSigner = ({ user, verb, resource }: AccessAttributes): boolean =>
+    user.username === CERTIFICATE_CONTROLLER && verb === "sign" && servingSigners.includes(resource?.name ?? "");
 
   /** For TokenReviews: outside tokens are good for the API server alone, service account tokens for the audiences they name. */
   async function authenticate(token: string, audiences: readonly string[]): Promise<AuthenticationResult | undefined> {
@@ -65,12 +94,23 @@ export function createClusterSecurity({
           audiences: tokens.audiences,
           nowMs: () => clock.now(),
         }),
-      createToken: (serviceAccount, request) => tokens.issue(serviceAccount, request),
+      certificateAuthenticator: createCertificateAuthenticator({ clock, caCert: () => tls().caCert }),
+      createToken: (serviceAccount, request, user) => {
+        assertTokenForOwnPod(user, serviceAccount, request, api);
+        return tokens.issue(serviceAccount, request);
+      },
       jwks: () => tokens.jwks(),
       openidConfiguration: () => tokens.openidConfiguration(),
     },
-    admission: [rbacEscalation({ rbac, isAllowed: (attributes) => isAllowed(authorizers, attributes).allowed })],
-    controllers: [aggregateClusterRoles, tokenSecretsController({ tokens })],
+    admission: [
+      rbacEscalation({ rbac, isAllowed: allowed }),
+      certificateApprovals((attributes) => isOwnSigner(attributes) || allowed(attributes)),
+    ],
+    controllers: [
+      aggregateClusterRoles,
+      tokenSecretsController({ tokens }),
+      certificateController({ authority: tls, isAllowed: allowed, servingSigners }),
+    ],
     stop: () => rbac.stop(),
   };
 }

@@ -29,6 +29,8 @@ export interface ClusterOptions {
   members: readonly { id: string; zone: string; address?: string }[];
   tokenAuthenticators?: readonly TokenAuthenticator[];
   authorizers?: readonly Authorizer[];
+  /** Names of certificate signers beside Kubernetes' own: they certify any server, under the cluster's CA, once a request is approved. */
+  servingSigners?: readonly string[];
   /** Admission from outside, as a provider's webhooks do it; runs before the built-in plugins, so that they judge and complete what it made. */
   admission?: readonly AdmissionPlugin[];
   persistence?: Persistence;

@@ -55,7 +55,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
   const customResources = serveCustomResources({ api, catalogue, clock });
-  const security = createClusterSecurity({ api, clock, options });
+  const security = createClusterSecurity({ api, clock, options, tls: () => tls });
   admission.push(...security.admission);
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
   const kubelets = createKubelets({ api: api.as(component("kubelet"), "kubelet"), clock, log, caCert: tls.caCert });

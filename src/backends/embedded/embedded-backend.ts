@@ -122,6 +122,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       members: spec.members,
       tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token, awsAuth) }],
       authorizers: [{ name: "eks-access-policies", authorize: (attributes) => access.authorize(attributes) }],
+      servingSigners: ["beta.eks.amazonaws.com/app-serving"],
       admission: [fargate.admission],
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),

@@ -1,12 +1,37 @@
 /** A kubelet changes nothing but its own Node and the pods on it (upstream: plugin/pkg/admission/noderestriction). */
-import { forbidden } from "../errors.js";
+import type { KubeApi, UserInfo } from "../api.js";
+import { conflict, forbidden, notFound } from "../errors.js";
+import type { KubeObject } from "../object.js";
 import { sameValue } from "../registry/strategies/equality.js";
 import type { Node, Pod } from "../schema/generated/types.js";
 import type { AdmissionPlugin, AdmissionRequest } from "./plugin.js";
 
 const NODE_USER = "system:node:";
 const MIRROR = "kubernetes.io/config.mirror";
-const RESTRICTED_LABELS = "node-restriction.kubernetes.io/";
+/** Labels of Kubernetes' own domains that a kubelet may give to its node; all others of them are for those who judge nodes. */
+const OWN_LABELS: ReadonlySet<string> = new Set([
+  "kubernetes.io/hostname",
+  "kubernetes.io/arch",
+  "kubernetes.io/os",
+  "beta.kubernetes.io/arch",
+  "beta.kubernetes.io/os",
+  "beta.kubernetes.io/instance-type",
+  "node.kubernetes.io/instance-type",
+  "failure-domain.beta.kubernetes.io/region",
+  "failure-domain.beta.kubernetes.io/zone",
+  "topology.kubernetes.io/region",
+  "topology.kubernetes.io/zone",
+]);
+const OWN_LABEL_DOMAINS = ["kubelet.kubernetes.io", "node.kubernetes.io"];
+const LEASES = "kube-node-lease";
+
+/** True for labels by which others recognise nodes: a kubelet that could set them could draw pods to itself. */
+function isForbiddenLabel(key: string): boolean {
+  const domain = key.includes("/") ? key.slice(0, key.indexOf("/")) : "";
+  if (domain === "node-restriction.kubernetes.io" || domain.endsWith(".node-restriction.kubernetes.io")) return true;
+  if (!/(^|\.)(kubernetes|k8s)\.io$/.test(domain) || OWN_LABELS.has(key)) return false;
+  return !OWN_LABEL_DOMAINS.some((own) => domain === own || domain.endsWith(`.${own}`));
+}
 
 /** Name of the node that asks; undefined when it is no kubelet. */
 export function nodeOf({ user }: Pick<AdmissionRequest, "user">): string | undefined {
@@ -21,7 +46,7 @@ function judgeNode(node: string, { operation, name, object, previous }: Admissio
   const labels = object?.metadata.labels ?? {};
   const old = before?.metadata.labels ?? {};
   const touched = [...new Set([...Object.keys(labels), ...Object.keys(old)])].filter(
-    (key) => key.includes(RESTRICTED_LABELS) && labels[key] !== old[key],
+    (key) => isForbiddenLabel(key) && labels[key] !== old[key],
   );
   if (touched.length > 0 && operation !== "DELETE") {
     throw forbidden("", "nodes", name, `is not allowed to modify labels: ${touched.sort().join(", ")}`);
@@ -51,15 +76,76 @@ function judgePod(node: string, { operation, name, object, previous, subresource
   }
 }
 
+/** Objects that stand for the node itself and have its name. */
+function judgeCompanion(node: string, { info, name, namespace }: AdmissionRequest): void {
+  if (info.resource === "leases" && namespace !== LEASES)
+    throw forbidden(info.group, info.resource, name, `can only access leases in the "${LEASES}" system namespace`);
+  if (name !== node) {
+    const why = `can only access ${info.resource === "leases" ? "node lease" : info.kind} with the same name as the requesting node`;
+    throw forbidden(info.group, info.resource, name, why);
+  }
+}
+
+/** Of a claim, a kubelet reports how its expansion goes. */
+function judgeClaim(node: string, { subresource, name, object, previous }: AdmissionRequest): void {
+  if (subresource !== "status")
+    throw forbidden("", "persistentvolumeclaims", name, `node "${node}" may only update PVC status`);
+  const RESIZING = [
+    "capacity",
+    "conditions",
+    "allocatedResources",
+    "allocatedResourceStatuses",
+    "modifyVolumeStatus",
+    "currentVolumeAttributesClassName",
+  ];
+  const rest = (claim: KubeObject | undefined): unknown =>
+    Object.fromEntries(Object.entries((claim?.status ?? {}) as object).filter(([field]) => !RESIZING.includes(field)));
+  if (!sameValue(rest(object), rest(previous)))
+    throw forbidden(
+      "",
+      "persistentvolumeclaims",
+      name,
+      `node "${node}" is not allowed to update fields other than status.quantity and status.conditions`,
+    );
+}
+
 const JUDGES: Readonly<Record<string, (node: string, request: AdmissionRequest) => void>> = {
   nodes: judgeNode,
   pods: judgePod,
+  persistentvolumeclaims: judgeClaim,
+  "leases.coordination.k8s.io": judgeCompanion,
+  "csinodes.storage.k8s.io": judgeCompanion,
 };
+
+/** A kubelet gets tokens for pods that are bound to its node. Throws 403 otherwise; others than kubelets may ask for any. */
+export function assertTokenForOwnPod(
+  user: UserInfo,
+  serviceAccount: KubeObject,
+  request: KubeObject,
+  api: Pick<KubeApi, "get">,
+): void {
+  const node = nodeOf({ user });
+  if (node === undefined) return;
+  const { name, namespace } = serviceAccount.metadata;
+  const refused = (why: string) => forbidden("", "serviceaccounts", name, why);
+  const reference = (request.spec as { boundObjectRef?: { kind?: string; name?: string; uid?: string } } | undefined)
+    ?.boundObjectRef;
+  if (reference?.kind !== "Pod" || !reference.name) throw refused("node requested token not bound to a pod");
+  if (!reference.uid) throw refused("node requested token with a pod binding without a uid");
+  const pod = api.get<Pod>("pods", { namespace, name: reference.name });
+  if (!pod) throw notFound("", "pods", reference.name);
+  if (pod.metadata.uid !== reference.uid) {
+    const why = `the UID in the bound object reference (${reference.uid}) does not match the UID in record. The object might have been deleted and then recreated`;
+    throw conflict("", "pods", reference.name, why);
+  }
+  if (pod.spec?.nodeName !== node) throw refused("node requested token bound to a pod scheduled on a different node");
+}
 
 export const nodeRestriction: AdmissionPlugin = {
   name: "NodeRestriction",
   validate(request) {
-    const judge = request.info.group === "" ? JUDGES[request.info.resource] : undefined;
+    const { group, resource } = request.info;
+    const judge = JUDGES[group ? `${resource}.${group}` : resource];
     if (!judge) return;
     const node = nodeOf(request);
     if (node !== undefined) judge(node, request);

@@ -80,8 +80,8 @@ const VIEW: readonly PolicyRule[] = [
   rule(READ, "networking.k8s.io", "ingresses,ingresses/status,networkpolicies"),
 ];
 
-/** What kubelets do; bound to nobody by default, because the node authorizer stands in for it upstream. */
-const NODE: readonly PolicyRule[] = [
+/** What kubelets do; the role is bound to nobody, because the node authorizer stands in for it. */
+export const NODE: readonly PolicyRule[] = [
   rule("create", "authentication.k8s.io", "tokenreviews"),
   rule("create", "authorization.k8s.io", "localsubjectaccessreviews,subjectaccessreviews"),
   rule(READ, "", "services"),
@@ -229,8 +229,7 @@ export const clusterRoleBindings = (): BootstrapObject[] => [
   clusterRoleBinding("system:kube-dns", [serviceAccount("kube-dns")]),
   clusterRoleBinding("system:kube-scheduler", [user("system:kube-scheduler")]),
   clusterRoleBinding("system:volume-scheduler", [user("system:kube-scheduler")]),
-  // Upstream leaves this one empty: the node authorizer, which is not simulated, knows which node may read what. Here kubelets act by their role.
-  clusterRoleBinding("system:node", [group("system:nodes")]),
+  clusterRoleBinding("system:node", []),
   clusterRoleBinding("system:service-account-issuer-discovery", [group("system:serviceaccounts")]),
 ];
 

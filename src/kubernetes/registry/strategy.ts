@@ -22,9 +22,12 @@ export interface Strategy {
   prepareForCreate?(draft: KubeObject, context: WriteContext): void;
   /** Carries over what an update may not touch. */
   prepareForUpdate?(draft: KubeObject, previous: KubeObject, context: WriteContext): void;
+  /** What a write of a subresource (`status`, `approval`, ...) may not change, put back; and what it leaves to the server, filled in. */
+  prepareForSubresource?(draft: KubeObject, previous: KubeObject, subresource: string, context: WriteContext): void;
   validate?(object: KubeObject, context: WriteContext): StatusCause[];
   /** Immutable fields and transitions; runs beside `validate`. */
   validateUpdate?(object: KubeObject, previous: KubeObject, context: WriteContext): StatusCause[];
+  /** For writes of `status`, and of `approval`, which is a part of it. */
   validateStatusUpdate?(object: KubeObject, previous: KubeObject, context: WriteContext): StatusCause[];
   /** False where status travels with the main resource (kinds without a status subresource). Default: taken from the resource table. */
   hasStatusSubresource?: boolean;

@@ -169,11 +169,13 @@ function prepare(
     for (const field in next) if (!NOT_DESIRED.has(field)) delete next[field];
     for (const field in current) if (!NOT_DESIRED.has(field)) next[field] = current[field];
     keepMetadataOfStatusWrite(entry, next, current);
+    strategy.prepareForSubresource?.(next, current, subresource, context);
     return;
   }
   if (subresource !== undefined) {
     // Scale, binding and the like change only what they are for.
     if (CHANGES_SPEC.has(subresource)) strategy.setDefaults?.(next);
+    strategy.prepareForSubresource?.(next, current, subresource, context);
     if (subresource !== "binding") raiseGeneration(entry, next, current);
     return;
   }
@@ -221,7 +223,8 @@ function validate(
 ): void {
   const { info, strategy } = entry;
   const causes = [];
-  if (subresource === "status") causes.push(...(strategy.validateStatusUpdate?.(next, current, context) ?? []));
+  if (subresource === "status" || subresource === "approval")
+    causes.push(...(strategy.validateStatusUpdate?.(next, current, context) ?? []));
   else {
     causes.push(...validateMetadata(next, entry), ...validateMetadataUpdate(next, current));
     if (subresource === undefined || CHANGES_SPEC.has(subresource))

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { UserInfo } from "../api.js";
+import type { CertificateAuthenticator } from "../auth/client-certificates.js";
 import type { ClusterLog } from "../cluster.js";
 import { badRequest, unauthorized } from "../errors.js";
 import type { TokenAuthenticator } from "../security.js";
@@ -14,30 +15,36 @@ const withAuthenticated = (user: UserInfo): UserInfo =>
     ? user
     : { ...user, groups: [...user.groups, AUTHENTICATED] };
 
-/** Users by connection: a client certificate cannot change while it lasts. */
-const certificateUsers = new WeakMap<TLSSocket, UserInfo | "refused" | "none">();
+/** Client certificates by connection (DER; null: none): they cannot change while it lasts. */
+const certificates = new WeakMap<TLSSocket, Buffer | null>();
 
-/** The user of a client certificate: CN is the name, every O a group. A certificate that this cluster's CA has not signed is refused. */
-function certificateUser(socket: TLSSocket): UserInfo | "refused" | "none" {
-  const known = certificateUsers.get(socket);
-  if (known) return known;
-  const { subject } = socket.getPeerCertificate() ?? {};
-  let user: UserInfo | "refused" | "none" = "none";
-  if (subject) {
-    const organisations: string | string[] | undefined = subject.O;
-    const groups = organisations === undefined ? [] : Array.isArray(organisations) ? organisations : [organisations];
-    user = socket.authorized && subject.CN ? withAuthenticated({ username: String(subject.CN), groups }) : "refused";
+/** The user of a client certificate. One that this cluster's CA has not signed, or whose time is over, is refused. */
+function certificateUser(
+  socket: TLSSocket,
+  { certificateAuthenticator }: { certificateAuthenticator?: CertificateAuthenticator },
+): UserInfo | "refused" | "none" {
+  let certificate = certificates.get(socket);
+  if (certificate === undefined) {
+    certificate = socket.getPeerCertificate()?.raw ?? null;
+    certificates.set(socket, certificate);
   }
-  certificateUsers.set(socket, user);
-  return user;
+  if (!certificate) return "none";
+  if (!certificateAuthenticator) return "refused";
+  const result = certificateAuthenticator.authenticate(certificate);
+  return "user" in result ? withAuthenticated(result.user) : "refused";
 }
 
 /** Who sends this request: client certificate, then bearer token, else system:anonymous. Throws 401 for credentials that are not accepted. */
 export async function authenticate(
   request: IncomingMessage,
-  { tokenAuthenticators, log }: { tokenAuthenticators: readonly TokenAuthenticator[]; log?: ClusterLog },
+  dependencies: {
+    tokenAuthenticators: readonly TokenAuthenticator[];
+    certificateAuthenticator?: CertificateAuthenticator;
+    log?: ClusterLog;
+  },
 ): Promise<UserInfo> {
-  const fromCertificate = certificateUser(request.socket as TLSSocket);
+  const { tokenAuthenticators, log } = dependencies;
+  const fromCertificate = certificateUser(request.socket as TLSSocket, dependencies);
   if (typeof fromCertificate === "object") return fromCertificate;
   const header = request.headers.authorization;
   const token = header === undefined ? undefined : /^bearer\s+(\S+)\s*$/i.exec(header)?.[1];

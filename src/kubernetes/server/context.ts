@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { UserInfo } from "../api.js";
+import type { CertificateAuthenticator } from "../auth/client-certificates.js";
 import type { ClusterLog } from "../cluster.js";
 import type { DeprecatedRequestLog } from "../deprecated-apis.js";
 import type { KubeObject } from "../object.js";
+import type { PodStreams } from "../pod-streams.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import type { Registry } from "../registry/registry.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
 import type { Authorizer, TokenAuthenticator } from "../security.js";
+import type { Upgrade } from "../streams/upgrade.js";
 import type { RequestInfo, ResourceTarget } from "./request-info.js";
 
 /** What the server needs from the rest of the cluster. */
@@ -15,6 +18,8 @@ export interface ServerDependencies {
   /** What /version answers, e.g. `v1.36.1-eks-0247562`. */
   gitVersion(): string;
   tokenAuthenticators: readonly TokenAuthenticator[];
+  /** Judges client certificates; without it none is accepted. */
+  certificateAuthenticator?: CertificateAuthenticator;
   authorizers: readonly Authorizer[];
   log?: ClusterLog;
   /** Told of every request for a resource that was authenticated. */
@@ -27,6 +32,8 @@ export interface ServerDependencies {
   createToken?(serviceAccount: KubeObject, request: KubeObject, user: UserInfo): Promise<KubeObject>;
   /** A container's output; undefined when no node has the pod. Throws StatusError for a question that has no answer. */
   podLog?(podKey: string, options: PodLogOptions): string | undefined;
+  /** Commands in containers, their logs as they come, and connections to their ports. */
+  podStreams?: PodStreams;
   /** The OpenAPI schema of a custom resource. */
   customSchema?(info: ResourceInfo): Record<string, unknown> | undefined;
   /** The documents at /.well-known/openid-configuration and /openid/v1/jwks. */
@@ -39,6 +46,8 @@ export interface PodLogOptions {
   previous?: boolean;
   tailLines?: number;
   sinceSeconds?: number;
+  /** Only lines written at or after this time, epoch ms. */
+  sinceTimeMs?: number;
   timestamps?: boolean;
   limitBytes?: number;
 }
@@ -49,6 +58,8 @@ export interface Exchange {
   response: ServerResponse;
   info: RequestInfo;
   user: UserInfo;
+  /** The connection itself, for a request that asks to change its protocol. */
+  upgrade?: Upgrade;
 }
 
 /** A request for a resource that exists. */

@@ -50,7 +50,7 @@ export async function startApi({ bare = false }: { bare?: boolean } = {}): Promi
   const masters = { username: "system:apiserver", groups: ["system:masters"] };
   const api = createKubeApi(registry, { user: masters, fieldManager: "test", tracksOwnership: false });
   const options = { serviceAccountKey: async () => rsaKey(), serviceAccountIssuer: ISSUER };
-  const security = createClusterSecurity({ api, clock, options });
+  const security = createClusterSecurity({ api, clock, options, tls: () => ({ caCert: "", caKey: "" }) });
   admission.push(...security.admission);
   const objects = bootstrapObjects({ serviceCidr: SERVICE_CIDR });
   for (const { resource, object } of bare ? objects.slice(0, 4) : objects)

@@ -30,7 +30,7 @@ describe("endpoint slice mirroring", () => {
     expect(slice?.metadata.ownerReferences?.[0]).toMatchObject({ kind: "Endpoints", uid: created.metadata.uid });
     expect(slice?.ports).toEqual([{ name: "", port: 80, protocol: "TCP" }]);
     expect(slice?.endpoints).toEqual([{ addresses: ["10.1.2.3"], conditions: { ready: true } }]);
-    await api.update<Endpoints>("endpoints", { apiVersion: "v1", kind: "Endpoints", ...endpoints("10.2.3.4") });
+    await api.update<Endpoints>("endpoints", { ...created, subsets: endpoints("10.2.3.4").subsets });
     await world.seconds(1);
     expect(slicesOf(world, "custom").map(({ endpoints }) => endpoints?.[0]?.addresses)).toEqual([["10.2.3.4"]]);
     expect(slicesOf(world, "custom")[0]?.metadata.uid).toBe(slice?.metadata.uid);

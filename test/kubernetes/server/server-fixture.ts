@@ -1,7 +1,9 @@
 import { request as httpsRequest } from "node:https";
 import { createClock } from "../../../src/clock/create-clock.js";
 import { admissionPlugins } from "../../../src/kubernetes/admission/index.js";
+import { createCertificateAuthenticator } from "../../../src/kubernetes/auth/client-certificates.js";
 import type { Persistence } from "../../../src/kubernetes/persistence.js";
+import type { PodStreams } from "../../../src/kubernetes/pod-streams.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
 import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
 import { createRegistry } from "../../../src/kubernetes/registry/registry.js";
@@ -47,7 +49,13 @@ export interface Call {
 
 /** A bare API server (no controllers, and admission only when asked for) on a stepped clock, and a plain client for it. */
 export async function startServer(
-  options: { persistence?: Persistence; real?: boolean; ringCapacity?: number; admission?: boolean } = {},
+  options: {
+    persistence?: Persistence;
+    real?: boolean;
+    ringCapacity?: number;
+    admission?: boolean;
+    podStreams?: PodStreams;
+  } = {},
 ) {
   const certificates = makeCertificates();
   const clock = createClock({ kind: options.real ? "real" : "stepped" }, { seed: 1 });
@@ -65,7 +73,9 @@ export async function startServer(
     tls: certificates,
     gitVersion: () => "v1.36.1-eks-0247562",
     tokenAuthenticators: [tokens],
+    certificateAuthenticator: createCertificateAuthenticator({ clock, caCert: () => certificates.caCert }),
     authorizers: [judge],
+    ...(options.podStreams ? { podStreams: options.podStreams, podLog: () => "container is alive\n" } : {}),
     log: { debug: () => {}, warn: () => {}, error: (fields) => errors.push(fields.error) },
   });
   const port = await server.listen({ host: "127.0.0.1", port: 0 });

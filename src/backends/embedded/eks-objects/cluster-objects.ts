@@ -34,6 +34,11 @@ const RIGHTS: readonly Manifest[] = [
     ],
     METRICS_USER,
   ),
+  // Nodes get the certificates that they serve with from the cluster's CA.
+  clusterRole("eks:node-bootstrapper", [
+    rule("certificates.k8s.io", "certificatesigningrequests/selfnodeserver", "create"),
+  ]),
+  clusterRoleBinding("eks:node-bootstrapper", "eks:node-bootstrapper", { kind: "Group", name: "system:nodes" }),
   // Managed node groups need it to label, cordon and drain; EKS puts it back when it is missing.
   clusterRole("eks:node-manager", [
     rule("", "pods", "get,list,watch,delete"),

@@ -1,6 +1,6 @@
 /** The certificate authorities of a cluster with their keys, kept with its secrets: those that it trusts, of which one signs. */
 import type { Clock } from "../../../clock/clock.js";
-import { type IssuedCertificate, issueAuthority } from "./certificates.js";
+import { type IssuedCertificate, issueAuthority } from "../../../kubernetes/pki/certificates.js";
 import type { SecretStore } from "./cluster-tls.js";
 
 export interface Authorities {

@@ -2,9 +2,9 @@
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "../../../clock/clock.js";
+import { issueServerCertificate } from "../../../kubernetes/pki/certificates.js";
 import type { ClusterSpec } from "../../backend.js";
 import { AUTHORITY, bundleOf, keptAuthorities } from "./authorities.js";
-import { issueServerCertificate } from "./certificates.js";
 
 /** Where a cluster's secrets are kept. */
 export interface SecretStore {

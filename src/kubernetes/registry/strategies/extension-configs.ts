@@ -6,7 +6,6 @@ import { formatSeconds } from "../../../clock/clock.js";
 import type { StatusCause } from "../../errors.js";
 import type {
   APIService,
-  CertificateSigningRequest,
   FlowSchema,
   MutatingWebhook,
   MutatingWebhookConfiguration,
@@ -17,10 +16,10 @@ import type {
   ValidatingWebhookConfiguration,
 } from "../../schema/generated/types.js";
 import type { Strategy } from "../strategy.js";
-import { defined, mapItems, withDefaults, withField } from "./defaulting.js";
+import { mapItems, withDefaults, withField } from "./defaulting.js";
 import { duplicate, inRange, invalidValue, named, oneOf, required, requiredOneOf } from "./field.js";
 import { dnsSubdomain } from "./names.js";
-import { immutableFields, strategyOf } from "./rules.js";
+import { strategyOf } from "./rules.js";
 
 type Webhook = MutatingWebhook & ValidatingWebhook;
 
@@ -217,50 +216,4 @@ export const priorityLevelConfigurations = strategyOf<PriorityLevelConfiguration
       ? [...causes, required("spec.limited", "must not be empty when type is Limited")]
       : causes;
   },
-});
-
-export const certificateSigningRequests = strategyOf<CertificateSigningRequest>({
-  setDefaults(request) {
-    if (request.spec) request.spec = withDefaults(request.spec, { usages: ["digital signature", "key encipherment"] });
-  },
-  prepareForCreate(request, { user }) {
-    request.status = {};
-    if (!request.spec) return;
-    // Whoever asks is written down by the server, not by the asker.
-    const extra =
-      user.extra && Object.fromEntries(Object.entries(user.extra).map(([key, values]) => [key, [...values]]));
-    request.spec = defined({
-      ...request.spec,
-      username: user.username,
-      groups: [...user.groups],
-      uid: user.uid,
-      extra,
-    });
-  },
-  prepareForUpdate(request, previous) {
-    request.spec = previous.spec;
-  },
-  validate: ({ spec }) => [
-    ...(spec?.request ? [] : [required("spec.request")]),
-    ...(spec?.signerName ? [] : [required("spec.signerName")]),
-    ...(spec?.signerName && !spec.signerName.includes("/")
-      ? [
-          invalidValue(
-            "spec.signerName",
-            spec.signerName,
-            "must be a fully qualified domain and path of the form 'example.com/signer-name'",
-          ),
-        ]
-      : []),
-    ...(spec?.expirationSeconds !== undefined && spec.expirationSeconds < 600
-      ? [
-          invalidValue(
-            "spec.expirationSeconds",
-            spec.expirationSeconds,
-            "may not specify a duration less than 600 seconds (10 minutes)",
-          ),
-        ]
-      : []),
-  ],
-  validateUpdate: (now, before) => immutableFields(now, before, ["spec"]),
 });

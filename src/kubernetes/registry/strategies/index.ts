@@ -2,11 +2,11 @@
 import type { Strategy } from "../strategy.js";
 import { horizontalPodAutoscalers } from "./autoscaling.js";
 import { cronJobs, jobs } from "./batch.js";
+import { certificateSigningRequests } from "./certificates.js";
 import { events, leases, limitRanges, namespaces, nodes, resourceQuotas, runtimeClasses } from "./cluster-objects.js";
 import { configMaps, secrets } from "./config.js";
 import {
   apiServices,
-  certificateSigningRequests,
   flowSchemas,
   mutatingWebhookConfigurations,
   priorityLevelConfigurations,

@@ -14,7 +14,6 @@ const noDevices = "devices are not allocated in this simulated cluster";
 const KINDS: Readonly<Record<string, Silence>> = {
   "apiservices.apiregistration.k8s.io": ({ spec }) =>
     (spec as { service?: unknown } | undefined)?.service ? `aggregated API servers are ${NOT_CALLED}` : undefined,
-  "certificatesigningrequests.certificates.k8s.io": "no signer of this simulated cluster issues certificates",
   "flowschemas.flowcontrol.apiserver.k8s.io": "priority and fairness is not enforced by this simulated API server",
   "horizontalpodautoscalers.autoscaling":
     "no controller of this simulated cluster scales by metrics: the target keeps its replicas",

@@ -15,6 +15,7 @@ export interface StrategyOf<T extends KubeObject>
   setDefaults?(draft: T): void;
   prepareForCreate?(draft: T, context: WriteContext): void;
   prepareForUpdate?(draft: T, previous: T, context: WriteContext): void;
+  prepareForSubresource?(draft: T, previous: T, subresource: string, context: WriteContext): void;
   validate?(object: T, context: WriteContext): StatusCause[];
   validateUpdate?(object: T, previous: T, context: WriteContext): StatusCause[];
   validateStatusUpdate?(object: T, previous: T, context: WriteContext): StatusCause[];
