@@ -53,12 +53,12 @@ export const clusterRole = (name: string, rules: Rule[], labels: Record<string, 
 });
 
 interface Subject {
-  kind: "User" | "ServiceAccount";
+  kind: "User" | "Group" | "ServiceAccount";
   name: string;
 }
 
 const subjectOf = ({ kind, name }: Subject): Record<string, string> =>
-  kind === "User" ? { kind, name, apiGroup: "rbac.authorization.k8s.io" } : { kind, name, namespace: SYSTEM };
+  kind === "ServiceAccount" ? { kind, name, namespace: SYSTEM } : { kind, name, apiGroup: "rbac.authorization.k8s.io" };
 
 export const clusterRoleBinding = (
   name: string,
