@@ -42,6 +42,9 @@ export async function createObject(
   else delete metadata.generation;
   strategy.setDefaults?.(draft);
   strategy.prepareForCreate?.(draft, context);
+  // As upstream, before admission and allocation: what those add (a projected token volume, a cluster IP) is nobody's.
+  if (!options.ownershipSettled)
+    recordOwnership({ entry, caller, options, before: undefined, after: draft, nowMs: context.nowMs });
 
   const request = {
     operation: "CREATE" as const,
@@ -68,10 +71,9 @@ export async function createObject(
 
   const refused = strategy.allocate?.(draft, undefined, context);
   if (refused?.length) throw invalid(info.group, info.kind, metadata.name, refused);
-  if (!options.ownershipSettled)
-    recordOwnership({ entry, caller, options, before: undefined, after: draft, nowMs: context.nowMs });
   if (options.dryRun) return draft;
-  return machinery.store.put(entry.storage, draft);
+  const stored = entry.definition ? entry.definition.toStorage(draft) : draft;
+  return machinery.store.put(entry.storage, stored instanceof Promise ? await stored : stored);
 }
 
 function freeName(machinery: Machinery, entry: ResourceEntry, base: string, namespace: string | undefined): string {
