@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { atRest } from "../../clock/clock.js";
@@ -6,6 +6,8 @@ import type { UserInfo } from "../api.js";
 import type { ClusterTls } from "../cluster.js";
 import { methodNotAllowed, StatusError } from "../errors.js";
 import type { OpenApi } from "../schema/openapi/documents.js";
+import type { Streams } from "../streams/index.js";
+import { takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
 import { createDiscovery } from "../wire/discovery.js";
 import { negotiate } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
@@ -16,7 +18,7 @@ import { answerHealth } from "./health.js";
 import { createRequestMetrics } from "./metrics.js";
 import { parseRequest, type RequestInfo } from "./request-info.js";
 import { type Answer, answerOfError, send } from "./respond.js";
-import { answerResource, resolve, unknownPath } from "./routing.js";
+import { answerResource, isConnection, resolve, unknownPath } from "./routing.js";
 import { versionDocument } from "./version.js";
 import { createWatches } from "./watching.js";
 
@@ -73,6 +75,14 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     serverAddress: () => `127.0.0.1:${port}`,
   });
 
+  let streams: Promise<Streams> | undefined;
+
+  /** Loaded when somebody first asks for a connection into a pod. */
+  async function loadStreams(): Promise<Streams> {
+    const { createStreams } = await import("../streams/index.js");
+    return createStreams(dependencies);
+  }
+
   let openApi: { version: string; documents: OpenApi } | undefined;
 
   /** Loaded when somebody first asks: most clusters are never asked, and their documents are large. */
@@ -118,6 +128,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     }
     registry.assertAvailable();
     const resolved = resolve(dependencies, exchange);
+    if (isConnection(resolved)) {
+      streams ??= loadStreams();
+      return (await streams).answer(resolved);
+    }
     if (info.verb === "watch" && resolved.target.subresource === undefined) {
       if (!resolved.entry.info.verbs.includes("watch")) throw methodNotAllowed();
       watches.open(resolved);
@@ -175,7 +189,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     throw unknownPath();
   }
 
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {
     let info: RequestInfo | undefined;
     let given: Answer | undefined;
     try {
@@ -183,11 +197,13 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       const user = await identify(request);
       if (info.resource) dependencies.deprecated?.note(info.resource, request.headers["user-agent"]);
       assertAllowed(authorizers, attributesOf(user, info));
-      given = await answer({ request, response, info, user });
+      given = await answer({ request, response, info, user, ...(upgrade ? { upgrade } : {}) });
     } catch (error) {
       if (!(error instanceof StatusError))
         log?.error({ error, method: request.method, path: info?.path }, "a request failed");
       given = answerOfError(error);
+      // Too late for an answer: the connection speaks another protocol by now.
+      if (upgrade && !response.socket) upgrade.socket.destroy();
     }
     if (info) {
       const target = info.resource;
@@ -212,6 +228,19 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       void handle(request, response);
     },
   );
+  const upgraded = new Set<Socket>();
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    // Breaks of such connections end what runs on them, by their `close`.
+    socket.on("error", () => {});
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    takeBearerProtocol(request);
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on("finish", () => socket.end());
+    void handle(request, response, { socket, head });
+  });
   server.on("connection", (socket: Socket) => gate.enter(socket));
   // Broken handshakes and connections cut off in the middle are the clients' affair.
   server.on("tlsClientError", () => {});
@@ -238,6 +267,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     close: () =>
       new Promise((done) => {
         watches.close();
+        for (const socket of upgraded) socket.destroy();
         server.close(() => done());
         server.closeAllConnections();
       }),

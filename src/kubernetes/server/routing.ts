@@ -29,11 +29,20 @@ export function resolve(dependencies: ServerDependencies, exchange: Exchange): R
   return { ...exchange, entry, target: namespaced ? target : { ...target, namespace: undefined } };
 }
 
+/** Requests that become a connection, and therefore go their own way. */
+const CONNECTIONS = new Set(["exec", "attach", "portforward", "proxy"]);
+
+export const isConnection = ({ entry, target: { subresource } }: ResourceExchange): boolean =>
+  subresource !== undefined &&
+  CONNECTIONS.has(subresource) &&
+  entry.info.group === "" &&
+  entry.info.subresources.some(({ name }) => name === subresource);
+
 /** Answers a resource request that is no watch; undefined when the answer is a stream that has begun. */
 export function answerResource(
   dependencies: ServerDependencies,
   exchange: ResourceExchange,
-): Answer | undefined | Promise<Answer> {
+): Answer | undefined | Promise<Answer | undefined> {
   const { entry, info, target } = exchange;
   if (target.subresource !== undefined) return answerSubresource(dependencies, exchange);
   const { verbs, namespaced, group, resource } = entry.info;

@@ -15,7 +15,10 @@ import { answerPodLog } from "./pod-logs.js";
 import { answerObject, asObject, callerOf, expectedOf, intoNamespace, named, readPatch } from "./resource-requests.js";
 import type { Answer } from "./respond.js";
 
-type Handler = (dependencies: ServerDependencies, exchange: ResourceExchange) => Answer | undefined | Promise<Answer>;
+type Handler = (
+  dependencies: ServerDependencies,
+  exchange: ResourceExchange,
+) => Answer | undefined | Promise<Answer | undefined>;
 
 const keyOfTarget = ({ target }: ResourceExchange) => ({ namespace: target.namespace, name: target.name as string });
 
@@ -82,7 +85,11 @@ const SCALE: Expected = { apiVersion: "autoscaling/v1", kind: "Scale", type: "Sc
 const SUBRESOURCES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   ...Object.fromEntries(Object.keys(TAKEN_OVER).map((name) => [name, PART_OF_OBJECT])),
   scale: {
-    get: ({ registry }, exchange) => ({ code: 200, body: readScale(registry, exchange.entry, keyOfTarget(exchange)) }),
+    async get({ registry }, exchange) {
+      const { definition } = exchange.entry;
+      await definition?.prepare([present(registry, exchange)]);
+      return { code: 200, body: readScale(registry, exchange.entry, keyOfTarget(exchange)) };
+    },
     async update({ registry }, exchange) {
       const { object, options } = await readObject(exchange, SCALE);
       const key = keyOfTarget(exchange);
@@ -141,7 +148,7 @@ const notServed = (subresource: string): StatusError =>
 export function answerSubresource(
   dependencies: ServerDependencies,
   exchange: ResourceExchange,
-): Answer | undefined | Promise<Answer> {
+): Answer | undefined | Promise<Answer | undefined> {
   const { subresource = "", resource } = exchange.target;
   const listed = exchange.entry.info.subresources.some(({ name }) => name === subresource);
   if (!listed) throw new StatusError(404, "NotFound", "the server could not find the requested resource", {});

@@ -1,0 +1,40 @@
+import type { IncomingMessage } from "node:http";
+import type { WebSocket, WebSocketServer } from "ws";
+import type { Upgrade } from "./upgrade.js";
+
+/** Most that may wait to be taken by a client that reads slowly, bytes; a client that is further behind is cut off. */
+export const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Answers the handshake with the protocol chosen ("": none) and gives the connection. A broken handshake is answered by the library itself; the promise
+ * then never resolves, and the connection is closed.
+ */
+export type AcceptWebSocket = (request: IncomingMessage, upgrade: Upgrade, protocol: string) => Promise<WebSocket>;
+
+/** Accepts WebSocket connections. The library is loaded with the first of them. */
+export function createWebSocketAcceptor(): AcceptWebSocket {
+  let loading: Promise<WebSocketServer> | undefined;
+  async function load(): Promise<WebSocketServer> {
+    const { WebSocketServer } = await import("ws");
+    return new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      // The caller has chosen already, and written the choice in the place of what the client offered.
+      handleProtocols: (protocols) => [...protocols][0] ?? false,
+    });
+  }
+  return async (request, { socket, head }, protocol) => {
+    loading ??= load();
+    const server = await loading;
+    if (protocol) request.headers["sec-websocket-protocol"] = protocol;
+    else delete request.headers["sec-websocket-protocol"];
+    return new Promise((resolve) => {
+      server.handleUpgrade(request, socket, head, (ws) => {
+        // Connections that break are the client's affair; `close` follows and is what everybody listens to.
+        ws.on("error", () => {});
+        resolve(ws);
+      });
+    });
+  };
+}
