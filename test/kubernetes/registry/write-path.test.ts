@@ -261,11 +261,14 @@ describe("subresources", () => {
     const evict = (name: string) =>
       api.create("pods", { metadata: { name, namespace: "default" } }, { subresource: "eviction" });
     await evict("p");
-    expect(api.get("pods", { namespace: "default", name: "p" })?.metadata.deletionTimestamp).toBeDefined();
+    expect(api.get("pods", { namespace: "default", name: "p" })).toMatchObject({
+      metadata: { deletionTimestamp: expect.any(String) },
+      status: { conditions: [{ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" }] },
+    });
     await expect(evict("q")).rejects.toMatchObject({
       code: 429,
       reason: "TooManyRequests",
-      details: { causes: [{ message: "The disruption budget web needs 1 healthy pods and has 2 currently" }] },
+      details: { causes: [{ message: "The disruption budget web does not allow evicting pods currently" }] },
     });
   });
 });
