@@ -263,7 +263,17 @@ describe("subresources", () => {
     await evict("p");
     expect(api.get("pods", { namespace: "default", name: "p" })).toMatchObject({
       metadata: { deletionTimestamp: expect.any(String) },
-      status: { conditions: [{ type: "DisruptionTarget", status: "True", reason: "EvictionByEvictionAPI" }] },
+      status: {
+        conditions: [
+          { type: "Ready" },
+          {
+            type: "DisruptionTarget",
+            status: "True",
+            reason: "EvictionByEvictionAPI",
+            message: "Eviction API: evicting",
+          },
+        ],
+      },
     });
     await expect(evict("q")).rejects.toMatchObject({
       code: 429,
