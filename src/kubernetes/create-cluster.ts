@@ -5,12 +5,13 @@ import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js"
 import { createClusterSecurity } from "./cluster-security.js";
 import type { Controller } from "./controller.js";
 import { controllers, startControllers } from "./controllers/index.js";
+import { customResourceDefinitions, DEFINITIONS } from "./custom-resources/definitions.js";
+import { serveCustomResources } from "./custom-resources/serve.js";
 import { createDeprecatedRequests, removedApis } from "./deprecated-apis.js";
 import { createKubelets } from "./kubelet/index.js";
 import { createMembers } from "./members.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
-import { customResourceDefinitions, DEFINITIONS, serveCustomResources } from "./registry/custom-resources.js";
 import { createKubeApi } from "./registry/kube-api.js";
 import { createRegistry } from "./registry/registry.js";
 import { createStrategies } from "./registry/strategies/index.js";

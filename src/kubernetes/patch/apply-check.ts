@@ -47,7 +47,7 @@ function checkMembers(
     if (member?.kind === "leaf") continue;
     const place = { parent, element: `f:${name}` };
     if (member) check(member, value[name], place, report);
-    else report(place, "field not declared in schema");
+    else if (shape.kind === "map" || !shape.open) report(place, "field not declared in schema");
   }
 }
 

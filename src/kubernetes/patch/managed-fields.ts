@@ -20,6 +20,7 @@ import {
   type Manager,
   type Managers,
   type Ownership,
+  type PatchSchema,
   readManagers,
   setFields,
   timeOf,
@@ -34,6 +35,8 @@ import { sharedFields } from "./shared-fields.js";
 export interface UpdateRequest {
   /** Name of the object's type in the schema tables; an unknown one is taken as a custom resource. */
   typeName: string;
+  /** For types that are not in the tables; without it, objects are taken as they come. */
+  schema?: PatchSchema | undefined;
   /** The stored object; absent on create. */
   before?: KubeObject;
   /** The object as it is about to be written. Its managedFields are the client's word: taken over, reset when empty, or absent. */
@@ -51,11 +54,11 @@ export interface UpdateRequest {
  * anything. Unchanged entries are shared with `before`.
  */
 export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[] | undefined {
-  const { typeName, before, after, apiVersion, subresource = "" } = request;
+  const { typeName, schema, before, after, apiVersion, subresource = "" } = request;
   const sent = entriesToStartFrom(before, after, subresource);
   if (before === undefined && sent === undefined) return ownersOfNew(request);
   const found = compareObjects(
-    shapeOf(typeName),
+    schema?.shape ?? shapeOf(typeName),
     before && (withoutManagedFields(before) as JsonObject),
     withoutManagedFields(after) as JsonObject,
   );
@@ -64,7 +67,7 @@ export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[
   const writer: Manager = { name: request.manager || "unknown", operation: "Update", apiVersion, subresource };
   const identity = identityOf(writer);
   const managers = readManagers(sent);
-  const ignored = ignoredFields(typeName, subresource);
+  const ignored = ignoredFields(typeName, subresource, schema);
   const changes = exclude(found, ignored);
   dispossess(managers, changes, identity);
 
@@ -83,13 +86,15 @@ export function updateManagedFields(request: UpdateRequest): ManagedFieldsEntry[
 const fieldsOfNew = new LRUCache<string, FieldSet>({ max: 500 });
 
 /** The managedFields of an object that comes without any: all that it has is its creator's. */
-function ownersOfNew({ typeName, after, manager, operation, apiVersion, subresource = "", nowMs }: UpdateRequest) {
-  const shape = shapeOf(typeName);
+function ownersOfNew(request: UpdateRequest): ManagedFieldsEntry[] | undefined {
+  const { typeName, schema, after, manager, operation, apiVersion, subresource = "", nowMs } = request;
+  const shape = schema?.shape ?? shapeOf(typeName);
   const object = withoutManagedFields(after) as JsonObject;
   const key = `${typeName} ${subresource} ${outlineOf(shape, object)}`;
   let fields = fieldsOfNew.get(key);
   if (fields === undefined) {
-    const { changed } = exclude(compareObjects(shape, undefined, object), ignoredFields(typeName, subresource));
+    const ignored = ignoredFields(typeName, subresource, schema);
+    const { changed } = exclude(compareObjects(shape, undefined, object), ignored);
     const claimed = withoutServerFields(changed);
     if (claimed === undefined) return undefined;
     fields = sharedFields(claimed);

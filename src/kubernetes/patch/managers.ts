@@ -5,7 +5,15 @@ import type { ManagedFieldsEntry } from "../schema/object-meta.js";
 import { typeOf } from "../schema/schema.js";
 import { decodeFields, difference, type FieldSet, type MaybeFieldSet, MEMBER, union } from "./field-set.js";
 import type { JsonObject } from "./json.js";
+import type { Shape } from "./shape.js";
 import { sharedFields } from "./shared-fields.js";
+
+/** What is known of the objects of a type that is not in the schema tables. */
+export interface PatchSchema {
+  readonly shape: Shape;
+  /** True where status is written through a subresource only. */
+  readonly statusApart: boolean;
+}
 
 /** One manager: who, how and in which version of the API. */
 export interface Manager {
@@ -141,9 +149,10 @@ export const withoutServerFields = (fields: MaybeFieldSet): MaybeFieldSet => dif
  * Fields that a write through this subresource cannot change, so that it neither owns nor loses them: `status` on the main resource, `spec` on
  * `/status`. Paths below are included.
  */
-export function ignoredFields(typeName: string, subresource: string): MaybeFieldSet {
+export function ignoredFields(typeName: string, subresource: string, schema?: PatchSchema): MaybeFieldSet {
   if (subresource === "status") return SPEC;
   if (subresource !== "") return undefined;
+  if (schema) return schema.statusApart ? STATUS : undefined;
   const type = typeOf(typeName);
   return type?.fields.has("status") && type.fields.has("metadata") ? STATUS : undefined;
 }

@@ -16,6 +16,7 @@ import {
   type Manager,
   type Managers,
   type Ownership,
+  type PatchSchema,
   readManagers,
   timeOf,
   withoutManagedFields,
@@ -28,6 +29,8 @@ import { overlay, withoutFields } from "./structured-merge.js";
 export interface ApplyRequest {
   /** Name of the object's type in the schema tables; an unknown one is taken as a custom resource. */
   typeName: string;
+  /** For types that are not in the tables; without it, objects are taken as they come. */
+  schema?: PatchSchema | undefined;
   /** The stored object; absent when the apply creates it. */
   live?: KubeObject;
   /** Exactly what the client sent: nothing defaulted, nothing pruned. */
@@ -56,7 +59,7 @@ const KUBECTL = "kubectl";
  * upstream, when the applied object does not fit its schema.
  */
 export function applyServerSide(request: ApplyRequest): ApplyResult {
-  const shape = shapeOf(request.typeName);
+  const shape = request.schema?.shape ?? shapeOf(request.typeName);
   checkApplied(shape, request);
   const attempt = applyOnce(shape, request, request.force === true);
   if (attempt.conflicts.length === 0) return attempt.result;
@@ -78,9 +81,9 @@ function applyOnce(
   request: ApplyRequest,
   force: boolean,
 ): { result: ApplyResult; conflicts: Conflict[] } {
-  const { typeName, live, applied, apiVersion, subresource = "" } = request;
+  const { typeName, schema, live, applied, apiVersion, subresource = "" } = request;
   const liveObject = live && withoutManagedFields(live);
-  const ignored = ignoredFields(typeName, subresource);
+  const ignored = ignoredFields(typeName, subresource, schema);
   const managers = readManagers(live?.metadata.managedFields);
   const applier: Manager = { name: request.manager, operation: "Apply", apiVersion, subresource };
   const identity = identityOf(applier);

@@ -25,6 +25,8 @@ export interface StructShape extends Patchable {
   readonly kind: "struct";
   readonly typeName: string;
   readonly atomic: boolean;
+  /** True where fields that are not declared may be there too. */
+  readonly open?: boolean;
   /** Undefined for a field that the type does not have. */
   field(name: string): Shape | undefined;
   /** All fields in the order of the wire. */

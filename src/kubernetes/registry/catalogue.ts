@@ -1,6 +1,9 @@
 import type { KubeObject } from "../object.js";
+import type { Shape } from "../patch/shape.js";
 import { type ResourceInfo, resourceName } from "../schema/resource-info.js";
 import { typeOf } from "../schema/schema.js";
+import type { Pruned } from "../wire/prune.js";
+import type { ScalePaths } from "./scale.js";
 import { fromStoredVersion, storedResource, toStoredVersion } from "./strategies/conversion.js";
 import type { Strategy } from "./strategy.js";
 
@@ -20,6 +23,33 @@ export interface ResourceEntry {
   readonly custom: boolean;
   /** Where this version is not the one that is stored: how to come from one to the other, never changing what is given. */
   readonly conversion?: Conversion;
+  /** What a definition says of a custom resource's version: requests are handled in the version they are made in, and converted at the store's door. */
+  readonly definition?: CustomVersion;
+}
+
+/** One version of a custom resource, as its definition has it at present; a changed definition brings new ones. */
+export interface CustomVersion {
+  readonly info: ResourceInfo;
+  readonly served: boolean;
+  /** True for the version that objects are stored in. */
+  readonly stored: boolean;
+  readonly strategy: Strategy;
+  /** Drops what the schema does not know. Throws DecodeError for metadata of a wrong type. */
+  prune(object: Record<string, unknown>): Pruned;
+  /** How patches see objects. */
+  shape(): Shape;
+  /** Readers of the fields that objects can be selected by, beside their names. */
+  readonly selectable: Readonly<Record<string, (object: KubeObject) => string>>;
+  /** Where the scale subresource finds replicas; absent without one. */
+  readonly scale?: ScalePaths;
+  /** A stored object as this version shows it. Throws when `prepare` should have been awaited. */
+  view(object: KubeObject): KubeObject;
+  /** To be awaited before `view` of these objects; undefined when there is nothing to wait for. */
+  prepare(objects: readonly KubeObject[]): Promise<void> | undefined;
+  /** The object as it is stored. */
+  toStorage(object: KubeObject): KubeObject | Promise<KubeObject>;
+  /** Calls `listener` once the definition says something else or has gone. Returns how to stop. */
+  onReplaced(listener: () => void): () => void;
 }
 
 export interface Conversion {
@@ -39,27 +69,17 @@ const GENERATION_EXCEPTIONS: Readonly<Record<string, boolean>> = {
   "volumeattachments.storage.k8s.io": false,
 };
 
-function countsGenerations(info: ResourceInfo, hasStatus: boolean, custom: boolean): boolean {
+function countsGenerations(info: ResourceInfo, hasStatus: boolean): boolean {
   const exception = GENERATION_EXCEPTIONS[resourceName(info)];
   if (exception !== undefined) return exception;
-  if (custom) return true;
   if (info.group === "") return CORE_WITH_GENERATION.has(info.resource);
   return hasStatus && (typeOf(info.type)?.fields.has("spec") ?? false);
 }
 
-/** Versions of a custom resource differ in their name alone (conversion strategy None). */
-function conversionBetween(storedVersion: string, apiVersion: string, storage: string, custom: boolean): Conversion {
-  if (custom) {
-    return {
-      toStorage: (object) => ({ ...object, apiVersion: storedVersion }),
-      fromStorage: (object) => ({ ...object, apiVersion }),
-    };
-  }
-  return {
-    toStorage: (object) => toStoredVersion(storage, object),
-    fromStorage: (object) => fromStoredVersion(storage, object, apiVersion),
-  };
-}
+const conversionBetween = (apiVersion: string, storage: string): Conversion => ({
+  toStorage: (object) => toStoredVersion(storage, object),
+  fromStorage: (object) => fromStoredVersion(storage, object, apiVersion),
+});
 
 const NO_RULES: Strategy = {};
 const pathOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`;
@@ -82,7 +102,7 @@ export class ResourceCatalogue {
     strategyFor: (resource: string) => Strategy | undefined;
   }) {
     this.#strategyFor = strategyFor;
-    for (const info of infos) this.#register(info, false);
+    for (const info of infos) this.#register(info);
   }
 
   /** Raised whenever a resource is added or removed. */
@@ -116,12 +136,12 @@ export class ResourceCatalogue {
     return false;
   }
 
-  /** Serves a custom resource from now on, or serves it differently: `infos` are its versions, the stored one first; none of them withdraws it. */
-  setCustom(name: string, infos: readonly ResourceInfo[]): void {
+  /** Serves a custom resource from now on, or serves it differently; no versions withdraw it. */
+  setCustom(name: string, versions: readonly CustomVersion[]): void {
     this.#generation++;
     for (const [path, entry] of this.#byPath) if (entry.custom && entry.storage === name) this.#byPath.delete(path);
     this.#byName.delete(name);
-    for (const info of infos) this.#register(info, true);
+    for (const version of versions) this.#registerCustom(version);
     for (const listener of this.#listeners) listener();
   }
 
@@ -131,17 +151,32 @@ export class ResourceCatalogue {
     return () => void this.#listeners.delete(listener);
   }
 
-  #register(info: ResourceInfo, custom: boolean): ResourceEntry {
+  #registerCustom(definition: CustomVersion): void {
+    const { info, strategy, served, stored } = definition;
+    const name = resourceName(info);
+    const hasStatus = info.subresources.some((subresource) => subresource.name === "status");
+    const entry: ResourceEntry = {
+      info,
+      apiVersion: apiVersionOf(info),
+      storage: name,
+      custom: true,
+      definition,
+      strategy,
+      hasStatus,
+      hasGeneration: true,
+    };
+    if (served) this.#byPath.set(pathOf(info.group, info.version, info.resource), entry);
+    if (stored) this.#byName.set(name, entry);
+  }
+
+  #register(info: ResourceInfo): ResourceEntry {
     const path = pathOf(info.group, info.version, info.resource);
     const name = resourceName(info);
     const storage = storedResource(name);
     const strategyFor = this.#strategyFor;
     const apiVersion = apiVersionOf(info);
     const stored = this.#byName.get(storage);
-    const conversion =
-      stored && stored.apiVersion !== apiVersion
-        ? conversionBetween(stored.apiVersion, apiVersion, storage, custom)
-        : undefined;
+    const conversion = stored && stored.apiVersion !== apiVersion ? conversionBetween(apiVersion, storage) : undefined;
     const subresourceStatus = info.subresources.some((subresource) => subresource.name === "status");
     let strategy: Strategy | undefined;
     let generation: boolean | undefined;
@@ -149,7 +184,7 @@ export class ResourceCatalogue {
       info,
       apiVersion,
       storage,
-      custom,
+      custom: false,
       conversion,
       // Looked up on first use: most clusters never touch most resources.
       get strategy() {
@@ -160,7 +195,7 @@ export class ResourceCatalogue {
         return this.strategy.hasStatusSubresource ?? subresourceStatus;
       },
       get hasGeneration() {
-        generation ??= this.strategy.hasGeneration ?? countsGenerations(info, this.hasStatus, custom);
+        generation ??= this.strategy.hasGeneration ?? countsGenerations(info, this.hasStatus);
         return generation;
       },
     };

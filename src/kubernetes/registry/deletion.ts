@@ -98,6 +98,7 @@ function mark(machinery: Machinery, entry: ResourceEntry, current: KubeObject, o
     next.metadata.deletionTimestamp = formatSeconds(nowMs + wantedGrace * 1000);
     next.metadata.deletionGracePeriodSeconds = wantedGrace;
     if (metadata.generation) next.metadata.generation = metadata.generation + 1;
+    entry.strategy.prepareForDelete?.(next, nowMs);
     if (entry.storage === "namespaces") next.status = { ...(current.status as object), phase: "Terminating" };
     return next;
   }

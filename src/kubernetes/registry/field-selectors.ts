@@ -100,7 +100,15 @@ const METADATA: Readonly<Record<string, Read>> = {
   "metadata.namespace": (object) => object.metadata.namespace ?? "",
 };
 
-function readerOf(resource: string, field: string): Read {
+/** What a custom resource can be selected by, in the version that is asked for. */
+interface SelectableVersion {
+  readonly selectable: Readonly<Record<string, Read>>;
+  view(object: KubeObject): KubeObject;
+}
+
+function readerOf(resource: string, field: string, custom: SelectableVersion | undefined): Read {
+  const own = custom && Object.hasOwn(custom.selectable, field) ? custom.selectable[field] : undefined;
+  if (custom && own) return (object) => own(custom.view(object));
   const fields = FIELDS[resource];
   const name = resource === "events" ? (ALIASES[field] ?? field) : field;
   if (Object.hasOwn(METADATA, name)) return METADATA[name] as Read;
@@ -125,8 +133,8 @@ function parseTerms(text: string): FieldTerm[] {
 }
 
 /** Parses a field selector for a resource named as in the store (`pods`, `jobs.batch`). Throws 400 for a field the resource cannot be selected by. */
-export function parseFieldSelector(resource: string, text: string): FieldSelector {
-  const terms = parseTerms(text).map((term) => ({ ...term, read: readerOf(resource, term.field) }));
+export function parseFieldSelector(resource: string, text: string, custom?: SelectableVersion): FieldSelector {
+  const terms = parseTerms(text).map((term) => ({ ...term, read: readerOf(resource, term.field, custom) }));
   const exact = (field: string): string | undefined =>
     terms.find((term) => term.field === field && !term.negated)?.value;
   return {

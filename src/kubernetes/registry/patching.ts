@@ -11,6 +11,7 @@ import {
 import type { ResourceEntry } from "./catalogue.js";
 import { createObject } from "./create.js";
 import { type Caller, find, type Machinery, storedEntry } from "./machinery.js";
+import { patchSchemaOf } from "./ownership.js";
 import { type Scale, scaleOf, withScale } from "./scale.js";
 import { TAKEN_OVER } from "./subresources.js";
 import { changeObject } from "./update.js";
@@ -42,7 +43,11 @@ function viewOf(entry: ResourceEntry, subresource: string | undefined): View {
   const store = (document: KubeObject): KubeObject => (conversion ? conversion.toStorage(document) : document);
   if (subresource === undefined) return { type, show, takeBack: (_current, document) => cloneJson(store(document)) };
   if (subresource === "scale")
-    return { type: "Scale", show: scaleOf, takeBack: (current, document) => withScale(current, document as Scale) };
+    return {
+      type: "Scale",
+      show: (current) => scaleOf(current, entry.definition?.scale),
+      takeBack: (current, document) => withScale(current, document as Scale, entry.definition?.scale),
+    };
   const takeOver = TAKEN_OVER[subresource];
   if (!takeOver) throw methodNotAllowed();
   return { type, show, takeBack: (current, document) => takeOver(current, store(document)) };
@@ -70,7 +75,11 @@ export async function patchObject(
       return view.takeBack(current, options.check ? options.check(patched) : patched);
     },
   });
-  return { object: options.subresource === "scale" ? scaleOf(object) : object, created: false };
+  if (options.subresource !== "scale") return { object, created: false };
+  const { definition } = entry;
+  const preparing = definition?.prepare([object]);
+  if (preparing) await preparing;
+  return { object: scaleOf(definition ? definition.view(object) : object, definition?.scale), created: false };
 }
 
 function patchedBy(
@@ -100,6 +109,7 @@ export async function applyObject(
   const view = viewOf(entry, subresource);
   const request = {
     typeName: view.type,
+    schema: patchSchemaOf(entry),
     applied,
     manager: options.fieldManager ?? caller.fieldManager,
     force: options.force,

@@ -20,7 +20,7 @@ export function parseSelection(
   { namespace, labelSelector, fieldSelector }: ListOptions,
 ): Selection {
   const labels: LabelPredicate | undefined = labelSelector ? parseLabelSelector(labelSelector) : undefined;
-  const field = fieldSelector ? parseFieldSelector(entry.storage, fieldSelector) : undefined;
+  const field = fieldSelector ? parseFieldSelector(entry.storage, fieldSelector, entry.definition) : undefined;
   if (!labels && !field) return { namespace };
   return {
     namespace,

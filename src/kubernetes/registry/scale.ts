@@ -1,5 +1,6 @@
-import { invalid } from "../errors.js";
+import { internalError, invalid, type StatusCause } from "../errors.js";
 import type { KubeObject } from "../object.js";
+import { isObject, memberOf } from "../patch/json.js";
 import { invalidValue } from "./strategies/field.js";
 
 /** The autoscaling/v1 view of everything that has replicas. */
@@ -41,21 +42,81 @@ function selectorText(selector: unknown): string {
     .join(",");
 }
 
-export function scaleOf(object: KubeObject): Scale {
-  const { spec, status } = object as Scalable;
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = selectorText(spec.selector);
+/** Where a custom resource has its replicas and its selector: JSON paths of members alone, as `.spec.replicas`. */
+export interface ScalePaths {
+  readonly specReplicasPath: string;
+  readonly statusReplicasPath: string;
+  readonly labelSelectorPath?: string;
+}
+
+const stepsOf = (path: string): string[] => path.split(".").slice(1);
+
+function valueAt(object: unknown, path: string): unknown {
+  let value = object;
+  for (const step of stepsOf(path)) value = isObject(value) ? memberOf(value, step) : undefined;
+  return value;
+}
+
+/** The object with another value there; everything beside the way to it is shared. */
+function withValueAt(value: unknown, steps: readonly string[], wanted: unknown): unknown {
+  const [step, ...rest] = steps;
+  if (step === undefined) return wanted;
+  const object = isObject(value) ? value : {};
+  return { ...object, [step]: withValueAt(memberOf(object, step), rest, wanted) };
+}
+
+const MOST_REPLICAS = 2 ** 31 - 1;
+
+/** What is wrong with the replicas of a custom object. */
+export function scaleProblems(object: KubeObject, { specReplicasPath, statusReplicasPath }: ScalePaths): StatusCause[] {
+  return [specReplicasPath, statusReplicasPath].flatMap((path) => {
+    const replicas = valueAt(object, path);
+    if (typeof replicas !== "number") return [];
+    if (replicas < 0) return [invalidValue(path, replicas, "should be a non-negative integer")];
+    return replicas > MOST_REPLICAS
+      ? [invalidValue(path, replicas, `should be less than or equal to ${MOST_REPLICAS}`)]
+      : [];
+  });
+}
+
+const headOf = ({ metadata }: KubeObject): Pick<Scale, "kind" | "apiVersion" | "metadata"> => {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+  };
+};
+
+function customScaleOf(object: KubeObject, paths: ScalePaths): Scale {
+  const replicas = valueAt(object, paths.specReplicasPath);
+  if (typeof replicas !== "number")
+    throw internalError(`the spec replicas field ${JSON.stringify(paths.specReplicasPath)} does not exist`);
+  const present = valueAt(object, paths.statusReplicasPath);
+  const selector = paths.labelSelectorPath ? valueAt(object, paths.labelSelectorPath) : undefined;
+  return {
+    ...headOf(object),
+    spec: { replicas },
+    status: {
+      replicas: typeof present === "number" ? present : 0,
+      ...(typeof selector === "string" && selector ? { selector } : {}),
+    },
+  };
+}
+
+export function scaleOf(object: KubeObject, paths?: ScalePaths): Scale {
+  if (paths) return customScaleOf(object, paths);
+  const { spec, status } = object as Scalable;
+  const selector = selectorText(spec.selector);
+  return {
+    ...headOf(object),
     spec: { replicas: spec.replicas ?? 0 },
     status: { replicas: status?.replicas ?? 0, ...(selector ? { selector } : {}) },
   };
 }
 
 /** The object as this Scale wants it; its resourceVersion and uid become preconditions. */
-export function withScale(current: KubeObject, scale: Scale): KubeObject {
+export function withScale(current: KubeObject, scale: Scale, paths?: ScalePaths): KubeObject {
   const replicas = scale.spec?.replicas ?? 0;
   if (!Number.isInteger(replicas) || replicas < 0) {
     throw invalid("autoscaling", "Scale", current.metadata.name, [
@@ -63,14 +124,16 @@ export function withScale(current: KubeObject, scale: Scale): KubeObject {
     ]);
   }
   const { uid, resourceVersion, name } = scale.metadata ?? {};
+  const scaled = paths
+    ? (withValueAt(current, stepsOf(paths.specReplicasPath), replicas) as KubeObject)
+    : { ...current, spec: { ...(current.spec as object), replicas } };
   return {
-    ...current,
+    ...scaled,
     metadata: {
       ...current.metadata,
       name: name || current.metadata.name,
       uid: uid || current.metadata.uid,
       resourceVersion: resourceVersion ?? "",
     },
-    spec: { ...(current.spec as object), replicas },
   };
 }

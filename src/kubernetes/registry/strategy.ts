@@ -24,7 +24,8 @@ export interface Strategy {
   prepareForUpdate?(draft: KubeObject, previous: KubeObject, context: WriteContext): void;
   /** What a write of a subresource (`status`, `approval`, ...) may not change, put back; and what it leaves to the server, filled in. */
   prepareForSubresource?(draft: KubeObject, previous: KubeObject, subresource: string, context: WriteContext): void;
-  validate?(object: KubeObject, context: WriteContext): StatusCause[];
+  /** On create and on update; `previous` is there for updates. */
+  validate?(object: KubeObject, context: WriteContext, previous?: KubeObject): StatusCause[];
   /** Immutable fields and transitions; runs beside `validate`. */
   validateUpdate?(object: KubeObject, previous: KubeObject, context: WriteContext): StatusCause[];
   /** For writes of `status`, and of `approval`, which is a part of it. */
@@ -33,6 +34,10 @@ export interface Strategy {
   hasStatusSubresource?: boolean;
   /** True when a create may bring a status although there is a subresource for it: kubelets register their Node with one. */
   keepsStatusOnCreate?: boolean;
+  /** True when changes of the status raise metadata.generation too: custom resources without a status subresource. */
+  countsStatusChanges?: boolean;
+  /** Adds to an object whose deletion begins. `marked` is a copy with a metadata of its own. */
+  prepareForDelete?(marked: KubeObject, nowMs: number): void;
   /** True when spec changes raise metadata.generation. Default: true for kinds with a spec and a status subresource. */
   hasGeneration?: boolean;
   /**

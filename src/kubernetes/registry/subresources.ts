@@ -87,7 +87,8 @@ export async function evictPod(
 export function readScale(machinery: Machinery, entry: ResourceEntry, key: ObjectKey): Scale {
   const object = find(machinery, entry, key);
   if (!object) throw notFound(entry.info.group, entry.info.resource, key.name);
-  return scaleOf(object);
+  const { definition } = entry;
+  return scaleOf(definition ? definition.view(object) : object, definition?.scale);
 }
 
 /** Writes the replicas of a Scale; answers the Scale after the write. */
@@ -103,7 +104,10 @@ export async function replaceScale(
     entry,
     key,
     options: { ...options, subresource: "scale" },
-    change: (current) => withScale(current, scale),
+    change: (current) => withScale(current, scale, entry.definition?.scale),
   });
-  return scaleOf(written);
+  const { definition } = entry;
+  const preparing = definition?.prepare([written]);
+  if (preparing) await preparing;
+  return scaleOf(definition ? definition.view(written) : written, definition?.scale);
 }

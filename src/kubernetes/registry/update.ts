@@ -34,8 +34,11 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
   const { info, strategy } = entry;
   for (let attempt = 1; ; attempt++) {
     machinery.assertAvailable();
-    const current = find(machinery, entry, key);
-    if (!current) throw notFound(info.group, info.resource, key.name);
+    const stored = find(machinery, entry, key);
+    if (!stored) throw notFound(info.group, info.resource, key.name);
+    const preparing = entry.definition?.prepare([stored]);
+    if (preparing) await preparing;
+    const current = entry.definition ? entry.definition.view(stored) : stored;
     const context = writeContext(machinery, caller.user);
     const next = change.change(current);
     if (next === current) return current;
@@ -61,7 +64,7 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
     validate(entry, options.subresource, current, next, context);
     const validating = admit(machinery, "validate", request);
     if (validating) await validating;
-    if ((admitting || validating) && find(machinery, entry, key) !== current) {
+    if ((preparing || admitting || validating) && find(machinery, entry, key) !== stored) {
       if (attempt < ATTEMPTS) continue;
       throw conflict(info.group, info.resource, key.name, STALE_OBJECT);
     }
@@ -74,8 +77,14 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
       if (shareUnchanged(next, current)) return current;
     } else if (settleOwnership(entry, caller, options, current, next, context.nowMs)) return current;
     if (options.dryRun) return next;
-    if (endsWithThisWrite(entry, next)) return machinery.store.remove(entry.storage, next);
-    return machinery.store.put(entry.storage, next);
+    const converting = entry.definition ? entry.definition.toStorage(next) : next;
+    const written = converting instanceof Promise ? await converting : converting;
+    if (converting instanceof Promise && find(machinery, entry, key) !== stored) {
+      if (attempt < ATTEMPTS) continue;
+      throw conflict(info.group, info.resource, key.name, STALE_OBJECT);
+    }
+    if (endsWithThisWrite(entry, written)) return machinery.store.remove(entry.storage, written);
+    return machinery.store.put(entry.storage, written);
   }
 }
 
@@ -189,8 +198,9 @@ function prepare(
 }
 
 function raiseGeneration(entry: ResourceEntry, next: KubeObject, current: KubeObject): void {
-  if (entry.hasGeneration && !sameDesiredState(next, current))
-    next.metadata.generation = (current.metadata.generation ?? 0) + 1;
+  const same =
+    sameDesiredState(next, current) && (!entry.strategy.countsStatusChanges || deepEqual(next.status, current.status));
+  if (entry.hasGeneration && !same) next.metadata.generation = (current.metadata.generation ?? 0) + 1;
 }
 
 /** Groups whose kinds take labels and annotations with a status write; upstream resets all metadata for custom resources and the machinery's own kinds. */
@@ -228,7 +238,7 @@ function validate(
   else {
     causes.push(...validateMetadata(next, entry), ...validateMetadataUpdate(next, current));
     if (subresource === undefined || CHANGES_SPEC.has(subresource))
-      causes.push(...(strategy.validate?.(next, context) ?? []));
+      causes.push(...(strategy.validate?.(next, context, current) ?? []));
     // These rules judge what may change through the main resource; what a subresource changes, the subresource itself has judged.
     if (subresource === undefined) causes.push(...(strategy.validateUpdate?.(next, current, context) ?? []));
   }

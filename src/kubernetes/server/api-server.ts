@@ -17,6 +17,7 @@ import type { Exchange, ServerDependencies } from "./context.js";
 import { answerHealth } from "./health.js";
 import { createRequestMetrics } from "./metrics.js";
 import { parseRequest, type RequestInfo } from "./request-info.js";
+import { prepareAll } from "./resource-requests.js";
 import { type Answer, answerOfError, send } from "./respond.js";
 import { answerResource, isConnection, resolve, unknownPath } from "./routing.js";
 import { versionDocument } from "./version.js";
@@ -134,6 +135,8 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     }
     if (info.verb === "watch" && resolved.target.subresource === undefined) {
       if (!resolved.entry.info.verbs.includes("watch")) throw methodNotAllowed();
+      const preparing = prepareAll(registry, resolved);
+      if (preparing) await preparing;
       watches.open(resolved);
       return undefined;
     }

@@ -8,7 +8,9 @@ import type { Page } from "./listing.js";
 /** Objects and lists as the JSON of the version that was asked for. Stored versions are serialised once a revision and shared by everybody. */
 
 export const objectJson = (entry: ResourceEntry, object: KubeObject): string =>
-  entry.conversion ? JSON.stringify(entry.conversion.fromStorage(object)) : cachedJsonOf(object);
+  entry.conversion
+    ? JSON.stringify(entry.conversion.fromStorage(object))
+    : cachedJsonOf(entry.definition ? entry.definition.view(object) : object);
 
 function listMeta({ revision, continue: token, remainingItemCount }: Page): object {
   return {

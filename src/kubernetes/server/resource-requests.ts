@@ -52,10 +52,11 @@ export const callerOf = ({ user, request }: ResourceExchange, warnings?: string[
   ...(warnings ? { warn: (message) => void warnings.push(message) } : {}),
 });
 
-export const expectedOf = ({ info, apiVersion }: ResourceEntry): Expected => ({
+export const expectedOf = ({ info, apiVersion, definition }: ResourceEntry): Expected => ({
   apiVersion,
   kind: info.kind,
   type: info.type,
+  ...(definition ? { prune: definition.prune } : {}),
 });
 
 const includeObject = (query: URLSearchParams): "None" | "Metadata" | "Object" => {
@@ -75,6 +76,20 @@ export function answerObject(
   object: KubeObject,
   code = 200,
   said: readonly string[] = [],
+): Answer | Promise<Answer> {
+  const { definition } = exchange.entry;
+  if (!definition) return objectAnswer(registry, exchange, object, code, said);
+  const answer = (): Answer => objectAnswer(registry, exchange, definition.view(object), code, said);
+  const preparing = definition.prepare([object]);
+  return preparing ? preparing.then(answer) : answer();
+}
+
+function objectAnswer(
+  registry: Registry,
+  exchange: ResourceExchange,
+  object: KubeObject,
+  code: number,
+  said: readonly string[],
 ): Answer {
   const warnings = [...new Set(said)];
   const { entry, request, info } = exchange;
@@ -94,8 +109,9 @@ export function answerObject(
   return { code, body: objectJson(entry, object), contentType: JSON_TYPE, warnings };
 }
 
-function answerList(registry: Registry, exchange: ResourceExchange, page: Page): Answer {
+function answerList(registry: Registry, exchange: ResourceExchange, found: Page): Answer {
   const { entry, request, info } = exchange;
+  const page = entry.definition ? { ...found, objects: found.objects.map(entry.definition.view) } : found;
   const { as, version } = negotiate(request.headers.accept, LIST);
   if (as === "Table") {
     const table = toTable({
@@ -110,15 +126,24 @@ function answerList(registry: Registry, exchange: ResourceExchange, page: Page):
   return { code: 200, body: listJson(entry, page), contentType: JSON_TYPE };
 }
 
-function get(registry: Registry, exchange: ResourceExchange): Answer {
+function get(registry: Registry, exchange: ResourceExchange): Answer | Promise<Answer> {
   const { entry, target } = exchange;
   const object = find(registry, entry, { namespace: target.namespace, name: target.name as string });
   if (!object) throw notFound(entry.info.group, entry.info.resource, target.name as string);
   return answerObject(registry, exchange, shown(registry, entry, object));
 }
 
-const list = (registry: Registry, exchange: ResourceExchange): Answer =>
-  answerList(registry, exchange, listPage(registry, exchange));
+function list(registry: Registry, exchange: ResourceExchange): Answer | Promise<Answer> {
+  const answer = (): Answer => answerList(registry, exchange, listPage(registry, exchange));
+  const preparing = prepareAll(registry, exchange);
+  return preparing ? preparing.then(answer) : answer();
+}
+
+/** Has everything that a list may show or look at converted; nothing to wait for where no webhook converts. */
+export function prepareAll(registry: Registry, { entry, target }: ResourceExchange): Promise<void> | undefined {
+  const { definition, info, storage } = entry;
+  return definition?.prepare(registry.store.list(storage, info.namespaced ? target.namespace : undefined));
+}
 
 /** The object in the body, checked against its kind, and what there is to warn of: writing it may add to that. */
 async function readObject(
@@ -243,6 +268,7 @@ async function remove(registry: Registry, exchange: ResourceExchange): Promise<A
 async function removeMany(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
   const { entry } = exchange;
   const options = await readDeleteOptions(exchange);
+  await prepareAll(registry, exchange);
   const deleted: KubeObject[] = [];
   for (const { metadata } of select(registry, entry, selectionOf(exchange))) {
     try {
@@ -254,6 +280,7 @@ async function removeMany(registry: Registry, exchange: ResourceExchange): Promi
       if (find(registry, entry, metadata)) throw error;
     }
   }
+  await entry.definition?.prepare(deleted);
   return answerList(registry, exchange, { objects: deleted, revision: registry.store.revision });
 }
 

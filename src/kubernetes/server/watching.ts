@@ -3,7 +3,7 @@ import type { Clock } from "../../clock/clock.js";
 import { expired, invalid } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
-import type { ResourceEntry } from "../registry/catalogue.js";
+import type { CustomVersion, ResourceEntry } from "../registry/catalogue.js";
 import { type Selection, select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField } from "../registry/strategies/field.js";
@@ -131,7 +131,7 @@ export function createWatches(registry: Registry): Watches {
       const selection = selectionOf(exchange);
       const encode = encoder(registry, entry, form, info.query);
       // The same text serves everybody only if it is the stored object itself.
-      const plain = form.as === undefined && !entry.conversion;
+      const plain = form.as === undefined && !entry.conversion && !entry.definition;
 
       response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
       response.flushHeaders();
@@ -142,19 +142,21 @@ export function createWatches(registry: Registry): Watches {
         return;
       }
 
-      const deliver = (event: StoreEvent): void => {
+      const deliverNow = (event: StoreEvent): void => {
         const change = changeFor(selection, event);
         if (!change) return;
         const same = plain && change.type === event.type && change.object === event.object;
         watcher.pending.push(same ? textOf(entry, event) : encode(change.type, change.object));
         flushSoon();
       };
+      const deliver = entry.definition ? inOrder(entry.definition, clock, deliverNow) : deliverNow;
       const watcher = {
         response,
         pending: [] as string[],
         end() {
           if (!watchers.delete(watcher)) return;
           unsubscribe();
+          forgetEnd?.();
           for (const timer of timers) timer?.cancel();
         },
       };
@@ -163,6 +165,12 @@ export function createWatches(registry: Registry): Watches {
       if (parameters.initialBookmark) watcher.pending.push(bookmark(entry, form, store.revision, true));
       for (const event of past) deliver(event);
       const unsubscribe = store.subscribe(entry.storage, deliver);
+      // What a definition says anew is served by new watches.
+      const forgetEnd = entry.definition?.onReplaced(() => {
+        flush(watcher);
+        watcher.end();
+        response.end();
+      });
       watchers.add(watcher);
       flush(watcher);
 
@@ -183,6 +191,35 @@ export function createWatches(registry: Registry): Watches {
       ];
       response.on("close", () => watcher.end());
     },
+  };
+}
+
+/** Has each event's objects converted before it is delivered. Events keep their order; where nobody has to be asked they are delivered at once. */
+function inOrder(
+  definition: CustomVersion,
+  clock: Clock,
+  deliver: (event: StoreEvent) => void,
+): (event: StoreEvent) => void {
+  let waiting: Promise<void> | undefined;
+  return (event) => {
+    const prepare = (): Promise<void> | undefined =>
+      definition.prepare(event.previous ? [event.previous, event.object] : [event.object]);
+    const preparing = waiting ? waiting.then(prepare) : prepare();
+    if (!preparing) {
+      deliver(event);
+      return;
+    }
+    // An event that cannot be converted is left out, as upstream drops what it cannot encode.
+    const delivered: Promise<void> = preparing.then(
+      () => deliver(event),
+      () => {},
+    );
+    waiting = delivered;
+    void clock.track(
+      delivered.then(() => {
+        if (waiting === delivered) waiting = undefined;
+      }),
+    );
   };
 }
 
@@ -228,8 +265,10 @@ function encoder(
   { as, version }: Negotiated,
   query: URLSearchParams,
 ): Encode {
+  const { definition } = entry;
+  const shown = (object: KubeObject): KubeObject => (definition ? definition.view(object) : object);
   if (as === "PartialObjectMetadata")
-    return (type, object) => eventText(type, JSON.stringify(partialMetadata(object, version)));
+    return (type, object) => eventText(type, JSON.stringify(partialMetadata(shown(object), version)));
   if (as === "Table") {
     const asked = query.get("includeObject");
     const includeObject = asked === "None" || asked === "Object" ? asked : "Metadata";
@@ -240,7 +279,7 @@ function encoder(
         JSON.stringify(
           toTable({
             info: tableInfo(registry, entry),
-            objects: [object],
+            objects: [shown(object)],
             includeObject,
             revision,
             nowMs: registry.clock.now(),

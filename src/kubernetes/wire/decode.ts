@@ -10,7 +10,7 @@ import { typeOf } from "../schema/schema.js";
 import { duplicateFields, MAX_DEPTH, measure } from "./json-text.js";
 import { parseMediaType } from "./negotiate.js";
 import { decodeProtobuf } from "./protobuf.js";
-import { pruneAndCheck } from "./prune.js";
+import { type Pruned, pruneAndCheck } from "./prune.js";
 import { DecodeError } from "./scalars.js";
 import { parseYaml, YamlError } from "./yaml.js";
 
@@ -23,6 +23,8 @@ export interface Expected {
   kind: string;
   /** Name in the schema tables; absent or unknown for custom resources, of which only the metadata is checked. */
   type?: string;
+  /** For custom resources: drops what their schema does not know. */
+  prune?(object: Record<string, unknown>): Pruned;
 }
 
 export interface Decoded {
@@ -192,7 +194,9 @@ function checked(
       `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
     );
   }
-  const { object, unknown } = refusing(bytes, expected, named, () => pruneAndCheck(expected.type ?? "", value));
+  const { object, unknown } = refusing(bytes, expected, named, () =>
+    expected.prune ? expected.prune(value) : pruneAndCheck(expected.type ?? "", value),
+  );
   const complaints =
     unknown.length + duplicates.length === 0 || fieldValidation === "Ignore"
       ? []

@@ -1,12 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createClock } from "../../../src/clock/create-clock.js";
+import { customResourceDefinitions, DEFINITIONS } from "../../../src/kubernetes/custom-resources/definitions.js";
+import { serveCustomResources } from "../../../src/kubernetes/custom-resources/serve.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
-import {
-  customResourceDefinitions,
-  DEFINITIONS,
-  serveCustomResources,
-} from "../../../src/kubernetes/registry/custom-resources.js";
 import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
 import { createRegistry } from "../../../src/kubernetes/registry/registry.js";
 import type { CustomResourceDefinition } from "../../../src/kubernetes/schema/generated/types.js";
@@ -30,7 +27,12 @@ function fixture() {
   return { api, catalogue, clock };
 }
 
-const schema = { openAPIV3Schema: { type: "object" } };
+const schema = {
+  openAPIV3Schema: {
+    type: "object",
+    properties: { spec: { type: "object", properties: { size: { type: "integer" } } } },
+  },
+};
 const DEFINITION = {
   metadata: { name: "widgets.example.com" },
   spec: {
@@ -76,7 +78,7 @@ describe("custom resources", () => {
     expect(changed).toMatchObject({ spec: { size: 2 }, metadata: { generation: 2 } });
     expect(changed.status).toBeUndefined();
     const old = catalogue.byPath("example.com", "v1beta1", "widgets");
-    expect(old?.conversion?.fromStorage(changed)).toMatchObject({
+    expect(old?.definition?.view(changed)).toMatchObject({
       apiVersion: "example.com/v1beta1",
       spec: { size: 2 },
     });
@@ -91,9 +93,8 @@ describe("custom resources", () => {
     await api.delete(DEFINITIONS, { name: WIDGETS });
     await clock.settled();
     expect(api.list(WIDGETS).map(({ metadata }) => metadata.name)).toEqual(["w"]);
-    expect(api.get<CustomResourceDefinition>(DEFINITIONS, { name: WIDGETS })?.status?.conditions?.at(-1)?.type).toBe(
-      "Terminating",
-    );
+    const conditions = api.get<CustomResourceDefinition>(DEFINITIONS, { name: WIDGETS })?.status?.conditions;
+    expect(conditions?.find(({ type }) => type === "Terminating")?.reason).toBe("InstanceDeletionInProgress");
     await api.patch(WIDGETS, key, "merge", { metadata: { finalizers: null } });
     await clock.settled();
     expect(api.get(DEFINITIONS, { name: WIDGETS })).toBeUndefined();
