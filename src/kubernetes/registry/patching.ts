@@ -1,5 +1,5 @@
 import type { PatchType, WriteOptions } from "../api.js";
-import { conflict, methodNotAllowed, notFound, StatusError } from "../errors.js";
+import { badRequest, conflict, methodNotAllowed, notFound, StatusError } from "../errors.js";
 import type { Draft, KubeObject, ObjectKey } from "../object.js";
 import {
   applyJsonPatch,
@@ -103,9 +103,7 @@ export async function applyObject(
   options: PatchOptions,
 ): Promise<Patched> {
   const { subresource } = options;
-  // Scale has no owners of its own: applying it would have to translate paths between two types.
-  if (subresource === "scale")
-    throw new StatusError(501, "NotImplemented", "server-side apply to the scale subresource is not supported");
+  if (subresource === "scale") return applyScale(machinery, entry, caller, key, applied, options);
   const view = viewOf(entry, subresource);
   const request = {
     typeName: view.type,
@@ -151,3 +149,62 @@ export async function applyObject(
   });
   return { object, created: false };
 }
+
+const SCALE_VERSION = "autoscaling/v1";
+
+/** An applied Scale is an applied object that says nothing but its replicas: the fields that come to be owned are the object's own. */
+async function applyScale(
+  machinery: Machinery,
+  entry: ResourceEntry,
+  caller: Caller,
+  key: ObjectKey,
+  applied: Draft<KubeObject>,
+  options: PatchOptions,
+): Promise<Patched> {
+  const { group, resource, kind, type } = entry.info;
+  const current = find(machinery, entry, key);
+  if (!current) throw notFound(group, resource, key.name);
+  if (applied.apiVersion !== SCALE_VERSION) {
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${applied.apiVersion ?? ""}, expected: ${SCALE_VERSION}`,
+    );
+  }
+  if (entry.custom)
+    throw new StatusError(501, "NotImplemented", "applying the scale of a custom resource is not supported");
+  const replicas = (applied.spec as Partial<Scale["spec"]> | undefined)?.replicas;
+  const request = {
+    typeName: type,
+    applied: {
+      apiVersion: entry.apiVersion,
+      kind,
+      metadata: { name: key.name, namespace: key.namespace },
+      ...(replicas === undefined ? {} : { spec: { replicas } }),
+    } as Draft<KubeObject>,
+    manager: options.fieldManager ?? caller.fieldManager,
+    force: options.force,
+    apiVersion: entry.apiVersion,
+    subresource: "scale",
+    nowMs: machinery.clock.now(),
+  };
+  const object = await changeObject(machinery, caller, {
+    entry,
+    key,
+    options,
+    ownershipSettled: true,
+    change: (live) => {
+      const { object: merged, changed } = applyServerSide({ ...request, live });
+      if (!changed) return live;
+      return {
+        ...withScale(live, { ...scaleOf(merged), metadata: applied.metadata } as Scale),
+        metadata: { ...merged.metadata, ...preconditions(applied) },
+      };
+    },
+  });
+  return { object: scaleOf(object), created: false };
+}
+
+/** What an applied document demands of the present object. */
+const preconditions = ({ metadata: { uid, resourceVersion } }: Draft<KubeObject>): object => ({
+  ...(uid ? { uid } : {}),
+  resourceVersion: resourceVersion ?? "",
+});

@@ -12,6 +12,9 @@ export interface Registry extends Machinery {
   /** With `false`, everything fails as in front of an etcd without a leader. */
   setAvailable(available: boolean): void;
   readonly available: boolean;
+  /** Lists of revisions before this one are refused, as etcd's compaction makes them unreadable. */
+  readonly compactedRevision: number;
+  compact(revision: number): void;
 }
 
 /** What clients see when etcd has lost its quorum. */
@@ -33,6 +36,7 @@ export function createRegistry({
 }): Registry {
   const readHooks = new Map<string, (object: KubeObject) => KubeObject>();
   let available = true;
+  let compactedRevision = 0;
   return {
     store,
     catalogue,
@@ -52,6 +56,12 @@ export function createRegistry({
     },
     get available() {
       return available;
+    },
+    get compactedRevision() {
+      return compactedRevision;
+    },
+    compact: (revision) => {
+      compactedRevision = revision;
     },
   };
 }

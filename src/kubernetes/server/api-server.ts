@@ -13,6 +13,7 @@ import { negotiate } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
 import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
 import { createClientGate } from "./client-gate.js";
+import { startCompaction } from "./compaction.js";
 import type { Exchange, ServerDependencies } from "./context.js";
 import { answerHealth } from "./health.js";
 import { createRequestMetrics } from "./metrics.js";
@@ -69,6 +70,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   const { registry, authorizers, log, tls } = dependencies;
   const watches = createWatches(registry);
   const metrics = createRequestMetrics();
+  let compaction: { stop(): void } | undefined;
   let port = 0;
   const discovery = createDiscovery({
     resources: () => registry.catalogue.infos(),
@@ -263,6 +265,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
         server.listen(address.port, address.host, () => {
           server.removeListener("error", reject);
           port = (server.address() as AddressInfo).port;
+          compaction ??= startCompaction(registry);
           resolvePort(port);
         });
       }),
@@ -271,6 +274,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       new Promise((done) => {
         watches.close();
         for (const socket of upgraded) socket.destroy();
+        compaction?.stop();
         server.close(() => done());
         server.closeAllConnections();
       }),

@@ -156,7 +156,8 @@ export function listPage(registry: Registry, exchange: ResourceExchange): Page {
   let revision = present;
   if (at < 0 || at === present) objects = select(registry, entry, selection);
   else {
-    const past = at > present ? undefined : registry.store.listAt(entry.storage, selection.namespace, at);
+    const readable = at <= present && at >= registry.compactedRevision;
+    const past = readable ? registry.store.listAt(entry.storage, selection.namespace, at) : undefined;
     if (!past)
       throw token
         ? new ExpiredContinue(encodeToken(-1, token.start))

@@ -1,5 +1,5 @@
 import type { PatchType } from "../api.js";
-import { badRequest, invalid, methodNotAllowed, notFound } from "../errors.js";
+import { badRequest, invalid, isStatusError, methodNotAllowed, notFound, type StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
@@ -12,7 +12,7 @@ import type { Registry } from "../registry/registry.js";
 import { invalidValue } from "../registry/strategies/field.js";
 import { notSimulated } from "../registry/strategies/not-simulated.js";
 import { changeObject } from "../registry/update.js";
-import { checkObject, decodeBody, decodePatch, type Expected } from "../wire/decode.js";
+import { checkObject, type Decoded, decodeBody, decodePatch, type Expected, strictText } from "../wire/decode.js";
 import { type Conversion, negotiate } from "../wire/negotiate.js";
 import { readBody } from "./body.js";
 import type { ResourceExchange } from "./context.js";
@@ -198,12 +198,13 @@ const CUSTOM_PATCHES: readonly PatchType[] = ["json", "merge", "apply"];
 export async function readPatch(exchange: ResourceExchange, expected: Expected) {
   const { entry, request, info } = exchange;
   const options = writeOptions(exchange, "PatchOptions");
+  const { fieldValidation } = options;
   const bytes = await readBody(request);
-  const { type, patch, warnings } = decodePatch({
+  const { type, patch, complaints } = decodePatch({
     bytes,
     contentType: request.headers["content-type"],
     supported: entry.custom ? CUSTOM_PATCHES : PATCHES,
-    fieldValidation: options.fieldValidation,
+    fieldValidation,
   });
   if (type === "apply" && !info.query.get("fieldManager")) {
     throw badRequest(
@@ -215,11 +216,25 @@ export async function readPatch(exchange: ResourceExchange, expected: Expected) 
       'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
     );
   }
-  const found: string[] = [...warnings];
+  if (type === "apply" && fieldValidation === "Strict" && complaints.length > 0)
+    throw badRequest(`error strict decoding YAML: ${complaints.join(", ")}`);
+  const strict = type !== "apply" && fieldValidation === "Strict";
+  const found: string[] = [...complaints];
   const patchOptions: PatchOptions = {
     ...options,
     check(document) {
-      const checked = checkObject(document, expected, options.fieldValidation);
+      // What a patch makes of an object is judged as a whole: the patch is at fault, and its own faults come first.
+      const refuse = (why: string): StatusError =>
+        invalid("", "", "", [invalidValue("patch", JSON.stringify(type === "strategic" ? patch : document), why)]);
+      let checked: Decoded;
+      try {
+        checked = checkObject(document, expected, strict ? "Warn" : fieldValidation);
+      } catch (error) {
+        if (type === "apply" || !isStatusError(error, "BadRequest")) throw error;
+        throw refuse(error.message.replace(/^.*? cannot be handled as a \S+: /, ""));
+      }
+      if (strict && complaints.length + checked.warnings.length > 0)
+        throw refuse(strictText([...complaints, ...checked.warnings]));
       found.push(...checked.warnings);
       return asObject(checked.object);
     },

@@ -85,8 +85,8 @@ export interface DecodedPatch {
   type: PatchType;
   /** The parsed document; for `apply` and the merging patches an object, for `json` a list. */
   patch: unknown;
-  /** Duplicate fields of the patch itself under `Warn`. */
-  warnings: readonly string[];
+  /** Duplicate and unknown fields of the patch itself; not looked for under `Ignore`. Under `Strict` it is for the caller to refuse them. */
+  complaints: readonly string[];
 }
 
 /** Decodes the body of a PATCH. `supported` are the types that the resource takes (custom resources: no `strategic`). Throws StatusError 415 or 400. */
@@ -113,14 +113,28 @@ export function decodePatch({
     throw error;
   }
   const { value, duplicates } = parsed;
+  const complaints =
+    type === "json" && fieldValidation !== "Ignore" ? operationComplaints(value, duplicates) : duplicates;
   if (type === "json" ? !Array.isArray(value) : !isObject(value)) {
     throw badRequest(
       `json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type === "json" ? "jsonpatch.Patch" : "map[string]interface {}"}`,
     );
   }
-  if (fieldValidation === "Strict" && duplicates.length > 0)
-    throw badRequest(`error decoding patch: ${strictText(duplicates)}`);
-  return { type, patch: value, warnings: fieldValidation === "Warn" ? duplicates : [] };
+  return { type, patch: value, complaints };
+}
+
+const OPERATION_MEMBERS = new Set(["op", "path", "from", "value"]);
+
+/** What a JSON Patch says too much, operation by operation. */
+function operationComplaints(patch: unknown, duplicates: readonly string[]): string[] {
+  const unknown = (Array.isArray(patch) ? patch : []).flatMap((operation: unknown, index) =>
+    isObject(operation)
+      ? Object.keys(operation)
+          .filter((member) => !OPERATION_MEMBERS.has(member))
+          .map((member) => `unknown field ${JSON.stringify(`[${index}].${member}`)}`)
+      : [],
+  );
+  return [...unknown, ...duplicates].map((complaint) => `json patch ${complaint}`);
 }
 
 /** Text that is no JSON, in the words of Go's parser as far as this one tells the cause. */
@@ -213,7 +227,8 @@ function checked(
 /** Custom resources always have metadata; of built-in types only options and the like have none. */
 const hasMetadata = ({ type }: Expected): boolean => typeOf(type ?? "")?.fields.has("metadata") ?? true;
 
-const strictText = (complaints: readonly string[]): string => `strict decoding error: ${complaints.join(", ")}`;
+/** All that strict decoding found, in one sentence. */
+export const strictText = (complaints: readonly string[]): string => `strict decoding error: ${complaints.join(", ")}`;
 
 function textField(
   value: Record<string, unknown>,

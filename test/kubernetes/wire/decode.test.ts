@@ -379,15 +379,22 @@ describe("patches", () => {
     ).toThrow("accepted media types include: application/json-patch+json, application/merge-patch+json");
   });
 
-  it("refuses patches of the wrong shape, and duplicates under Strict", () => {
+  it("refuses patches of the wrong shape, and finds what is there twice or means nothing", () => {
     expect(refusal(() => patch("application/json-patch+json", "{}"))).toContain(
       "cannot unmarshal object into Go value of type jsonpatch.Patch",
     );
     expect(refusal(() => patch("application/merge-patch+json", "[]"))).toContain("cannot unmarshal array");
     expect(refusal(() => patch("application/merge-patch+json", "{"))).toContain("error decoding patch");
-    expect(refusal(() => patch("application/merge-patch+json", '{"a":1,"a":2}', "Strict"))).toContain(
-      'duplicate field "a"',
-    );
-    expect(patch("application/merge-patch+json", '{"a":1,"a":2}').warnings).toEqual(['duplicate field "a"']);
+    const complaints = (sort: string, body: string, strictness?: "Ignore" | "Strict") =>
+      patch(`application/${sort}`, body, strictness).complaints;
+    expect(complaints("merge-patch+json", '{"a":1,"a":2}', "Strict")).toEqual(['duplicate field "a"']);
+    expect(complaints("merge-patch+json", '{"a":1,"a":2}')).toEqual(['duplicate field "a"']);
+    expect(complaints("merge-patch+json", '{"a":1,"a":2}', "Ignore")).toEqual([]);
+    const operations = '[{"op":"add","path":"/a","value":1,"foo":2},{"op":"remove","path":"/a","path":"/b"}]';
+    expect(complaints("json-patch+json", operations)).toEqual([
+      'json patch unknown field "[0].foo"',
+      'json patch duplicate field "[1].path"',
+    ]);
+    expect(complaints("json-patch+json", operations, "Ignore")).toEqual([]);
   });
 });
