@@ -151,6 +151,8 @@ function joinUpgraded(
   client.write(`${lines.join("\r\n")}\r\n\r\n`);
   if (head.length > 0) client.write(head);
   if (sent.length > 0) socket.write(sent);
-  void pipeline(client, socket).catch(() => socket.destroy());
-  void pipeline(socket, client).catch(() => client.destroy());
+  client.pipe(socket).on("error", () => {});
+  socket.pipe(client);
+  client.on("close", () => socket.destroy());
+  socket.on("close", () => client.destroy());
 }
