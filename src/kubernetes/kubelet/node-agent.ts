@@ -179,7 +179,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const ensureNode = async (): Promise<{ node: Node; isNew: boolean }> => {
     const present = api.get<Node>("nodes", { name });
     if (present) return { node: present, isNew: false };
-    return { node: await api.create<Node>("nodes", newNode(spec, clock.now())), isNew: true };
+    // Not as the node itself: the cloud's controller adds labels that a kubelet may not give itself, and here they come with the registration.
+    return { node: await options.api.create<Node>("nodes", newNode(spec, clock.now())), isNew: true };
   };
 
   const start = async (): Promise<void> => {
