@@ -50,12 +50,11 @@ export function structuralOf(schema: JSONSchemaProps): StructuralNode {
   const listType = schema["x-kubernetes-list-type"] as StructuralNode["listType"];
   const rules = schema["x-kubernetes-validations"] ?? NO_RULES;
   const embedded = schema["x-kubernetes-embedded-resource"] === true;
-  const nestedRules = (schema.allOf ?? []).some((nested) => (nested["x-kubernetes-validations"] ?? []).length > 0);
   const own: Record<Feature, boolean> = {
     defaults: false,
     lists: listType === "set" || listType === "map",
     embedded,
-    rules: rules.length > 0 || nestedRules,
+    rules: rules.length > 0,
   };
   const below = [...properties.values(), ...(additional ? [additional] : []), ...(items ? [items] : [])];
   for (const node of below) {
