@@ -2,12 +2,19 @@ import { formatSeconds } from "../../clock/clock.js";
 import type { KubeApi } from "../api.js";
 import type { Controller } from "../controller.js";
 import { type KubeObject, keyOf, parseKey } from "../object.js";
+import { conditionOf, withCondition } from "../runtime/conditions.js";
 import { isEqual } from "../runtime/hash.js";
 import { scaledValue } from "../runtime/int-or-percent.js";
 import { matcherOf } from "../runtime/label-selector.js";
 import { controllerOf } from "../runtime/owners.js";
 import { isPodReady, isPodTerminal } from "../runtime/pods.js";
-import type { Condition, Pod, PodDisruptionBudget, PodDisruptionBudgetStatus } from "../schema/generated/types.js";
+import type {
+  Condition,
+  LabelSelector,
+  Pod,
+  PodDisruptionBudget,
+  PodDisruptionBudgetStatus,
+} from "../schema/generated/types.js";
 import type { OwnerReference } from "../schema/object-meta.js";
 import { resourceName } from "../schema/resource-info.js";
 import { defineController, on } from "./define-controller.js";
@@ -16,8 +23,10 @@ import { resourceOfReference } from "./served-resources.js";
 
 /** PodDisruptionBudgets: how many of the selected pods may be evicted at this moment. The eviction subresource spends what is written here. */
 const RESOURCE = "poddisruptionbudgets.policy";
-/** An eviction that was granted but whose pod has not begun to go after this long did not happen. */
+/** An eviction that was granted, or announced on the pod, but whose pod has not begun to go after this long did not happen. */
 const DISRUPTION_TIMEOUT_MS = 120_000;
+/** Keys of pods whose announced disruption may have come to nothing; budgets' keys are `namespace/name`. */
+const ANNOUNCED = "pod ";
 
 /** Pods that the budget counts on: of the controllers behind the pods where it is given as a share, of the pods themselves else. */
 export function expectations(
@@ -61,6 +70,7 @@ export const disruptionController = (): Controller =>
     const { api, clock, events, queue } = env;
 
     const reconcile = async (key: string): Promise<void> => {
+      if (key.startsWith(ANNOUNCED)) return withdraw(key);
       const budget = api.get<PodDisruptionBudget>(RESOURCE, parseKey(key));
       if (!budget) return queue.forget(key);
       const matches = matcherOf(budget.spec?.selector);
@@ -72,7 +82,7 @@ export const disruptionController = (): Controller =>
       const disrupted = stillDisrupted(budget.status?.disruptedPods, pods, nowMs);
       let counts: { expected: number; desired: number };
       try {
-        counts = expectations(budget, pods, () => scaleOf(env, pods));
+        counts = expectations(budget, pods, () => scaleOfManaged(budget, pods));
       } catch (error) {
         const message = messageOf(error);
         events.event(
@@ -114,6 +124,36 @@ export const disruptionController = (): Controller =>
       if (disrupted.nextExpiryMs) queue.addAfter(key, disrupted.nextExpiryMs);
     };
 
+    /** Pods without a controller have no size to take a share of: they are left out, and the owner of the budget is told. */
+    const scaleOfManaged = (budget: PodDisruptionBudget, pods: readonly Pod[]): number => {
+      const managed = pods.filter(controllerOf);
+      if (managed.length < pods.length) {
+        events.event(
+          budget,
+          "Warning",
+          "UnmanagedPods",
+          `Pods selected by this PodDisruptionBudget (selector: ${formatSelector(budget.spec?.selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`,
+        );
+      }
+      return scaleOf(env, managed);
+    };
+
+    /** Takes back the mark of a disruption that did not happen. */
+    const withdraw = async (key: string): Promise<void> => {
+      const pod = api.get<Pod>("pods", parseKey(key.slice(ANNOUNCED.length)));
+      const sinceMs = pod && announcedMs(pod);
+      if (!pod || sinceMs === undefined) return;
+      const leftMs = sinceMs + DISRUPTION_TIMEOUT_MS - clock.now();
+      if (leftMs > 0) return queue.addAfter(key, leftMs);
+      const time = formatSeconds(clock.now());
+      const conditions = withCondition(pod.status?.conditions, {
+        type: "DisruptionTarget",
+        status: "False",
+        lastTransitionTime: time,
+      });
+      await api.updateStatus<Pod>("pods", { ...pod, status: { ...pod.status, conditions } });
+    };
+
     const write = async (
       budget: PodDisruptionBudget,
       counts: PodDisruptionBudgetStatus,
@@ -143,8 +183,9 @@ export const disruptionController = (): Controller =>
             status?.conditions?.find((condition) => condition.type === "Ready")?.status,
             status?.phase,
           ];
-          if (type === "MODIFIED" && previous && isEqual(counts(previous), counts(object))) return undefined;
-          return budgetsFor(api, object).concat(previous ? budgetsFor(api, previous) : []);
+          const announced = type === "DELETED" || announcedMs(object) === undefined ? [] : [ANNOUNCED + keyOf(object)];
+          if (type === "MODIFIED" && previous && isEqual(counts(previous), counts(object))) return announced;
+          return budgetsFor(api, object).concat(previous ? budgetsFor(api, previous) : [], announced);
         }),
         ...["deployments.apps", "replicasets.apps", "statefulsets.apps", "replicationcontrollers"].map((resource) =>
           // The size of a controller shows in budgets given as a share of it.
@@ -157,6 +198,16 @@ export const disruptionController = (): Controller =>
       ],
     };
   });
+
+/** Since when a pod is said to be about to go although nobody has deleted it; what its kubelet says may take as long as it likes. */
+function announcedMs(pod: Pod): number | undefined {
+  const condition = conditionOf(pod.status?.conditions, "DisruptionTarget");
+  if (condition?.status !== "True" || condition.reason === "TerminationByKubelet") return undefined;
+  if (pod.metadata.deletionTimestamp || isPodTerminal(pod)) return undefined;
+  return Date.parse(condition.lastTransitionTime ?? pod.metadata.creationTimestamp);
+}
+
+const formatSelector = (selector: LabelSelector | undefined): string => JSON.stringify(selector ?? {});
 
 const replicasOf = (object: KubeObject | undefined): number | undefined =>
   (object?.spec as { replicas?: number } | undefined)?.replicas;
@@ -172,9 +223,7 @@ function scaleOf(env: Parameters<typeof resourceOfReference>[0] & { api: KubeApi
   const scales = new Map<string, number>();
   for (const pod of pods) {
     const reference = controllerOf(pod);
-    // A pod of its own has no size to take a share of.
-    if (!reference) throw new Error(`found no controller ref for pod "${pod.metadata.name}"`);
-    if (scales.has(reference.uid)) continue;
+    if (!reference || scales.has(reference.uid)) continue;
     const { uid, replicas } = topController(env, pod, reference);
     scales.set(uid, replicas);
     scales.set(reference.uid, scales.get(reference.uid) ?? 0);
@@ -189,11 +238,14 @@ function topController(
   reference: OwnerReference,
 ): { uid: string; replicas: number } {
   const owner = ownerOf(env, pod, reference);
-  const above = owner && controllerOf(owner);
+  if (!owner) throw new Error(`found no controllers for pod "${pod.metadata.name}"`);
+  const above = controllerOf(owner);
   const top = (above && ownerOf(env, pod, above)) ?? owner;
   const replicas = replicasOf(top);
-  if (!top || replicas === undefined)
-    throw new Error(`${reference.kind} "${reference.name}" does not implement the scale subresource`);
+  if (replicas === undefined) {
+    const info = resourceOfReference(env, reference);
+    throw new Error(`${info ? resourceName(info) : reference.kind} does not implement the scale subresource`);
+  }
   return { uid: top.metadata.uid, replicas };
 }
 
