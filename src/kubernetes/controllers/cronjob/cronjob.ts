@@ -69,27 +69,34 @@ export const cronJobController = (): Controller =>
       }
     };
 
-    /** Which jobs are at work, and when the last one succeeded. */
+    /**
+     * Which of the jobs that were started are still at work, and when the last one succeeded. Jobs that somebody else made for the CronJob (`kubectl create
+     * job --from`) are not counted among them.
+     */
     const noteJobs = (cronJob: CronJob, jobs: readonly Job[]): CronJobStatus => {
-      const active: ObjectReference[] = [];
+      const { lastScheduleTime, active: listed = [] } = cronJob.status ?? {};
       let { lastSuccessfulTime } = cronJob.status ?? {};
-      for (const job of jobs) {
-        const listed = cronJob.status?.active?.some(({ uid }) => uid === job.metadata.uid);
-        if (!isFinished(job)) active.push(jobReference(job));
-        else if (listed) {
+      const byUid = new Map(jobs.map((job) => [job.metadata.uid, job]));
+      const active = listed.filter(({ uid = "", name }) => {
+        const job = byUid.get(uid);
+        if (!job) events.event(cronJob, "Normal", "MissingJob", `Active job went missing: ${name}`);
+        else if (isFinished(job)) {
           const outcome = isConditionTrue(job.status?.conditions, "Complete") ? "Complete" : "Failed";
-          events.event(
-            cronJob,
-            "Normal",
-            "SawCompletedJob",
-            `Saw completed job: ${job.metadata.name}, condition: ${outcome}`,
-          );
+          events.event(cronJob, "Normal", "SawCompletedJob", `Saw completed job: ${name}, condition: ${outcome}`);
         }
+        return job && !isFinished(job);
+      });
+      for (const job of jobs) {
         const { completionTime } = job.status ?? {};
         if (completionTime && (!lastSuccessfulTime || completionTime > lastSuccessfulTime))
           lastSuccessfulTime = completionTime;
+        // The one of the last due time may have been made before a restart that came before the status was written: createJob finds it.
+        const isStray = !isFinished(job) && !listed.some(({ uid }) => uid === job.metadata.uid);
+        if (isStray) {
+          const message = `Saw a job that the controller did not create or forgot: ${job.metadata.name}`;
+          events.event(cronJob, "Warning", "UnexpectedJob", message);
+        }
       }
-      const { lastScheduleTime } = cronJob.status ?? {};
       return {
         ...(active.length ? { active } : {}),
         ...(lastScheduleTime ? { lastScheduleTime } : {}),
@@ -133,7 +140,7 @@ export const cronJobController = (): Controller =>
           cronJob,
           "Warning",
           "MissSchedule",
-          `Missed scheduled time to start a job: ${formatSeconds(atMs)}`,
+          `Missed scheduled time to start a job: ${formatInWords(atMs)}`,
         );
         return status;
       }
@@ -187,6 +194,9 @@ export const cronJobController = (): Controller =>
       ],
     };
   });
+
+/** RFC 1123 with a numeric zone, as Go's RFC1123Z. */
+const formatInWords = (atMs: number): string => new Date(atMs).toUTCString().replace("GMT", "+0000");
 
 const jobReference = (job: Job): ObjectReference => {
   const { kind, namespace, name, uid, apiVersion } = referenceTo(job);

@@ -1,7 +1,7 @@
 /** PodDisruptionBudgets and PriorityClasses. */
 import type { StatusCause } from "../../errors.js";
 import type { PodDisruptionBudget, PriorityClass } from "../../schema/generated/types.js";
-import { forbiddenField, invalidValue, oneOf } from "./field.js";
+import { forbiddenField, invalidValue, nonNegative, oneOf } from "./field.js";
 import { immutableFields, strategyOf, validateIntOrPercent, validateSelector } from "./rules.js";
 
 /** Largest value a user's PriorityClass may have; above are the system's. */
@@ -40,6 +40,10 @@ export const podDisruptionBudgets = strategyOf<PodDisruptionBudget>({
       ...validateSelector("spec.selector", spec?.selector),
     ];
   },
+  validateStatusUpdate: ({ status }) =>
+    (["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"] as const).flatMap((count) =>
+      nonNegative(`status.${count}`, status?.[count]),
+    ),
 });
 
 export const priorityClasses = strategyOf<PriorityClass>({
