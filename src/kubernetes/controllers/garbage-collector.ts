@@ -18,11 +18,16 @@ const FOREGROUND = "foregroundDeletion";
 /** Kinds that are never collected, as upstream's default ignored resources; leases and events would only cost time. */
 const IGNORED: ReadonlySet<string> = new Set(["events"]);
 
+/** Uids of departed owners that are remembered. */
+const MOST_DEPARTED = 1_000;
+
 type OwnerState = "solid" | "waiting" | "absent";
 
 export const garbageCollector = (): Controller =>
   defineController({ name: "generic-garbage-collector", component: "garbage-collector-controller" }, (env) => {
-    const { api, queue } = env;
+    const { api, events, queue } = env;
+    /** Owners that went lately: what they owned need not be asked about other namespaces. */
+    const departed = new Set<string>();
     const resources = servedResources(env, (info) => !IGNORED.has(resourceName(info)));
 
     const workKey = (resource: string, object: KubeObject): string => `${resource} ${keyOf(object)}`;
@@ -41,7 +46,8 @@ export const garbageCollector = (): Controller =>
     /** An owner of a kind that is not served counts as there: nobody can know. */
     const stateOf = (object: KubeObject, reference: OwnerReference): OwnerState => {
       const found = ownerOf(object, reference);
-      if (!found) return "solid";
+      // Neither can it be known of an owner in a namespace when the object is in none.
+      if (!found || (found.info.namespaced && !object.metadata.namespace)) return "solid";
       if (!found.owner) return "absent";
       return isWaiting(found.owner) ? "waiting" : "solid";
     };
@@ -72,6 +78,9 @@ export const garbageCollector = (): Controller =>
       const references = object.metadata.ownerReferences ?? [];
       const states = references.map((reference) => stateOf(object, reference));
       if (states.every((state) => state === "solid")) return;
+      references.forEach((reference, i) => {
+        if (states[i] === "absent") tellOfForeignOwner(object, reference);
+      });
       if (states.includes("solid")) {
         await rewrite(resource, object, {
           ownerReferences: orAbsent(references.filter((_, i) => states[i] === "solid")),
@@ -93,6 +102,22 @@ export const garbageCollector = (): Controller =>
       } catch (error) {
         if (!isStatusError(error, "NotFound")) throw error;
       }
+    };
+
+    /** An owner in another namespace counts as absent, which is nearly always a mistake. */
+    const tellOfForeignOwner = (object: KubeObject, reference: OwnerReference): void => {
+      const { namespace } = object.metadata;
+      const info = departed.has(reference.uid) ? undefined : resourceOfReference(env, reference);
+      if (!info?.namespaced || !namespace) return;
+      if (!api.list(resourceName(info)).some(({ metadata }) => metadata.uid === reference.uid)) return;
+      const { apiVersion, kind, name, uid } = reference;
+      const text = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+      events.event(
+        object,
+        "Warning",
+        "OwnerRefInvalidNamespace",
+        `ownerRef ${text} does not exist in namespace "${namespace}"`,
+      );
     };
 
     const releaseForeground = async (resource: string, owner: KubeObject): Promise<void> => {
@@ -131,11 +156,18 @@ export const garbageCollector = (): Controller =>
       }
     };
 
+    const noteDeparture = (uid: string): void => {
+      departed.add(uid);
+      const [first] = departed;
+      if (departed.size > MOST_DEPARTED && first !== undefined) departed.delete(first);
+    };
+
     /** What an event asks for: the object itself, its dependents, or an owner that waits for it. */
     const keysOf = (resource: string, { type, object, previous }: WatchEvent): string[] => {
       const keys: string[] = [];
       const references = object.metadata.ownerReferences;
       if (type === "DELETED") {
+        noteDeparture(object.metadata.uid);
         for (const dependent of dependentsOf(object)) keys.push(workKey(dependent.resource, dependent.object));
       } else if (object.metadata.deletionTimestamp) {
         if (hasOwn(object) && previous?.metadata.finalizers !== object.metadata.finalizers)

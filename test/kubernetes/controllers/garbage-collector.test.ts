@@ -138,4 +138,25 @@ describe("claims", () => {
     await world.seconds(1);
     expect(world.get("persistentvolumeclaims", "data", "default")).toBeUndefined();
   });
+
+  it("an owner in another namespace counts as absent, and the dependent is told", async () => {
+    const world = await startWorld();
+    const owner = await world.api.create<ConfigMap>("configmaps", {
+      metadata: { name: "owner", namespace: "kube-system" },
+    });
+    await world.api.create<ConfigMap>("configmaps", configMap("stray", [owner]));
+    await world.seconds(1);
+    expect(get(world, "stray")).toBeUndefined();
+    expect(world.events("OwnerRefInvalidNamespace")[0]?.message).toBe(
+      `ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: ${owner.metadata.uid}] does not exist in namespace "default"`,
+    );
+  });
+
+  it("an object of no namespace is not collected for an owner in one", async () => {
+    const world = await startWorld();
+    const ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name: "gone", uid: "u-1" }];
+    await world.api.create("priorityclasses.scheduling.k8s.io", { metadata: { name: "p", ownerReferences } });
+    await world.seconds(1);
+    expect(world.get("priorityclasses.scheduling.k8s.io", "p")).toBeDefined();
+  });
 });
