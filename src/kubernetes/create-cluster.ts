@@ -10,6 +10,8 @@ import { serveCustomResources } from "./custom-resources/serve.js";
 import { createDeprecatedRequests, removedApis } from "./deprecated-apis.js";
 import { createKubelets } from "./kubelet/index.js";
 import { createMembers } from "./members.js";
+import { NODE_METRICS_INFO, nodeMetrics, POD_METRICS_INFO, podMetrics } from "./metrics/metrics-api.js";
+import { metricsServerController } from "./metrics/metrics-server.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
 import { createKubeApi } from "./registry/kube-api.js";
@@ -106,7 +108,14 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       chosen,
     );
   }
-  const loops = [...controllers(), ...security.controllers];
+  const metricsReader = { api, nowMs: () => clock.now() };
+  const metricsServer = metricsServerController({
+    serve(available) {
+      catalogue.setComputed(POD_METRICS_INFO, available ? podMetrics(metricsReader) : undefined);
+      catalogue.setComputed(NODE_METRICS_INFO, available ? nodeMetrics(metricsReader) : undefined);
+    },
+  });
+  const loops = [...controllers(), ...security.controllers, metricsServer];
   const startPublishers = (): void => {
     stopPublishers();
     stopPublishers = start(loops.filter(({ publishesCa }) => publishesCa));

@@ -1,7 +1,7 @@
 /** What the add-ons other than vpc-cni, kube-proxy and coredns put into a cluster, under the names that the real ones use. */
 import { customResource } from "./custom-resource.js";
-import type { Manifest } from "./manifest.js";
-import { budget, csiDriver, service, type Workload } from "./workload.js";
+import { clusterRole, type Manifest, rule } from "./manifest.js";
+import { apiService, budget, csiDriver, service, type Workload } from "./workload.js";
 
 export interface Package {
   workloads: readonly Workload[];
@@ -218,7 +218,17 @@ export const PACKAGES: Readonly<Record<string, Package>> = {
         ports: { https: 10251 },
       },
     ],
-    objects: [service("metrics-server", 443, 10251, METRICS_SERVER), budget("metrics-server", METRICS_SERVER)],
+    objects: [
+      service("metrics-server", 443, 10251, METRICS_SERVER),
+      budget("metrics-server", METRICS_SERVER),
+      apiService("v1beta1", "metrics.k8s.io", "metrics-server"),
+      clusterRole("system:metrics-server-aggregated-reader", [rule("metrics.k8s.io", "nodes,pods", "get,list,watch")], {
+        ...METRICS_SERVER,
+        "rbac.authorization.k8s.io/aggregate-to-admin": "true",
+        "rbac.authorization.k8s.io/aggregate-to-edit": "true",
+        "rbac.authorization.k8s.io/aggregate-to-view": "true",
+      }),
+    ],
   },
   "kube-state-metrics": {
     workloads: [

@@ -99,6 +99,24 @@ export const service = (
   },
 });
 
+/** Group and version that a Service of kube-system answers instead of the API server. */
+export const apiService = (version: string, group: string, name: string): Manifest => ({
+  resource: "apiservices.apiregistration.k8s.io",
+  object: {
+    apiVersion: "apiregistration.k8s.io/v1",
+    kind: "APIService",
+    metadata: { name: `${version}.${group}` },
+    spec: {
+      group,
+      version,
+      service: { name, namespace: SYSTEM },
+      groupPriorityMinimum: 100,
+      versionPriority: 100,
+      insecureSkipTLSVerify: true,
+    },
+  },
+});
+
 /** A disruption budget that lets one pod go at a time. */
 export const budget = (name: string, matchLabels: Record<string, string>): Manifest => ({
   resource: "poddisruptionbudgets.policy",

@@ -11,6 +11,8 @@ import { defineController, on } from "./define-controller.js";
 const RESOURCE = "apiservices.apiregistration.k8s.io";
 const MANAGED = "kube-aggregator.kubernetes.io/automanaged";
 
+/** Its APIService belongs to whoever installs metrics-server; metrics/metrics-server.ts tells whether it is available. */
+const METRICS = "metrics.k8s.io";
 /** Groups of custom resources come after all others. */
 const CUSTOM = { groupPriorityMinimum: 1000, versionPriority: 100 };
 const HIGHEST = 18_000;
@@ -22,7 +24,7 @@ function wanted(served: readonly { group: string; version: string }[]): Map<stri
   // Versions of a group come newest first; read backwards, each one outranks those before it.
   for (const { group, version } of [...served].reverse()) {
     const name = `${version}.${group}`;
-    if (found.has(name) || group === "apiregistration.k8s.io") continue;
+    if (found.has(name) || group === "apiregistration.k8s.io" || group === METRICS) continue;
     const rank = GROUP_ORDER.indexOf(group);
     const position = (versions.get(group) ?? 0) + 1;
     versions.set(group, position);

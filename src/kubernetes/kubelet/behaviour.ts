@@ -25,6 +25,8 @@ interface Program {
   imagePull?: "missing" | "ok";
   stopAfterSeconds?: number;
   logs?: string[];
+  /** What each container uses, for the metrics API (read in metrics/usage.ts). */
+  usage?: { cpu?: string; memory?: string };
 }
 
 interface Annotation extends Program {
@@ -32,6 +34,9 @@ interface Annotation extends Program {
 }
 
 const isSeconds = (value: unknown): boolean => typeof value === "number" && value >= 0;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The members of a program, what each may hold, and how that reads in a message. */
 const MEMBERS: Readonly<Record<keyof Program, { allows: (value: unknown) => boolean; wants: string }>> = {
@@ -48,10 +53,11 @@ const MEMBERS: Readonly<Record<keyof Program, { allows: (value: unknown) => bool
     allows: (value) => Array.isArray(value) && value.every((line) => typeof line === "string"),
     wants: "a list of strings",
   },
+  usage: {
+    allows: (value) => isObject(value) && Object.keys(value).every((key) => key === "cpu" || key === "memory"),
+    wants: 'an object with "cpu" and "memory"',
+  },
 };
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function problemWith(program: Record<string, unknown>, path: string): string | undefined {
   for (const [key, value] of Object.entries(program)) {

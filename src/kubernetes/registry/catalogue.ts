@@ -1,4 +1,4 @@
-import type { KubeObject } from "../object.js";
+import type { KubeObject, ObjectKey } from "../object.js";
 import type { Shape } from "../patch/shape.js";
 import { type ResourceInfo, resourceName } from "../schema/resource-info.js";
 import { typeOf } from "../schema/schema.js";
@@ -25,6 +25,14 @@ export interface ResourceEntry {
   readonly conversion?: Conversion;
   /** What a definition says of a custom resource's version: requests are handled in the version they are made in, and converted at the store's door. */
   readonly definition?: CustomVersion;
+  /** Where objects come from that are computed at each read and never stored. */
+  readonly source?: ComputedSource;
+}
+
+export interface ComputedSource {
+  get(key: ObjectKey): KubeObject | undefined;
+  /** In key order; of all namespaces when absent. */
+  list(namespace: string | undefined): readonly KubeObject[];
 }
 
 /** One version of a custom resource, as its definition has it at present; a changed definition brings new ones. */
@@ -142,6 +150,24 @@ export class ResourceCatalogue {
     for (const [path, entry] of this.#byPath) if (entry.custom && entry.storage === name) this.#byPath.delete(path);
     this.#byName.delete(name);
     for (const version of versions) this.#registerCustom(version);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Serves a resource whose objects are computed from now on; without a source, no longer. */
+  setComputed(info: ResourceInfo, source: ComputedSource | undefined): void {
+    const path = pathOf(info.group, info.version, info.resource);
+    if (this.#byPath.has(path) === (source !== undefined)) return;
+    this.#generation++;
+    const storage = resourceName(info);
+    const common = { custom: false, strategy: NO_RULES, hasStatus: false, hasGeneration: false };
+    if (source) {
+      const entry: ResourceEntry = { info, apiVersion: apiVersionOf(info), storage, source, ...common };
+      this.#byPath.set(path, entry);
+      this.#byName.set(storage, entry);
+    } else {
+      this.#byPath.delete(path);
+      this.#byName.delete(storage);
+    }
     for (const listener of this.#listeners) listener();
   }
 

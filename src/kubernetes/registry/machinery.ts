@@ -95,6 +95,7 @@ export function shown(machinery: Machinery, entry: ResourceEntry, object: KubeOb
 }
 
 export function find(machinery: Machinery, entry: ResourceEntry, key: ObjectKey): KubeObject | undefined {
+  if (entry.source) return entry.source.get(key);
   return machinery.store.get(entry.storage, entry.info.namespaced ? (key.namespace ?? "") : undefined, key.name);
 }
 

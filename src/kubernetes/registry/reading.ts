@@ -48,6 +48,7 @@ function candidates(
   namespace: string | undefined,
   field: FieldSelector | undefined,
 ): readonly KubeObject[] {
+  if (entry.source) return entry.source.list(namespace);
   if (field?.name && (namespace !== undefined || !entry.info.namespaced)) {
     const object = store.get(entry.storage, namespace, field.name);
     return object ? [object] : [];
