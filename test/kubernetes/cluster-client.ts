@@ -61,7 +61,7 @@ export async function connect(cluster: SimulatedCluster, caCert: string) {
         },
       );
       request.on("error", reject);
-      request.end(body === undefined ? undefined : JSON.stringify(body));
+      request.end(body === undefined || typeof body === "string" ? body : JSON.stringify(body));
     });
   return { port, call };
 }
