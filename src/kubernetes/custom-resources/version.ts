@@ -57,6 +57,9 @@ const infoOf = (
   subresources: subresourcesOf(version, names.kind),
   type: typeNameOf(spec.group, version.name, names.kind),
   printerColumns: version.additionalPrinterColumns,
+  ...(version.selectableFields?.length
+    ? { selectableFields: version.selectableFields.map(({ jsonPath }) => jsonPath.replace(/^\./, "")) }
+    : {}),
 });
 
 /** The schema and everything compiled from it. */

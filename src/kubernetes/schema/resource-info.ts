@@ -19,6 +19,8 @@ export interface ResourceInfo {
   type: string;
   /** Columns that a custom resource definition adds to the name in tables. */
   printerColumns?: readonly PrinterColumn[];
+  /** Fields that a custom resource can be selected by, beside its name: `spec.color`. */
+  selectableFields?: readonly string[];
 }
 
 /** One of a custom resource definition's `additionalPrinterColumns`. */

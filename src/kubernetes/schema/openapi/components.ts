@@ -6,8 +6,9 @@ import { readFileSync } from "node:fs";
 import { listTraits } from "../overlay.js";
 import type { ResourceInfo } from "../resource-info.js";
 import { type FieldSchema, type FieldType, type ScalarType, typeOf } from "../schema.js";
+import { publishedSchema } from "./custom-schemas.js";
 import type { Dialect, Json } from "./dialect.js";
-import { customName, LEAF_NAMES, openApiName } from "./names.js";
+import { customListName, customName, LEAF_NAMES, openApiName } from "./names.js";
 
 /** Descriptions by type and field; "" is the type itself. */
 export type Descriptions = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -15,6 +16,8 @@ export type Descriptions = Readonly<Record<string, Readonly<Record<string, strin
 /** Read anew for each document: they are large, and documents are rarely made. */
 export const loadDescriptions = (): Descriptions =>
   JSON.parse(readFileSync(new URL("../generated/docs.json", import.meta.url), "utf8")) as Descriptions;
+
+const CONVENTIONS = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
 
 export interface Kind {
   group: string;
@@ -68,28 +71,32 @@ export class Components {
   addCustom(info: ResourceInfo, schema: Json | undefined): string {
     const name = customName(info);
     if (this.schemas[name]) return name;
-    const { group, version, kind, listKind } = info;
-    const own = schema ?? { "x-kubernetes-preserve-unknown-fields": true };
-    const objectMeta = this.add("ObjectMeta");
-    const head = (metadata: string): Json => ({
-      apiVersion: {
-        type: "string",
-        description: this.#descriptions.ObjectMeta?.apiVersion ?? "Version of the schema of this object.",
-      },
-      kind: { type: "string", description: "Name of the kind of this object." },
-      metadata: this.#dialect.refProperty(metadata, { description: "Standard object's metadata." }),
+    const { group, version, kind, listKind, resource } = info;
+    // Every kind is described alike there.
+    const { apiVersion, kind: kindText } = this.#descriptions.Pod ?? {};
+    const head = (metadata: string, description: string): Json => ({
+      apiVersion: { type: "string", ...(apiVersion ? { description: apiVersion } : {}) },
+      kind: { type: "string", ...(kindText ? { description: kindText } : {}) },
+      metadata: this.#dialect.refProperty(metadata, { description }),
     });
-    this.schemas[name] = {
-      ...own,
-      type: "object",
-      properties: { ...((own.properties as Json | undefined) ?? {}), ...head(objectMeta) },
-      "x-kubernetes-group-version-kind": [{ group, version, kind }],
-    };
-    this.schemas[`${name}List`] = {
+    this.schemas[name] = publishedSchema(
+      this.#dialect,
+      info,
+      schema,
+      head(this.add("ObjectMeta"), `Standard object's metadata. More info: ${CONVENTIONS}#metadata`),
+    );
+    this.schemas[customListName(info)] = {
       description: `${listKind} is a list of ${kind}`,
       type: "object",
       required: ["items"],
-      properties: { ...head(this.add("ListMeta")), items: { type: "array", items: this.#dialect.ref(name) } },
+      properties: {
+        ...head(this.add("ListMeta"), `Standard list metadata. More info: ${CONVENTIONS}#types-kinds`),
+        items: {
+          description: `List of ${resource}. More info: ${CONVENTIONS}`,
+          type: "array",
+          items: this.#dialect.ref(name),
+        },
+      },
       "x-kubernetes-group-version-kind": [{ group, version, kind: listKind }],
     };
     return name;

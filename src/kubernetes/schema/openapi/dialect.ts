@@ -18,6 +18,7 @@ export interface Operation {
 }
 
 export interface Dialect {
+  readonly version: 2 | 3;
   /** A reference alone: items of lists, bodies, responses. */
   ref(component: string): Json;
   /** A reference from a property, which may carry a description and extensions of its own. */
@@ -30,6 +31,7 @@ export interface Dialect {
 }
 
 export const openApi3: Dialect = {
+  version: 3,
   ref: (component) => ({ $ref: `#/components/schemas/${component}` }),
   // Siblings of $ref are ignored in OpenAPI 3.0, hence the list of one.
   refProperty: (component, extra) => ({ ...extra, allOf: [openApi3.ref(component)], default: {} }),
@@ -64,6 +66,7 @@ const contents = (mediaTypes: readonly string[], component: string): Json =>
   Object.fromEntries(mediaTypes.map((mediaType) => [mediaType, { schema: openApi3.ref(component) }]));
 
 export const openApi2: Dialect = {
+  version: 2,
   ref: (component) => ({ $ref: `#/definitions/${component}` }),
   refProperty: (component, extra) => ({ ...extra, ...openApi2.ref(component) }),
   // OpenAPI 2 knows no alternatives: the string stands for both, as upstream has it.

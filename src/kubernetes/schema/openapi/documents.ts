@@ -9,7 +9,7 @@ import type { ResourceInfo } from "../resource-info.js";
 import { typeOf } from "../schema.js";
 import { Components, type Kind, loadDescriptions } from "./components.js";
 import { type Dialect, type Json, openApi2, openApi3 } from "./dialect.js";
-import { customName } from "./names.js";
+import { customListName, customName } from "./names.js";
 import { type ResourceComponents, resourcePaths } from "./paths.js";
 
 export interface OpenApiDocument {
@@ -43,22 +43,25 @@ export function createOpenApi({
   let made = new Map<string, OpenApiDocument>();
   let madeAt: number | undefined;
   const info = { title: "Kubernetes", version: gitVersion };
-  const once = (key: string, make: () => Json): OpenApiDocument => {
+  const once = (key: string, make: () => Json | string): OpenApiDocument => {
     if (madeAt !== generation()) {
       made = new Map();
       madeAt = generation();
     }
     let document = made.get(key);
     if (!document) {
-      const body = JSON.stringify(make());
+      const content = make();
+      const body = typeof content === "string" ? content : JSON.stringify(content);
       document = { body, etag: `"${digest(body)}"` };
       made.set(key, document);
     }
     return document;
   };
+  const hashes = createHashes(gitVersion);
+  let version2: Version2 | undefined;
   const served = (path: string): readonly ResourceInfo[] => resources().filter((resource) => pathOf(resource) === path);
   return {
-    index: () => once("v3", () => ({ paths: indexOf(resources(), gitVersion, customSchema) })),
+    index: () => once("v3", () => ({ paths: indexOf(resources(), hashes, customSchema) })),
     groupVersion: (path) => {
       const found = served(path);
       if (found.length === 0) return undefined;
@@ -69,15 +72,11 @@ export function createOpenApi({
     },
     v2: () =>
       once("v2", () => {
-        const { paths, schemas } = describe(openApi2, resources(), customSchema);
-        return {
-          swagger: "2.0",
-          info,
-          paths,
-          definitions: schemas,
-          securityDefinitions: { BearerToken: BEARER },
-          security: [{ BearerToken: [] }],
-        };
+        version2 ??= createVersion2(resources());
+        const { paths, definitions } = version2(resources(), customSchema);
+        const rest = { securityDefinitions: { BearerToken: BEARER }, security: [{ BearerToken: [] }] };
+        const ends = [JSON.stringify({ swagger: "2.0", info }).slice(0, -1), JSON.stringify(rest).slice(1)];
+        return `${ends[0]},"paths":{${paths}},"definitions":{${definitions}},${ends[1]}`;
       }),
   };
 }
@@ -90,18 +89,81 @@ const digest = (text: string): string => createHash("sha512").update(text).diges
 
 type CustomSchema = (info: ResourceInfo) => Json | undefined;
 
+/** Hashes of documents by path, worked out anew only for those whose sources are other ones than the last time. */
+type Hashes = (path: string, sources: readonly unknown[]) => string;
+
+function createHashes(gitVersion: string): Hashes {
+  let salt: string | undefined;
+  const known = new Map<string, { sources: readonly unknown[]; hash: string }>();
+  return (path, sources) => {
+    const last = known.get(path);
+    if (last?.sources.length === sources.length && last.sources.every((source, index) => source === sources[index]))
+      return last.hash;
+    salt ??= digest(
+      gitVersion +
+        readFileSync(new URL("../generated/schema.json", import.meta.url), "utf8") +
+        readFileSync(new URL("../generated/traits.json", import.meta.url), "utf8"),
+    );
+    const hash = digest(salt + JSON.stringify(sources));
+    known.set(path, { sources, hash });
+    return hash;
+  };
+}
+
+/** The texts of all paths and definitions of version 2, without the braces around them. */
+type Version2 = (
+  resources: readonly ResourceInfo[],
+  customSchema: CustomSchema,
+) => { paths: string; definitions: string };
+
+const members = (json: Json): string => JSON.stringify(json).slice(1, -1);
+
+/**
+ * The built-in part is large and never changes, so that it is made once; each custom resource adds its own, which is kept as long as its definition says
+ * the same.
+ */
+function createVersion2(all: readonly ResourceInfo[]): Version2 {
+  const builtin = describe(
+    openApi2,
+    all.filter((info) => typeOf(info.type)),
+    () => undefined,
+  );
+  const base = { paths: members(builtin.paths), definitions: members(builtin.schemas) };
+  const components = new Components({ dialect: openApi2, descriptions: loadDescriptions(), kinds: new Map() });
+  const made = new WeakMap<ResourceInfo, { paths: string; definitions: string }>();
+
+  function add(info: ResourceInfo, customSchema: CustomSchema): { paths: string; definitions: string } {
+    const paths = resourcePaths(openApi2, info, componentsOf(components, info, customSchema));
+    const definitions: Json = {};
+    for (const name of [customName(info), customListName(info)]) {
+      definitions[name] = components.schemas[name];
+      delete components.schemas[name];
+    }
+    return { paths: members(paths), definitions: members(definitions) };
+  }
+
+  return (resources, customSchema) => {
+    const parts = [base];
+    for (const info of resources) {
+      if (typeOf(info.type)) continue;
+      let part = made.get(info);
+      if (!part) {
+        part = add(info, customSchema);
+        made.set(info, part);
+      }
+      parts.push(part);
+    }
+    return {
+      paths: parts.map(({ paths }) => paths).join(","),
+      definitions: parts.map(({ definitions }) => definitions).join(","),
+    };
+  };
+}
+
 /**
  * Addresses by path. The hash must change with the document but should not cost its making: it covers all that the document is made from.
  */
-function indexOf(
-  resources: readonly ResourceInfo[],
-  gitVersion: string,
-  customSchema: CustomSchema,
-): Record<string, Json> {
-  const tables =
-    readFileSync(new URL("../generated/schema.json", import.meta.url), "utf8") +
-    readFileSync(new URL("../generated/traits.json", import.meta.url), "utf8");
-  const salt = digest(gitVersion + tables);
+function indexOf(resources: readonly ResourceInfo[], hashes: Hashes, customSchema: CustomSchema): Record<string, Json> {
   const sources = new Map<string, unknown[]>();
   for (const info of resources) {
     const path = pathOf(info);
@@ -112,7 +174,7 @@ function indexOf(
   return Object.fromEntries(
     [...sources].map(([path, entries]) => [
       path,
-      { serverRelativeURL: `/openapi/v3/${path}?hash=${digest(salt + JSON.stringify(entries))}` },
+      { serverRelativeURL: `/openapi/v3/${path}?hash=${hashes(path, entries)}` },
     ]),
   );
 }
@@ -135,7 +197,7 @@ function componentsOf(components: Components, info: ResourceInfo, customSchema: 
   const object = builtin ? components.add(info.type) : components.addCustom(info, customSchema(info));
   // Kinds that are only created (reviews, bindings) have no lists.
   const list = !builtin
-    ? `${customName(info)}List`
+    ? customListName(info)
     : info.verbs.includes("list")
       ? components.add(listTypeOf(info))
       : object;

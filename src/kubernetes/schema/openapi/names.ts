@@ -44,3 +44,5 @@ function load(): ReadonlyMap<string, string> {
 /** Name of a custom kind: its group in reverse order, version and kind, `com.example.v1.Widget`. */
 export const customName = ({ group, version, kind }: ResourceInfo): string =>
   [...group.split(".").reverse(), version, kind].join(".");
+
+export const customListName = (info: ResourceInfo): string => customName({ ...info, kind: info.listKind });
