@@ -2,6 +2,8 @@ import type { Clock } from "../clock/clock.js";
 import type { KubeApi } from "./api.js";
 import type { CloudInstances, ClusterLog } from "./cluster.js";
 import type { Member } from "./members.js";
+import type { ObjectKey } from "./object.js";
+import type { Scale } from "./registry/scale.js";
 import type { ResourceInfo } from "./schema/resource-info.js";
 
 /** What kubelets tell the node lifecycle controller without writing a Lease to the store every ten seconds. */
@@ -26,6 +28,8 @@ export interface ControllerContext {
   resources?(): readonly ResourceInfo[];
   /** Calls `listener` whenever `resources` may have changed. Returns how to stop. */
   onResourcesChanged?(listener: () => void): () => void;
+  /** The scale of an object as its subresource shows it, custom resources included. Throws StatusError. */
+  readScale?(resource: string, key: ObjectKey): Scale;
   /** The control plane's members, absent where there are none. */
   members?(): readonly Member[];
   /** Calls `listener` whenever `members` has changed. Returns how to stop. */

@@ -15,8 +15,10 @@ import { metricsServerController } from "./metrics/metrics-server.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
 import { createKubeApi } from "./registry/kube-api.js";
+import { entryOf } from "./registry/machinery.js";
 import { createRegistry } from "./registry/registry.js";
 import { createStrategies } from "./registry/strategies/index.js";
+import { readScale } from "./registry/subresources.js";
 import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
 import type { ConfigMap, Node } from "./schema/generated/types.js";
@@ -102,6 +104,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         caCert: tls.caCert,
         resources: () => catalogue.infos(),
         onResourcesChanged: (listener) => catalogue.onChange(listener),
+        readScale: (resource, key) => readScale(registry, entryOf(registry, resource), key),
         members: () => members.list(),
         onMembersChanged: (listener) => members.onChange(listener),
       },

@@ -11,6 +11,7 @@ import { kubernetesServiceController } from "./endpoints/kubernetes-service.js";
 import { endpointSliceMirroringController } from "./endpoints/mirroring.js";
 import { eventTtlController } from "./event-ttl.js";
 import { garbageCollector } from "./garbage-collector.js";
+import { horizontalPodAutoscalerController } from "./hpa/hpa.js";
 import { jobController } from "./job/job.js";
 import { ttlAfterFinishedController } from "./job/ttl-after-finished.js";
 import { namespaceController } from "./namespace.js";
@@ -54,6 +55,7 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   endpointSliceMirroringController,
   kubernetesServiceController,
   disruptionController,
+  horizontalPodAutoscalerController,
   volumeBinderController,
   volumeProvisionerController,
   ephemeralVolumeController,

@@ -15,8 +15,6 @@ const KINDS: Readonly<Record<string, Silence>> = {
   "apiservices.apiregistration.k8s.io": ({ spec }) =>
     (spec as { service?: unknown } | undefined)?.service ? `aggregated API servers are ${NOT_CALLED}` : undefined,
   "flowschemas.flowcontrol.apiserver.k8s.io": "priority and fairness is not enforced by this simulated API server",
-  "horizontalpodautoscalers.autoscaling":
-    "no controller of this simulated cluster scales by metrics: the target keeps its replicas",
   "mutatingadmissionpolicies.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
   "mutatingadmissionpolicybindings.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
