@@ -28,7 +28,8 @@ export const statefulSetController = (): Controller =>
     const reconcile = async (key: string): Promise<void> => {
       const set = api.get<StatefulSet>(RESOURCE, parseKey(key));
       if (!set) return queue.forget(key);
-      if (isEmptySelector(set.spec?.selector)) return;
+      // Making anything for a set that goes would only keep the garbage collector busy.
+      if (isEmptySelector(set.spec?.selector) || set.metadata.deletionTimestamp) return;
       const revisions = await claim<ControllerRevision>({
         api,
         resource: REVISIONS,
@@ -41,10 +42,10 @@ export const statefulSetController = (): Controller =>
         await api.updateStatus<StatefulSet>(RESOURCE, { ...set, status: { ...status, collisionCount } });
       });
       const view = await viewOf(set, history);
-      const steps = set.metadata.deletionTimestamp ? [] : planSteps(view);
+      const steps = planSteps(view);
       try {
         // Before anything is deleted: claims go by the owners that they have then.
-        if (!set.metadata.deletionTimestamp) await keepClaims(set, view.pods);
+        await keepClaims(set, view.pods);
         for (const step of steps) await take(set, step, history, view.currentRevision);
       } catch (error) {
         if (!isNamespaceTerminating(error)) throw error;
