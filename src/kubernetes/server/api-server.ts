@@ -9,7 +9,7 @@ import type { OpenApi } from "../schema/openapi/documents.js";
 import type { Streams } from "../streams/index.js";
 import { takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
 import { createDiscovery } from "../wire/discovery.js";
-import { negotiate } from "../wire/negotiate.js";
+import { negotiate, parseAccept } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
 import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
 import { createClientGate } from "./client-gate.js";
@@ -48,6 +48,15 @@ function ifChanged(request: IncomingMessage, etag: string | undefined, answer: A
 function refusalOf(code: string | undefined): string {
   const status = code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
   return `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`;
+}
+
+/** The older name of the type is no header by the rules of HTTP, but it is what older clients send; the answer is the newer one's. */
+const GNOSTIC = /^application\/com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf$/;
+
+/** The Content-Type of protobuf if that is what the client likes best. */
+function gnosticType(accept: string | undefined): string | undefined {
+  const [first] = accept ? parseAccept(accept) : [];
+  return first && GNOSTIC.test(first.type) ? first.type.replace("@", ".") : undefined;
 }
 
 export interface ApiServer {
@@ -104,7 +113,21 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     return openApi.documents;
   }
 
+  let openApi2: { etag: string; bytes: Buffer } | undefined;
+
+  /** Version 2 for clients that want it as protobuf: kubectl, for manifests that are lists, and Helm. */
+  async function answerGnostic(request: IncomingMessage, contentType: string): Promise<Answer> {
+    const { etag, body } = (await openApiDocuments()).v2();
+    if (openApi2?.etag !== etag) {
+      const { gnosticDocument } = await import("../schema/openapi/gnostic.js");
+      openApi2 = { etag, bytes: gnosticDocument(body) };
+    }
+    return ifChanged(request, etag, { code: 200, body: openApi2.bytes, contentType });
+  }
+
   async function answerOpenApi(path: string, request: IncomingMessage): Promise<Answer> {
+    const gnostic = path === "/openapi/v2" && gnosticType(request.headers.accept);
+    if (gnostic) return answerGnostic(request, gnostic);
     const { contentType } = negotiate(request.headers.accept);
     const documents = await openApiDocuments();
     const rest = path.slice("/openapi/v3".length).replace(/^\/|\/$/g, "");
