@@ -149,7 +149,7 @@ export function createWatches(registry: Registry): Watches {
         watcher.pending.push(same ? textOf(entry, event) : encode(change.type, change.object));
         flushSoon();
       };
-      const deliver = entry.definition ? inOrder(entry.definition, clock, deliverNow) : deliverNow;
+      const deliver = entry.definition ? convertedInOrder(entry.definition, clock, deliverNow) : deliverNow;
       const watcher = {
         response,
         pending: [] as string[],
@@ -194,24 +194,32 @@ export function createWatches(registry: Registry): Watches {
   };
 }
 
-/** Has each event's objects converted before it is delivered. Events keep their order; where nobody has to be asked they are delivered at once. */
-function inOrder(
+/**
+ * Delivers events with their objects in the version of a definition. Events keep their order, and where no webhook has to be asked they are delivered at
+ * once.
+ */
+function convertedInOrder(
   definition: CustomVersion,
   clock: Clock,
   deliver: (event: StoreEvent) => void,
 ): (event: StoreEvent) => void {
   let waiting: Promise<void> | undefined;
+  const deliverViewed = (event: StoreEvent): void => {
+    const { previous } = event;
+    const viewed = { ...event, object: definition.view(event.object) };
+    deliver(previous ? { ...viewed, previous: definition.view(previous) } : viewed);
+  };
   return (event) => {
     const prepare = (): Promise<void> | undefined =>
       definition.prepare(event.previous ? [event.previous, event.object] : [event.object]);
     const preparing = waiting ? waiting.then(prepare) : prepare();
     if (!preparing) {
-      deliver(event);
+      deliverViewed(event);
       return;
     }
     // An event that cannot be converted is left out, as upstream drops what it cannot encode.
     const delivered: Promise<void> = preparing.then(
-      () => deliver(event),
+      () => deliverViewed(event),
       () => {},
     );
     waiting = delivered;
