@@ -17,6 +17,7 @@ import { planSteps, type StatefulView, type Step, statefulStatus } from "./plan.
 /** StatefulSets: pods with a name, a place in the order and storage of their own. Decisions are in plan.ts, names in identity.ts. */
 const RESOURCE = "statefulsets.apps";
 const CLAIMS = "persistentvolumeclaims";
+const TAKEN_RETRY_MS = 10_000;
 
 export const statefulSetController = (): Controller =>
   defineController({ name: "statefulset-controller" }, (env) => {
@@ -48,7 +49,9 @@ export const statefulSetController = (): Controller =>
         await keepClaims(set, view.pods);
         for (const step of steps) await take(set, step, history, view.currentRevision);
       } catch (error) {
-        if (!isNamespaceTerminating(error)) throw error;
+        // The pod of an earlier set of this name is still there: its end brings us back, and so does time if it is somebody else's.
+        if (isStatusError(error, "AlreadyExists")) queue.addAfter(key, TAKEN_RETRY_MS);
+        else if (!isNamespaceTerminating(error)) throw error;
       } finally {
         await writeStatus(await viewOf(set, history));
       }
@@ -150,7 +153,7 @@ export const statefulSetController = (): Controller =>
         await work();
         events.event(set, "Normal", `Successful${reason}`, `${verb} ${what} ${done}`);
       } catch (error) {
-        if (!isNamespaceTerminating(error))
+        if (!isNamespaceTerminating(error) && !isStatusError(error, "AlreadyExists"))
           events.event(set, "Warning", `Failed${reason}`, `${verb} ${what} failed error: ${messageOf(error)}`);
         throw error;
       }
