@@ -3,6 +3,7 @@ import type { AdmissionPlugin } from "./admission/plugin.js";
 import type { KubeApi } from "./api.js";
 import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
 import type { Persistence } from "./persistence.js";
+import type { LoadBalancerIngress, Service } from "./schema/generated/types.js";
 import type { Authorizer, TokenAuthenticator } from "./security.js";
 
 /** Certificate material of a cluster; PEM texts. */
@@ -38,6 +39,8 @@ export interface ClusterOptions {
   allowClient?: (remoteAddress: string) => boolean;
   /** Knows which machines exist: the side of the cloud that the cloud controller manager asks. */
   cloud?: CloudInstances;
+  /** Gives load balancers to Services. Without it those of type LoadBalancer stay pending, as in a cluster without a cloud. */
+  loadBalancers?: LoadBalancers;
   log?: ClusterLog;
 }
 
@@ -51,6 +54,14 @@ export interface ClusterLog {
 export interface CloudInstances {
   /** `providerId` as in Node.spec.providerID. `missing` = terminated or never existed. */
   state(providerId: string): "running" | "stopped" | "missing";
+}
+
+/** The cloud's load balancers, as the service controller asks for them. */
+export interface LoadBalancers {
+  /** Whether this cloud makes a load balancer for the Service; its class and annotations may name somebody else. */
+  serves(service: Service): boolean;
+  /** Where the Service's load balancer is reached: the same at every call. */
+  ingressOf(service: Service): readonly LoadBalancerIngress[];
 }
 
 /** A node to join: what the kubelet registers with. */

@@ -5,6 +5,7 @@ import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js"
 import { createClusterSecurity } from "./cluster-security.js";
 import type { Controller } from "./controller.js";
 import { controllers, startControllers } from "./controllers/index.js";
+import { serviceController } from "./controllers/load-balancers.js";
 import { customResourceDefinitions, DEFINITIONS } from "./custom-resources/definitions.js";
 import { serveCustomResources } from "./custom-resources/serve.js";
 import { createDeprecatedRequests, removedApis } from "./deprecated-apis.js";
@@ -118,7 +119,13 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       catalogue.setComputed(NODE_METRICS_INFO, available ? nodeMetrics(metricsReader) : undefined);
     },
   });
-  const loops = [...controllers(), ...security.controllers, metricsServer];
+  const { loadBalancers } = options;
+  const loops = [
+    ...controllers(),
+    ...security.controllers,
+    metricsServer,
+    ...(loadBalancers ? [serviceController(loadBalancers)] : []),
+  ];
   const startPublishers = (): void => {
     stopPublishers();
     stopPublishers = start(loops.filter(({ publishesCa }) => publishesCa));

@@ -26,6 +26,7 @@ import { drainNode, patchNode } from "./drain.js";
 import { listenOnStablePort } from "./endpoint-port.js";
 import type { Fargate } from "./fargate/fargate.js";
 import { type ClusterModules, loadClusterModules } from "./load.js";
+import { eksLoadBalancers } from "./load-balancers.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { observeNodes, summarise } from "./observe.js";
@@ -127,6 +128,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
       cloud: { state: (id) => machines.get(id) ?? "missing" },
+      loadBalancers: eksLoadBalancers({ region: spec.region, api: () => cluster.api }),
       log,
     });
     try {

@@ -23,6 +23,7 @@ import { replicaSetController, replicationControllerController } from "./replica
 import { resourceQuotaController } from "./resource-quota.js";
 import { rootCaCertPublisher, serviceAccountController } from "./service-account.js";
 import { serviceAddressController } from "./service-addresses.js";
+import { serviceCidrController } from "./service-cidrs.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { attachDetachController } from "./volumes/attacher.js";
 import { volumeBinderController } from "./volumes/binder.js";
@@ -64,6 +65,7 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   volumeProtectionController,
   eventTtlController,
   serviceAddressController,
+  serviceCidrController,
   apiServiceController,
 ];
 

@@ -6,6 +6,8 @@ import { defineController, on } from "./define-controller.js";
 /** Keeps an IPAddress for every cluster IP, which says whose it is. The allocation itself is the registry's, together with the Service. */
 const RESOURCE = "ipaddresses.networking.k8s.io";
 const HEADLESS = "None";
+const MANAGED_BY = "ipaddress.kubernetes.io/managed-by";
+const ALLOCATOR = "ipallocator.k8s.io";
 
 export const serviceAddressController = (): Controller =>
   defineController({ name: "service-ip-address-controller" }, ({ api }) => {
@@ -18,6 +20,8 @@ export const serviceAddressController = (): Controller =>
         const owner = owners.get(address);
         const found = api.get<IPAddress>(RESOURCE, { name: address });
         const parent = found?.spec?.parentRef;
+        // Addresses of others (load balancers, gateways) are theirs.
+        if (found && found.metadata.labels?.[MANAGED_BY] !== ALLOCATOR) return;
         if (found && (!owner || parent?.name !== owner.name || parent.namespace !== owner.namespace)) {
           await api.delete(RESOURCE, { name: address }).catch((error: unknown) => {
             if (!isStatusError(error, "NotFound")) throw error;
@@ -25,7 +29,7 @@ export const serviceAddressController = (): Controller =>
         } else if (owner && !found) {
           const labels = {
             "ipaddress.kubernetes.io/ip-family": address.includes(":") ? "IPv6" : "IPv4",
-            "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+            [MANAGED_BY]: ALLOCATOR,
           };
           const parentRef = { group: "", resource: "services", ...owner };
           await api.create<IPAddress>(RESOURCE, { metadata: { name: address, labels }, spec: { parentRef } });

@@ -1,25 +1,32 @@
 /** The table of strategies: which rules belong to which resource. Adding a kind's rules = one entry here. */
 import type { Strategy } from "../strategy.js";
+import {
+  mutatingAdmissionPolicies,
+  mutatingAdmissionPolicyBindings,
+  validatingAdmissionPolicies,
+  validatingAdmissionPolicyBindings,
+} from "./admission-policies.js";
 import { horizontalPodAutoscalers } from "./autoscaling.js";
 import { cronJobs, jobs } from "./batch.js";
 import { certificateSigningRequests } from "./certificates.js";
 import { events, leases, limitRanges, namespaces, nodes, resourceQuotas, runtimeClasses } from "./cluster-objects.js";
 import { configMaps, secrets } from "./config.js";
+import { apiServices, flowSchemas, priorityLevelConfigurations } from "./extension-configs.js";
 import {
-  apiServices,
-  flowSchemas,
-  mutatingWebhookConfigurations,
-  priorityLevelConfigurations,
-  validatingAdmissionPolicies,
-  validatingAdmissionPolicyBindings,
-  validatingWebhookConfigurations,
-} from "./extension-configs.js";
-import { endpointSlices, endpoints, ingressClasses, ingresses, networkPolicies, serviceCidrs } from "./networking.js";
+  endpointSlices,
+  endpoints,
+  ingressClasses,
+  ingresses,
+  ipAddresses,
+  networkPolicies,
+  serviceCidrs,
+} from "./networking.js";
 import { pods, podTemplates } from "./pods.js";
 import { podDisruptionBudgets, priorityClasses } from "./policy.js";
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "./rbac.js";
 import { servicesStrategy } from "./services.js";
 import { csiDrivers, persistentVolumeClaims, persistentVolumes, storageClasses } from "./storage.js";
+import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from "./webhook-configs.js";
 import {
   controllerRevisions,
   daemonSets,
@@ -59,8 +66,11 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   "horizontalpodautoscalers.autoscaling": horizontalPodAutoscalers,
   "ingressclasses.networking.k8s.io": ingressClasses,
   "ingresses.networking.k8s.io": ingresses,
+  "ipaddresses.networking.k8s.io": ipAddresses,
   "jobs.batch": jobs,
   "leases.coordination.k8s.io": leases,
+  "mutatingadmissionpolicies.admissionregistration.k8s.io": mutatingAdmissionPolicies,
+  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": mutatingAdmissionPolicyBindings,
   "mutatingwebhookconfigurations.admissionregistration.k8s.io": mutatingWebhookConfigurations,
   "networkpolicies.networking.k8s.io": networkPolicies,
   "poddisruptionbudgets.policy": podDisruptionBudgets,

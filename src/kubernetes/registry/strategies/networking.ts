@@ -7,6 +7,7 @@ import type {
   Ingress,
   IngressBackend,
   IngressClass,
+  IPAddress,
   NetworkPolicy,
   NetworkPolicyPeer,
   NetworkPolicyPort,
@@ -28,7 +29,7 @@ import {
 import { dns1035Label, dnsLabel, dnsSubdomain, portName, qualifiedName } from "./names.js";
 import { validatePort } from "./probe-validation.js";
 import { immutableFields, strategyOf, validateSelector } from "./rules.js";
-import { isAddress, isCidr } from "./service-addresses.js";
+import { addressRange, canonicalAddress, isAddress, isCidr } from "./service-addresses.js";
 
 const MAX_ENDPOINTS = 1000;
 
@@ -100,7 +101,7 @@ export const DEFAULT_SERVICE_CIDR = "kubernetes";
 
 export const serviceCidrs = strategyOf<ServiceCIDR>({
   prepareForCreate(range, { nowMs }) {
-    // Only the first range is allocated from: others never become ready, and not-simulated.ts says why.
+    // The API server's own range is ready from the start; the others' controller makes them so.
     const ready = {
       type: "Ready",
       status: "True",
@@ -110,8 +111,39 @@ export const serviceCidrs = strategyOf<ServiceCIDR>({
     };
     range.status = range.metadata.name === DEFAULT_SERVICE_CIDR ? { conditions: [ready] } : {};
   },
-  validate: ({ spec }) => (spec?.cidrs?.length ? [] : [required("spec.cidrs", "at least one CIDR required")]),
+  validate({ spec }) {
+    const cidrs = spec?.cidrs ?? [];
+    if (cidrs.length === 0) return [required("spec.cidrs", "at least one CIDR required")];
+    if (cidrs.length > 2) return [invalidValue("spec", { cidrs }, "may only hold up to 2 values")];
+    return cidrs.flatMap((cidr, index) => {
+      const at = `spec.cidrs[${index}]`;
+      if (!isCidr(cidr))
+        return [invalidValue(at, cidr, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")];
+      const canonical = `${addressRange(cidr).at(0)}/${cidr.split("/")[1]}`;
+      return canonical === cidr
+        ? []
+        : [invalidValue(at, cidr, `must be in canonical form (${JSON.stringify(canonical)})`)];
+    });
+  },
   validateUpdate: (now, before) => immutableFields(now, before, ["spec.cidrs"]),
+});
+
+export const ipAddresses = strategyOf<IPAddress>({
+  validate({ metadata: { name }, spec }) {
+    const causes: StatusCause[] = [];
+    const canonical = canonicalAddress(name);
+    if (canonical === undefined) {
+      const text = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+      causes.push(invalidValue("metadata.name", name, text));
+    } else if (canonical !== name)
+      causes.push(invalidValue("metadata.name", name, `must be in canonical form (${JSON.stringify(canonical)})`));
+    const parent = spec?.parentRef;
+    if (!parent) return [...causes, required("spec.parentRef")];
+    if (!parent.resource) causes.push(required("spec.parentRef.resource"));
+    if (!parent.name) causes.push(required("spec.parentRef.name"));
+    return causes;
+  },
+  validateUpdate: (now, before) => immutableFields(now, before, ["spec.parentRef"]),
 });
 
 export const ingressClasses = strategyOf<IngressClass>({

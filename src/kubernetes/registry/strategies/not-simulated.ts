@@ -15,23 +15,12 @@ const KINDS: Readonly<Record<string, Silence>> = {
   "apiservices.apiregistration.k8s.io": ({ spec }) =>
     (spec as { service?: unknown } | undefined)?.service ? `aggregated API servers are ${NOT_CALLED}` : undefined,
   "flowschemas.flowcontrol.apiserver.k8s.io": "priority and fairness is not enforced by this simulated API server",
-  "mutatingadmissionpolicies.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
-  "mutatingadmissionpolicybindings.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
-  "mutatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
   "networkpolicies.networking.k8s.io":
     "pods of this simulated cluster have no network: policies have nothing to filter",
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io":
     "priority and fairness is not enforced by this simulated API server",
   "resourceclaims.resource.k8s.io": noDevices,
   "resourceclaimtemplates.resource.k8s.io": noDevices,
-  services: ({ spec }) =>
-    (spec as { type?: string } | undefined)?.type === "LoadBalancer"
-      ? "no load balancers are made in this simulated cluster: the service keeps its cluster IP and node ports only"
-      : undefined,
-  "servicecidrs.networking.k8s.io": "cluster IPs of this simulated cluster come from its first range only",
-  "validatingadmissionpolicies.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
-  "validatingadmissionpolicybindings.admissionregistration.k8s.io": `admission policies are ${NOT_CALLED}`,
-  "validatingwebhookconfigurations.admissionregistration.k8s.io": `admission webhooks are ${NOT_CALLED}`,
 };
 
 /** Parts of pods, by what shows that a pod has them. */

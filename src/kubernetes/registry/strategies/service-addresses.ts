@@ -48,6 +48,12 @@ function printAddress(value: bigint, family: AddressRange["family"]): string {
 /** True for textual IPv4 and IPv6 addresses. */
 export const isAddress = (text: string): boolean => parseAddress(text) !== undefined;
 
+/** The one spelling of an address that Kubernetes writes; undefined for what is none. */
+export function canonicalAddress(text: string): string | undefined {
+  const value = parseAddress(text);
+  return value === undefined ? undefined : printAddress(value, text.includes(":") ? "IPv6" : "IPv4");
+}
+
 export function isCidr(text: string): boolean {
   const [address = "", length = "", ...rest] = text.split("/");
   const bits = address.includes(":") ? 128 : 32;

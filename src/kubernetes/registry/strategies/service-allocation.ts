@@ -36,11 +36,11 @@ const sharesAnAddress = (a: ServiceSpec, b: ServiceSpec | undefined): boolean =>
 function allocateAddress(
   spec: ServiceSpec,
   previous: ServiceSpec | undefined,
-  range: AddressRange,
+  ranges: readonly AddressRange[],
   taken: Taken,
   seed: string,
 ): ServiceSpec | StatusCause {
-  const family = { ipFamilies: [range.family], ipFamilyPolicy: "SingleStack" };
+  const family = { ipFamilies: [ranges[0]?.family ?? "IPv4"], ipFamilyPolicy: "SingleStack" };
   if (spec.ipFamilyPolicy === "RequireDualStack" && spec.clusterIP !== HEADLESS) {
     return invalidValue(
       "spec.ipFamilyPolicy",
@@ -53,14 +53,17 @@ function allocateAddress(
   if (asked && !sharesAnAddress(spec, previous)) {
     const failed = (why: string): StatusCause =>
       invalidValue("spec.clusterIPs", [asked], `failed to allocate IP ${asked}: ${why}`);
-    const offset = range.offsetOf(asked);
+    const offset = ranges.map((range) => range.offsetOf(asked)).find((found) => found !== undefined);
     if (!isAddress(asked))
       return invalidValue("spec.clusterIPs[0]", asked, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
     if (offset === undefined || offset === 0)
-      return failed(`the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${range.cidr}`);
+      return failed(
+        `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${ranges.map(({ cidr }) => cidr).join(", ")}`,
+      );
     if (taken.addresses.has(asked)) return failed("provided IP is already allocated");
   }
-  const clusterIP = asked || freeAddress(range, seed, taken.addresses);
+  let clusterIP = asked;
+  for (const range of ranges) clusterIP ||= freeAddress(range, seed, taken.addresses);
   if (!clusterIP) return invalidValue("spec.clusterIPs", [], "failed to allocate a serviceIP: range is full");
   const result = { ...spec, clusterIP, clusterIPs: [clusterIP] };
   // PreferDualStack on a single-stack cluster is kept as asked; it simply has one address.
@@ -109,11 +112,18 @@ function allocateNodePorts(
   return { spec: withField(spec, "ports", ports), causes };
 }
 
-/** Replaces `service.spec` by one that has all its addresses and ports; `others` are the present Services, itself maybe among them. */
+/**
+ * Replaces `service.spec` by one that has all its addresses and ports; `others` are the present Services, itself maybe among them. Ranges are tried in
+ * their order; `reserved` are addresses that nobody gets.
+ */
 export function allocateService(
   service: Service,
   previous: Service | undefined,
-  { range, others }: { range: AddressRange; others: readonly Service[] },
+  {
+    ranges,
+    others,
+    reserved,
+  }: { ranges: readonly AddressRange[]; others: readonly Service[]; reserved: () => readonly string[] },
 ): StatusCause[] {
   if (!service.spec) return [];
   const before = previous?.spec;
@@ -122,7 +132,8 @@ export function allocateService(
   const taken = takenBy(others, service);
   const seed = `${service.metadata.namespace}/${service.metadata.name}`;
   if (service.spec.type !== "ExternalName") {
-    const allocated = allocateAddress(service.spec, before, range, taken, seed);
+    for (const address of reserved()) taken.addresses.add(address);
+    const allocated = allocateAddress(service.spec, before, ranges, taken, seed);
     if ("message" in allocated) return [allocated as StatusCause];
     service.spec = allocated as ServiceSpec;
   }

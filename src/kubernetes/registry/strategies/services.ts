@@ -1,5 +1,6 @@
 /** Services: defaults by type, and what of the server's own choices an update keeps. Rules and allocation have files of their own. */
-import type { Service, ServicePort, ServiceSpec } from "../../schema/generated/types.js";
+import type { KubeObject } from "../../object.js";
+import type { IPAddress, Service, ServiceCIDR, ServicePort, ServiceSpec } from "../../schema/generated/types.js";
 import type { Strategy } from "../strategy.js";
 import { mapItems, withDefaults, withField } from "./defaulting.js";
 import { named, required } from "./field.js";
@@ -57,15 +58,55 @@ function carryAllocations(spec: ServiceSpec, previous: ServiceSpec): ServiceSpec
     if (!mayHaveNodePorts(spec) && port.nodePort && port.nodePort === before) return withoutNodePort(port);
     return port;
   });
-  result = withField(result, "ports", ports);
+  result = dropForeignFields(withField(result, "ports", ports), previous);
   return needsHealthPort(result) ? withDefaults(result, { healthCheckNodePort: previous.healthCheckNodePort }) : result;
+}
+
+/** Fields that only some types have, by when a Service has them. */
+const TYPE_FIELDS: readonly { field: keyof ServiceSpec; belongs: (spec: ServiceSpec) => boolean }[] = [
+  { field: "externalTrafficPolicy", belongs: mayHaveNodePorts },
+  { field: "healthCheckNodePort", belongs: needsHealthPort },
+  { field: "allocateLoadBalancerNodePorts", belongs: ({ type }) => type === "LoadBalancer" },
+  { field: "loadBalancerClass", belongs: ({ type }) => type === "LoadBalancer" },
+  { field: "internalTrafficPolicy", belongs: ({ type }) => type !== "ExternalName" },
+];
+
+/** What an update leaves as it was although the new type has no such field goes by itself. */
+function dropForeignFields(spec: ServiceSpec, previous: ServiceSpec): ServiceSpec {
+  let result = spec;
+  for (const { field, belongs } of TYPE_FIELDS) {
+    if (result[field] === undefined || result[field] !== previous[field] || belongs(result)) continue;
+    const { [field]: _dropped, ...rest } = result;
+    result = rest;
+  }
+  return result;
 }
 
 function withoutNodePort({ nodePort: _dropped, ...port }: ServicePort): ServicePort {
   return port;
 }
 
-/** `serviceCidr`, e.g. `10.100.0.0/16`: where cluster IPs come from. */
+const ADDRESSES = "ipaddresses.networking.k8s.io";
+
+/** Addresses that others than Services have reserved. */
+const reserved = (addresses: readonly KubeObject[]): string[] =>
+  (addresses as readonly IPAddress[])
+    .filter(({ spec }) => spec?.parentRef?.resource !== "services")
+    .map(({ metadata }) => metadata.name);
+
+/** Ranges that were added to the cluster's first one and are ready. */
+const addedRanges = (objects: readonly KubeObject[], first: AddressRange): AddressRange[] =>
+  (objects as readonly ServiceCIDR[])
+    .filter(({ metadata, status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === "Ready");
+      return metadata.deletionTimestamp === undefined && ready?.status === "True";
+    })
+    .flatMap(({ spec }) => spec?.cidrs ?? [])
+    .filter((cidr) => cidr !== first.cidr)
+    .map(addressRange)
+    .filter(({ family }) => family === first.family);
+
+/** `serviceCidr`, e.g. `10.100.0.0/16`: where cluster IPs come from at first. */
 export function servicesStrategy(serviceCidr: string): Strategy {
   let range: AddressRange | undefined;
   return strategyOf<Service>({
@@ -89,7 +130,11 @@ export function servicesStrategy(serviceCidr: string): Strategy {
       service.spec && previous.spec ? validateServiceChange(service.spec, previous.spec) : [],
     allocate(service, previous, context) {
       range ??= addressRange(serviceCidr);
-      return allocateService(service, previous, { range, others: context.list("services") as readonly Service[] });
+      return allocateService(service, previous, {
+        ranges: [range, ...addedRanges(context.list("servicecidrs.networking.k8s.io"), range)],
+        others: context.list("services") as readonly Service[],
+        reserved: () => reserved(context.list(ADDRESSES)),
+      });
     },
   });
 }
