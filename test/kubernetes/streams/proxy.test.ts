@@ -188,6 +188,11 @@ describe("nodes/proxy", () => {
     const { body } = await server.call("/api/v1/nodes/n/proxy/pods");
     expect(body.items.map(({ metadata }: KubeObject) => metadata.name)).toEqual(["p"]);
     expect((await server.call("/api/v1/nodes/n/proxy/metrics")).text).toContain("kubelet_running_pods 1");
+    const { body: summary } = await server.call("/api/v1/nodes/n/proxy/stats/summary");
+    expect(summary.node).toMatchObject({ nodeName: "n", cpu: { usageNanoCores: expect.any(Number) } });
+    expect((await server.call("/api/v1/nodes/n/proxy/metrics/resource")).text).toMatch(
+      /^node_memory_working_set_bytes \d+ \d+$/m,
+    );
     expect((await server.call("/api/v1/nodes/n/proxy/nothing")).code).toBe(404);
     expect((await server.call("/api/v1/nodes/n:1/proxy/healthz")).code).toBe(503);
     expect((await server.call("/api/v1/nodes/none/proxy/healthz")).code).toBe(404);

@@ -2,6 +2,7 @@ import { notFound } from "../../errors.js";
 import type { Node, Pod } from "../../schema/generated/types.js";
 import type { ServerDependencies } from "../../server/context.js";
 import type { Answer } from "../../server/respond.js";
+import { resourceMetrics, statsSummary } from "./kubelet-stats.js";
 import { splitName, unreachable } from "./target.js";
 
 /** nodes/proxy: the few pages of a kubelet that tools look at, answered from what the API server knows of the node. */
@@ -53,6 +54,8 @@ const PAGES: Readonly<Record<string, (view: NodeView) => Answer>> = {
   "/runningpods": ({ pods }) => list(pods().filter(isRunning)),
   "/logs": () => text(LOGS_PAGE, "text/html; charset=utf-8"),
   "/metrics": (view) => text(metrics(view), PROMETHEUS),
+  "/metrics/resource": ({ node, pods, nowMs }) => text(resourceMetrics(node, pods(), nowMs), PROMETHEUS),
+  "/stats/summary": ({ node, pods, nowMs }) => ({ code: 200, body: statsSummary(node, pods(), nowMs) }),
   "/configz": ({ node }) => ({
     code: 200,
     body: {
