@@ -39,8 +39,9 @@ export function servedResources(
       const stops = new Map<string, () => void>();
       const keepUp = (): void => {
         names = find();
+        const served = new Set(names);
         for (const [name, stop] of stops) {
-          if (names.includes(name)) continue;
+          if (served.has(name)) continue;
           stop();
           stops.delete(name);
         }

@@ -18,34 +18,34 @@ export function acceptNames(
 ): Acceptance {
   const wanted = spec.names;
   const had = status?.acceptedNames ?? NONE;
-  const resources = new Set(
-    others.flatMap(({ plural, singular, shortNames }) => [plural, singular, ...(shortNames ?? [])]),
-  );
-  const kinds = new Set(others.flatMap(({ kind, listKind }) => [kind, listKind]));
+  const isResource = (name: string | undefined): boolean =>
+    others.some((other) => other.plural === name || other.singular === name || other.shortNames?.includes(name ?? ""));
+  const isKind = (name: string | undefined): boolean =>
+    others.some(({ kind, listKind }) => kind === name || listKind === name);
   const names: CustomResourceDefinitionNames = { ...had };
   let conflict: Acceptance["conflict"];
   const free = (
     name: string | undefined,
     present: string | undefined,
-    used: ReadonlySet<string | undefined>,
-  ): boolean => name === present || !used.has(name);
+    used: (name: string | undefined) => boolean,
+  ): boolean => name === present || !used(name);
   const refuse = (reason: string, taken: readonly (string | undefined)[]): void => {
     const texts = taken.map((name) => `${JSON.stringify(name)} is already in use`);
     conflict = { reason, message: texts.length === 1 ? (texts[0] as string) : `[${texts.join(", ")}]` };
   };
-  if (free(wanted.plural, had.plural, resources)) names.plural = wanted.plural;
+  if (free(wanted.plural, had.plural, isResource)) names.plural = wanted.plural;
   else refuse("PluralConflict", [wanted.plural]);
-  if (free(wanted.singular, had.singular, resources)) names.singular = wanted.singular;
+  if (free(wanted.singular, had.singular, isResource)) names.singular = wanted.singular;
   else refuse("SingularConflict", [wanted.singular]);
   if (!deepEqual(wanted.shortNames, had.shortNames)) {
-    const taken = (wanted.shortNames ?? []).filter((name) => !had.shortNames?.includes(name) && resources.has(name));
+    const taken = (wanted.shortNames ?? []).filter((name) => !had.shortNames?.includes(name) && isResource(name));
     if (taken.length > 0) refuse("ShortNamesConflict", taken);
     else if (wanted.shortNames) names.shortNames = wanted.shortNames;
     else delete names.shortNames;
   }
-  if (free(wanted.kind, had.kind, kinds)) names.kind = wanted.kind;
+  if (free(wanted.kind, had.kind, isKind)) names.kind = wanted.kind;
   else refuse("KindConflict", [wanted.kind]);
-  if (free(wanted.listKind, had.listKind, kinds)) names.listKind = wanted.listKind;
+  if (free(wanted.listKind, had.listKind, isKind)) names.listKind = wanted.listKind;
   else refuse("ListKindConflict", [wanted.listKind]);
   if (wanted.categories) names.categories = wanted.categories;
   else delete names.categories;
