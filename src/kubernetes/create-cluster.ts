@@ -1,9 +1,12 @@
+import { createAdmissionExtensions } from "./admission/extensions.js";
 import { admissionPlugins } from "./admission/index.js";
+import { createWebhookCaller } from "./admission/webhooks/call.js";
 import type { UserInfo } from "./api.js";
 import { authenticationConfig, type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
 import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
 import type { Controller } from "./controller.js";
+import { policyStatusController } from "./controllers/admission-policy-status.js";
 import { controllers, startControllers } from "./controllers/index.js";
 import { serviceController } from "./controllers/load-balancers.js";
 import { customResourceDefinitions, DEFINITIONS } from "./custom-resources/definitions.js";
@@ -25,9 +28,12 @@ import { createScheduler } from "./scheduler/index.js";
 import type { ConfigMap, Node } from "./schema/generated/types.js";
 import { builtinResources } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
+import { isAllowed } from "./server/authorize.js";
 import { createStore } from "./store/store.js";
 
 const SILENT: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
+/** What a conversion webhook has to answer in. */
+const CONVERSION_SECONDS = 30;
 const NODE_LEASES = "kube-node-lease";
 
 const component = (name: string): UserInfo => ({ username: `system:${name}`, groups: ["system:authenticated"] });
@@ -60,8 +66,34 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     identity: options.serviceAccountIssuer,
   });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
-  const customResources = serveCustomResources({ api, catalogue, clock });
+  const webhookCaller = createWebhookCaller({
+    clock,
+    random: clock.random("webhook-endpoints"),
+    reader: {
+      get: (resource, key) => api.get(resource, key),
+      list: (resource, namespace) => api.list(resource, { namespace }),
+    },
+  });
+  const customResources = serveCustomResources({
+    api,
+    catalogue,
+    clock,
+    callConverter: (_name, client, review) => webhookCaller.post(client, review, CONVERSION_SECONDS),
+  });
   const security = createClusterSecurity({ api, clock, options, tls: () => tls });
+  const extensions = createAdmissionExtensions({
+    api,
+    catalogue,
+    clock,
+    caller: webhookCaller,
+    isAllowed: (attributes) => isAllowed(security.server.authorizers, attributes),
+  });
+  // ResourceQuota counts what everybody else has let through.
+  admission.splice(
+    admission.findIndex(({ name }) => name === "ResourceQuota"),
+    0,
+    ...extensions.plugins,
+  );
   admission.push(...security.admission);
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
   const kubelets = createKubelets({ api: api.as(component("kubelet"), "kubelet"), clock, log, caCert: tls.caCert });
@@ -124,6 +156,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     ...controllers(),
     ...security.controllers,
     metricsServer,
+    policyStatusController({ schemaOf: (info) => customResources.schemaOf(info) }),
     ...(loadBalancers ? [serviceController(loadBalancers)] : []),
   ];
   const startPublishers = (): void => {
@@ -189,6 +222,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       for (const stop of stops) stop();
       stops = [];
       customResources.stop();
+      extensions.stop();
+      webhookCaller.close();
       security.stop();
       await server?.close();
       server = undefined;

@@ -1,6 +1,5 @@
 /**
- * The admission plugins of this API server, in kube-apiserver's order. Mutating and validating webhooks and ValidatingAdmissionPolicy are not among them:
- * their configurations can be stored (with a warning), nothing calls them yet.
+ * The admission plugins of this API server, in kube-apiserver's order. Policies and webhooks, which users bring, are put among them by extensions.ts.
  */
 import { limitRanger } from "./limit-ranger.js";
 import { namespaceLifecycle } from "./namespace-lifecycle.js";

@@ -1,6 +1,7 @@
 import type { UserInfo } from "../api.js";
 import type { KubeObject } from "../object.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
+import type { Reinvocation } from "./reinvocation.js";
 
 export interface AdmissionRequest {
   operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
@@ -15,6 +16,8 @@ export interface AdmissionRequest {
   /** Mutable in `admit`, final in `validate`; absent on DELETE. */
   object?: KubeObject;
   previous?: KubeObject;
+  /** There once a policy or webhook may change the object: whether mutation has to run a second time. */
+  reinvocation?: Reinvocation;
 }
 
 /** Reads that plugins need. */

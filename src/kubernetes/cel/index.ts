@@ -23,6 +23,7 @@ export {
   Duration,
   equal,
   fromJson,
+  LazyMap,
   ListValue,
   MapValue,
   ObjectValue,

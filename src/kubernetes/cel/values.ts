@@ -89,14 +89,14 @@ class JsonMap extends MapValue {
     super();
   }
   get size(): number {
-    return Object.keys(this.json).length;
+    return this.keys().length;
   }
   get(key: Value): Value | undefined {
     if (typeof key !== "string" || !Object.hasOwn(this.json, key)) return undefined;
     const found = this.json[key];
     return found === undefined ? undefined : fromJson(found, this.valueType);
   }
-  keys(): Iterable<Value> {
+  keys(): string[] {
     return Object.keys(this.json).filter((key) => this.json[key] !== undefined);
   }
 }
@@ -128,6 +128,28 @@ class LiteralMap extends MapValue {
   }
   *keys(): Iterable<Value> {
     for (const { key } of this.entries.values()) yield key;
+  }
+}
+
+/** Fields whose values are worked out when somebody looks at them, once. */
+export class LazyMap extends MapValue {
+  readonly #known = new Map<string, Value>();
+  constructor(readonly fields: ReadonlyMap<string, () => Value>) {
+    super();
+  }
+  get size(): number {
+    return this.fields.size;
+  }
+  get(key: Value): Value | undefined {
+    if (typeof key !== "string") return undefined;
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const found = this.fields.get(key)?.();
+    if (found !== undefined) this.#known.set(key, found);
+    return found;
+  }
+  keys(): Iterable<Value> {
+    return this.fields.keys();
   }
 }
 

@@ -64,13 +64,25 @@ export function admit(
   const reader = admissionReader(machinery);
   for (let i = 0; i < admission.length; i++) {
     const pending = admission[i]?.[stage]?.(request, reader);
-    if (pending) return admitRest(admission, i + 1, stage, request, reader, pending);
+    if (pending) return admitRest(machinery, i + 1, stage, request, reader, pending);
   }
-  return undefined;
+  return admitAgain(machinery, stage, request);
+}
+
+/** The second round of mutation, where a policy or webhook has changed the object. */
+function admitAgain(
+  machinery: Machinery,
+  stage: "admit" | "validate",
+  request: AdmissionRequest,
+): Promise<void> | undefined {
+  const { reinvocation } = request;
+  if (stage !== "admit" || !reinvocation?.wanted || reinvocation.round === 1) return undefined;
+  reinvocation.round = 1;
+  return admit(machinery, stage, request);
 }
 
 async function admitRest(
-  admission: readonly AdmissionPlugin[],
+  machinery: Machinery,
   from: number,
   stage: "admit" | "validate",
   request: AdmissionRequest,
@@ -78,7 +90,8 @@ async function admitRest(
   pending: Promise<void>,
 ): Promise<void> {
   await pending;
-  for (const plugin of admission.slice(from)) await plugin[stage]?.(request, reader);
+  for (const plugin of machinery.admission.slice(from)) await plugin[stage]?.(request, reader);
+  await admitAgain(machinery, stage, request);
 }
 
 /** The entry of a resource named as in the store. An unknown name inside the process is a bug, not a 404. */

@@ -5,7 +5,7 @@ import { define, type Overload } from "./declare.js";
 export const AUTHORIZER = "kubernetes.authorization.Authorizer";
 const PATH = "kubernetes.authorization.PathCheck";
 const GROUP = "kubernetes.authorization.GroupCheck";
-const RESOURCE = "kubernetes.authorization.ResourceCheck";
+export const RESOURCE_CHECK = "kubernetes.authorization.ResourceCheck";
 const DECISION = "kubernetes.authorization.Decision";
 
 /** What is asked. */
@@ -31,6 +31,10 @@ interface Check extends Partial<Question> {
 }
 
 export const authorizerValue = (asker: Asker): Opaque<Check> => new Opaque(AUTHORIZER, { asker });
+
+/** A check of the resource that the request itself is about: only its verb is still to be named. */
+export const requestResourceValue = (asker: Asker, resource: Omit<Question, "verb" | "path">): Opaque<Check> =>
+  new Opaque(RESOURCE_CHECK, { ...resource, asker });
 
 const refine =
   (type: string, field: keyof Question) =>
@@ -61,15 +65,15 @@ export const authorizerFunctions: readonly Overload[] = [
     ({ content }: Opaque<Check>, namespace: string, name: string) =>
       new Opaque(AUTHORIZER, { ...content, serviceAccount: { namespace, name } }),
   ),
-  define("resource", `${GROUP}.(string) -> ${RESOURCE}`, refine(RESOURCE, "resource")),
-  define("subresource", `${RESOURCE}.(string) -> ${RESOURCE}`, refine(RESOURCE, "subresource")),
-  define("namespace", `${RESOURCE}.(string) -> ${RESOURCE}`, refine(RESOURCE, "namespace")),
-  define("name", `${RESOURCE}.(string) -> ${RESOURCE}`, refine(RESOURCE, "name")),
+  define("resource", `${GROUP}.(string) -> ${RESOURCE_CHECK}`, refine(RESOURCE_CHECK, "resource")),
+  define("subresource", `${RESOURCE_CHECK}.(string) -> ${RESOURCE_CHECK}`, refine(RESOURCE_CHECK, "subresource")),
+  define("namespace", `${RESOURCE_CHECK}.(string) -> ${RESOURCE_CHECK}`, refine(RESOURCE_CHECK, "namespace")),
+  define("name", `${RESOURCE_CHECK}.(string) -> ${RESOURCE_CHECK}`, refine(RESOURCE_CHECK, "name")),
   // The authorizers here do not look at selectors, so that these narrow nothing, as for an authorizer that ignores them.
-  define("fieldSelector", `${RESOURCE}.(string) -> ${RESOURCE}`, (of: Opaque<Check>) => of),
-  define("labelSelector", `${RESOURCE}.(string) -> ${RESOURCE}`, (of: Opaque<Check>) => of),
+  define("fieldSelector", `${RESOURCE_CHECK}.(string) -> ${RESOURCE_CHECK}`, (of: Opaque<Check>) => of),
+  define("labelSelector", `${RESOURCE_CHECK}.(string) -> ${RESOURCE_CHECK}`, (of: Opaque<Check>) => of),
   define("check", `${PATH}.(string) -> ${DECISION}`, check, ASKING),
-  define("check", `${RESOURCE}.(string) -> ${DECISION}`, check, ASKING),
+  define("check", `${RESOURCE_CHECK}.(string) -> ${DECISION}`, check, ASKING),
   define("allowed", `${DECISION}.() -> bool`, ({ content }: Decision) => content.allowed),
   define("reason", `${DECISION}.() -> string`, ({ content }: Decision) => content.reason),
   define("errored", `${DECISION}.() -> bool`, () => false),

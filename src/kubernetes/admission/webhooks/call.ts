@@ -1,0 +1,287 @@
+/**
+ * Calls of webhooks: for admission, for the conversion of custom resources, and wherever else the API server asks somebody outside over HTTPS. A URL is
+ * called as it is; a Service is a process on this machine (annotation `eksim.dev/host-endpoint`) or a pod behind it. Failures are worded as Go's HTTP
+ * client words them, because people search for those words.
+ */
+import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Duplex } from "node:stream";
+import { connect as tlsConnect } from "node:tls";
+import type { Clock } from "../../../clock/clock.js";
+import type { Random } from "../../../clock/random.js";
+import { isStatusError } from "../../errors.js";
+import type { ObjectKey } from "../../object.js";
+import { type ProxyReader, type ProxyTarget, serviceTarget } from "../../streams/proxy/target.js";
+
+/** How a webhook is reached: `clientConfig` of webhook configurations, of conversions, `spec` of API services. */
+export interface WebhookClient {
+  url?: string;
+  service?: { namespace?: string; name?: string; path?: string; port?: number };
+  /** PEM in base64; the system's authorities without it. */
+  caBundle?: string;
+}
+
+/** Why a call failed: the part of the message that comes after `failed to call webhook: `. */
+export class WebhookCallError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "WebhookCallError";
+  }
+}
+
+export interface WebhookCaller {
+  /** Posts a body and gives the answer's, parsed. Rejects with WebhookCallError. */
+  post(client: WebhookClient, body: object, timeoutSeconds: number): Promise<unknown>;
+  /** One exchange with a Service's process or pod as its answer comes: for whoever reads it otherwise than whole. Rejects with WebhookCallError. */
+  open(client: WebhookClient, exchange: OpenExchange): Promise<{ outgoing: ClientRequest; url: string }>;
+  /** Ends connections that are kept for later calls. */
+  close(): void;
+}
+
+export interface OpenExchange {
+  method: string;
+  /** Path and query; appended to nothing: the whole target. */
+  path: string;
+  headers: Record<string, string | string[] | undefined>;
+  /** False: whatever certificate the other side has is taken. */
+  verify?: boolean;
+  timeoutSeconds?: number;
+}
+
+export interface CallerDependencies {
+  clock: Clock;
+  /** Chooses among endpoints. */
+  random: Random;
+  reader: ProxyReader;
+  /** A connection to a port of a pod; absent where there are no pods to connect to. */
+  connect?(pod: ObjectKey, port: number): Promise<Duplex>;
+}
+
+/** No answer of a webhook is larger. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const UNTRUSTED = new Set([
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "CERT_SIGNATURE_FAILURE",
+]);
+const X509 = "tls: failed to verify certificate: x509";
+
+/** Go's words for what went wrong. */
+function reasonOf(error: unknown, address: string, serverName: string): string {
+  if (error instanceof WebhookCallError) return error.message;
+  const { code = "", message, cert } = error as NodeJS.ErrnoException & { cert?: { subjectaltname?: string } };
+  if (UNTRUSTED.has(code)) return `${X509}: certificate signed by unknown authority`;
+  switch (code) {
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return `${X509}: certificate has expired or is not yet valid`;
+    case "ERR_TLS_CERT_ALTNAME_INVALID": {
+      const names = cert?.subjectaltname?.replace(/(?:DNS|IP Address):/g, "");
+      return `${X509}: certificate is ${names ? `valid for ${names}, ` : "not valid for any names, but wanted to match "}${names ? "not " : ""}${serverName}`;
+    }
+    case "ECONNREFUSED":
+      return `dial tcp ${address}: connect: connection refused`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `dial tcp: lookup ${address.replace(/:\d+$/, "")}: no such host`;
+    case "ETIMEDOUT":
+      return `dial tcp ${address}: i/o timeout`;
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return `dial tcp ${address}: connect: no route to host`;
+    case "EPROTO":
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+      return "http: server gave HTTP response to HTTPS client";
+    case "ECONNRESET":
+    case "EPIPE":
+      return "EOF";
+    default:
+      return message;
+  }
+}
+
+/** Where a call goes. */
+interface Destination {
+  /** As messages show it. */
+  url: string;
+  path: string;
+  serverName: string;
+  address: string;
+  target: ProxyTarget;
+}
+
+export function createWebhookCaller({ clock, random, reader, connect }: CallerDependencies): WebhookCaller {
+  const httpsAgent = new HttpsAgent({ keepAlive: true });
+  const httpAgent = new HttpAgent({ keepAlive: true });
+
+  function destinationOf({ url, service }: WebhookClient, path: string | undefined): Destination {
+    if (url) {
+      const parsed = new URL(url);
+      const port = parsed.port || (parsed.protocol === "http:" ? "80" : "443");
+      return {
+        url,
+        path: path ?? `${parsed.pathname}${parsed.search}`,
+        serverName: parsed.hostname.replace(/^\[|\]$/g, ""),
+        address: `${parsed.hostname}:${port}`,
+        target: { kind: "process", url: parsed, host: parsed.host },
+      };
+    }
+    const { namespace = "", name = "", port = 443 } = service ?? {};
+    const serverName = `${name}.${namespace}.svc`;
+    const where = path ?? service?.path ?? "/";
+    const shown = `https://${serverName}:${port}${where}`;
+    if (!reader.get("services", { namespace, name }))
+      throw new WebhookCallError(`service ${JSON.stringify(name)} not found`);
+    let target: ProxyTarget;
+    try {
+      target = serviceTarget(reader, namespace, `${name}:${port}`, (count) => random.integer(0, count - 1));
+    } catch (error) {
+      if (!isStatusError(error)) throw error;
+      throw new WebhookCallError(
+        error.message.startsWith("no endpoints available")
+          ? `no endpoints available for service ${JSON.stringify(name)}`
+          : error.message,
+      );
+    }
+    const address = target.kind === "process" ? target.url.host : target.host;
+    return { url: shown, path: where, serverName, address, target };
+  }
+
+  async function begin(
+    { target, path, serverName, address }: Destination,
+    { method, headers }: Pick<OpenExchange, "method" | "headers">,
+    tls: { ca?: string; rejectUnauthorized: boolean },
+  ): Promise<ClientRequest> {
+    const host = target.kind === "process" && serverName === target.url.hostname ? target.url.host : serverName;
+    const options = { method, path, headers: { host, ...headers } };
+    const servername = /^[\d.]+$|:/.test(serverName) ? undefined : serverName;
+    if (target.kind === "process") {
+      const { hostname, port, protocol } = target.url;
+      const at = {
+        ...options,
+        hostname: hostname.replace(/^\[|\]$/g, ""),
+        port: port || (protocol === "http:" ? 80 : 443),
+      };
+      // The process of a Service may do without TLS: it is on this machine.
+      if (protocol === "http:") return httpRequest({ ...at, agent: httpAgent });
+      return httpsRequest({ ...at, ...tls, servername, agent: httpsAgent });
+    }
+    if (!connect) throw new WebhookCallError(`dial tcp ${address}: connect: no route to host`);
+    let socket: Duplex;
+    try {
+      socket = await connect(target.pod, target.port);
+    } catch {
+      throw new WebhookCallError(`dial tcp ${address}: connect: connection refused`);
+    }
+    const secured = tlsConnect({ socket, servername, ...tls });
+    return httpRequest({ ...options, createConnection: () => secured });
+  }
+
+  /** Ends the request when time is up: by the clock, and by the machine's own, because who is called lives by that. */
+  function limit(outgoing: ClientRequest, timeoutSeconds: number): () => void {
+    const expire = (): void => void outgoing.destroy(new WebhookCallError("context deadline exceeded"));
+    const timer = clock.kind === "scaled" ? undefined : clock.timer(timeoutSeconds * 1000, expire);
+    outgoing.setTimeout(timeoutSeconds * 1000, expire);
+    return () => timer?.cancel();
+  }
+
+  const tlsOf = (client: WebhookClient, verify = true) => ({
+    ...(client.caBundle ? { ca: Buffer.from(client.caBundle, "base64").toString() } : {}),
+    rejectUnauthorized: verify,
+  });
+
+  return {
+    async post(client, body, timeoutSeconds) {
+      const payload = Buffer.from(JSON.stringify(body));
+      const destination = destinationOf(client, undefined);
+      const separator = destination.path.includes("?") ? "&" : "?";
+      const path = `${destination.path}${separator}timeout=${timeoutSeconds}s`;
+      const failed = (error: unknown): WebhookCallError =>
+        new WebhookCallError(
+          `Post "${destination.url}${separator}timeout=${timeoutSeconds}s": ${reasonOf(error, destination.address, destination.serverName)}`,
+        );
+      let outgoing: ClientRequest;
+      try {
+        const headers = {
+          "content-type": "application/json",
+          accept: "application/json, */*",
+          "content-length": String(payload.length),
+          "user-agent": "kube-apiserver-admission",
+        };
+        outgoing = await begin({ ...destination, path }, { method: "POST", headers }, tlsOf(client));
+      } catch (error) {
+        throw failed(error);
+      }
+      const answer = await new Promise<{ code: number; text: string }>((resolve, reject) => {
+        const stop = limit(outgoing, timeoutSeconds);
+        const end = (settle: () => void): void => {
+          stop();
+          settle();
+        };
+        outgoing.on("error", (error) => end(() => reject(failed(error))));
+        outgoing.on(
+          "response",
+          (response) =>
+            void readAll(response).then(
+              (text) => end(() => resolve({ code: response.statusCode ?? 0, text })),
+              (error: unknown) => end(() => reject(failed(error))),
+            ),
+        );
+        outgoing.end(payload);
+      });
+      return parsedAnswer(answer);
+    },
+    async open(client, { path, verify, timeoutSeconds, ...exchange }) {
+      const destination = destinationOf(client, path);
+      try {
+        const outgoing = await begin({ ...destination, path }, exchange, tlsOf(client, verify));
+        if (timeoutSeconds !== undefined) {
+          const stop = limit(outgoing, timeoutSeconds);
+          outgoing.once("response", stop);
+          outgoing.once("error", stop);
+        }
+        return { outgoing, url: destination.url };
+      } catch (error) {
+        throw new WebhookCallError(reasonOf(error, destination.address, destination.serverName));
+      }
+    },
+    close() {
+      httpsAgent.destroy();
+      httpAgent.destroy();
+    },
+  };
+}
+
+/** Rejects when the answer breaks off or is too large. */
+export async function readAll(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of response) {
+    size += (chunk as Buffer).length;
+    if (size > MAX_ANSWER_BYTES) throw new WebhookCallError("http: response body too large");
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** What client-go makes of an answer that is no success, or no JSON. */
+function parsedAnswer({ code, text }: { code: number; text: string }): unknown {
+  if (code === 404) throw new WebhookCallError("the server could not find the requested resource");
+  if (code === 403) throw new WebhookCallError(text.trim() || "forbidden");
+  if (code < 200 || code > 206)
+    throw new WebhookCallError(
+      `an error on the server (${JSON.stringify(text.trim().slice(0, 2048) || "unknown")}) has prevented the request from succeeding`,
+    );
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new WebhookCallError(
+      text.trim() === ""
+        ? "unexpected end of JSON input"
+        : `couldn't get version/kind; json parse error: invalid character '${text.trim()[0]}' looking for beginning of value`,
+    );
+  }
+}
