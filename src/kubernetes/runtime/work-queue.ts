@@ -48,8 +48,10 @@ const SLICE = 16;
 
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const { clock, log, name, reconcile, backoff = DEFAULT_BACKOFF } = options;
-  // A Set keeps the order of insertion: dedupe and first-in-first-out in one.
   const waiting = new Set<string>();
+  /** The same keys in the order they were added. A Set alone keeps an order, too, but finding its first member costs as much as were taken before. */
+  let order: string[] = [];
+  let head = 0;
   const delayed = new Map<string, { dueMs: number; timer: Timer }>();
   const failures = new Map<string, number>();
   let scheduled = false;
@@ -86,11 +88,20 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     queue.addAfter(key, retryMs);
   };
 
+  const next = (): string | undefined => {
+    const key = order[head++];
+    if (head >= order.length || head > 10_000) {
+      order = order.slice(head);
+      head = 0;
+    }
+    if (key !== undefined) waiting.delete(key);
+    return key;
+  };
+
   const drain = (budget: number): void => {
     while (budget-- > 0 && !stopped) {
-      const [key] = waiting;
+      const key = next();
       if (key === undefined) return;
-      waiting.delete(key);
       try {
         const result = reconcile(key);
         if (result !== undefined) {
@@ -122,7 +133,10 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const queue: WorkQueue = {
     add(key) {
       if (stopped) return;
-      waiting.add(key);
+      if (!waiting.has(key)) {
+        waiting.add(key);
+        order.push(key);
+      }
       schedule();
     },
     addAfter(key, delayMs) {
@@ -148,6 +162,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     stop() {
       stopped = true;
       waiting.clear();
+      order = [];
+      head = 0;
       for (const { timer } of delayed.values()) timer.cancel();
       delayed.clear();
       failures.clear();
