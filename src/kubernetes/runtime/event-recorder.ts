@@ -110,7 +110,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   let last = { ms: Number.NaN, nanoseconds: 0 };
   const nameFor = (about: ObjectReference, nowMs: number): string => {
     const ms = Math.floor(nowMs);
-    last = { ms, nanoseconds: (ms === last.ms ? last.nanoseconds : 0) + random.integer(1, 500) };
+    // Where the first of a millisecond begins keeps several components' words about one object apart.
+    const nanoseconds = ms === last.ms ? last.nanoseconds + random.integer(1, 500) : random.integer(1, 900_000);
+    last = { ms, nanoseconds };
     return `${about.name ?? "unknown"}.${(BigInt(ms) * 1_000_000n + BigInt(last.nanoseconds)).toString(16)}`;
   };
 
