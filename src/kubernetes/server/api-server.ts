@@ -7,7 +7,7 @@ import type { ClusterTls } from "../cluster.js";
 import { methodNotAllowed, StatusError } from "../errors.js";
 import type { OpenApi } from "../schema/openapi/documents.js";
 import type { Streams } from "../streams/index.js";
-import { takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
+import { isWebSocket, takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
 import { createDiscovery } from "../wire/discovery.js";
 import { negotiate, parseAccept } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
@@ -162,7 +162,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       if (!resolved.entry.info.verbs.includes("watch")) throw methodNotAllowed();
       const preparing = prepareAll(registry, resolved);
       if (preparing) await preparing;
-      watches.open(resolved);
+      if (resolved.upgrade && isWebSocket(request)) {
+        const { openWatchSocket } = await import("../streams/websocket-watch.js");
+        watches.open(resolved, await openWatchSocket(resolved));
+      } else watches.open(resolved);
       return undefined;
     }
     if (READING_METHODS.has(request.method ?? "")) return answerResource(dependencies, resolved);

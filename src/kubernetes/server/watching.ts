@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import type { Clock } from "../../clock/clock.js";
 import { expired, invalid } from "../errors.js";
 import type { KubeObject } from "../object.js";
@@ -8,6 +7,7 @@ import { type Selection, select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField } from "../registry/strategies/field.js";
 import type { StoreEvent } from "../store/event-ring.js";
+import type { WatchSink } from "../streams/websocket-watch.js";
 import { type Conversion, type Negotiated, negotiate } from "../wire/negotiate.js";
 import type { ResourceExchange } from "./context.js";
 import { objectJson, partialMetadata, tableInfo } from "./encode.js";
@@ -32,14 +32,15 @@ type Encode = (type: Change, object: KubeObject) => string;
  * once.
  */
 export interface Watches {
-  open(exchange: ResourceExchange): void;
+  /** `response`: where it goes instead of the response of the request. */
+  open(exchange: ResourceExchange, response?: WatchSink): void;
   /** Ends all of them. */
   close(): void;
   readonly count: number;
 }
 
 interface Watcher {
-  response: ServerResponse;
+  response: WatchSink;
   pending: string[];
 }
 
@@ -124,8 +125,8 @@ export function createWatches(registry: Registry): Watches {
         watcher.response.end();
       }
     },
-    open(exchange) {
-      const { entry, response, request, info } = exchange;
+    open(exchange, response = exchange.response) {
+      const { entry, request, info } = exchange;
       const form = negotiate(request.headers.accept, FORMS);
       const parameters = parseParameters(info.query);
       const selection = selectionOf(exchange);

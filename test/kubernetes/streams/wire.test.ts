@@ -298,6 +298,29 @@ describe.each(kubectls)("%s", (name) => {
   });
 });
 
+it("sends the events of a watch as messages of a WebSocket, as browsers ask for it", async () => {
+  const ws = new WebSocket(`wss://127.0.0.1:${server.port}/api/v1/namespaces/watched/configmaps?watch=1`, {
+    ca: server.certificates.caCert,
+    headers: { authorization: "Bearer admin" },
+  });
+  const messages: string[] = [];
+  const two = new Promise<void>((resolve) => {
+    ws.on("message", (data) => {
+      if (messages.push(String(data)) === 2) resolve();
+    });
+  });
+  await new Promise((resolve) => ws.on("open", resolve));
+  for (const name of ["a", "b"]) await server.api.create("configmaps", { metadata: { name, namespace: "watched" } });
+  await two;
+  expect(messages.map((text) => JSON.parse(text)).map(({ type, object }) => [type, object.metadata.name])).toEqual([
+    ["ADDED", "a"],
+    ["ADDED", "b"],
+  ]);
+  const closed = new Promise((resolve) => ws.on("close", resolve));
+  ws.close();
+  await closed;
+});
+
 describe("the log", () => {
   const before = "container is alive\n";
 
