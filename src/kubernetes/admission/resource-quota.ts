@@ -19,7 +19,7 @@ interface DeviceRequest {
 
 /** The part of a resource.k8s.io/v1 ResourceClaim that weighs on a quota. */
 interface ResourceClaim extends KubeObject {
-  spec: { devices?: { requests?: { exactly?: DeviceRequest; firstAvailable?: DeviceRequest[] }[] } };
+  spec?: { devices?: { requests?: { exactly?: DeviceRequest; firstAvailable?: DeviceRequest[] }[] } };
 }
 
 const COMPUTE = ["cpu", "memory", "ephemeral-storage"] as const;
@@ -110,7 +110,7 @@ function deviceUsage({ spec }: ResourceClaim): Usage {
   const usage: Usage = { "count/resourceclaims.resource.k8s.io": "1" };
   const amount = ({ allocationMode, count }: DeviceRequest): number =>
     allocationMode === "All" ? ALL_DEVICES : (count ?? 1);
-  for (const { exactly, firstAvailable } of spec.devices?.requests ?? []) {
+  for (const { exactly, firstAvailable } of spec?.devices?.requests ?? []) {
     const byClass = new Map<string, number>();
     for (const wanted of exactly ? [exactly] : (firstAvailable ?? []))
       byClass.set(wanted.deviceClassName, Math.max(byClass.get(wanted.deviceClassName) ?? 0, amount(wanted)));

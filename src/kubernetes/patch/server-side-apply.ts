@@ -55,8 +55,8 @@ const KUBECTL = "kubectl";
 
 /**
  * Applies under `manager`.
- * @throws StatusError 409 Conflict with one FieldManagerConflict cause a field; 400 for another apiVersion or managedFields in the applied object; 500, as
- * upstream, when the applied object does not fit its schema.
+ * @throws StatusError 409 Conflict with one FieldManagerConflict cause a field; 400 for another apiVersion, for managedFields in the applied object, and
+ * for one that does not fit its schema (upstream answers that with 500 and the same text, which would read as a fault of this server).
  */
 export function applyServerSide(request: ApplyRequest): ApplyResult {
   const shape = request.schema?.shape ?? shapeOf(request.typeName);
@@ -166,9 +166,7 @@ function checkApplied(shape: Shape, { applied, apiVersion }: ApplyRequest): void
   const { namespace, name } = applied.metadata ?? {};
   const listed =
     problems.length === 1 ? problems[0] : ["errors:", ...problems.map((problem) => `  ${problem}`)].join("\n");
-  throw new StatusError(
-    500,
-    "",
+  throw badRequest(
     `failed to create typed patch object (${namespace ?? ""}/${name ?? ""}; ${apiVersion}, Kind=${applied.kind ?? ""}): ${listed}`,
   );
 }

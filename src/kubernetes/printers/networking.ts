@@ -75,8 +75,9 @@ const ingressParameters = ({ spec }: IngressClass): string => {
 function parentText({ spec }: IPAddress): string {
   const parent = spec?.parentRef;
   if (!parent) return "<none>";
-  const resource = parent.group ? `${parent.resource}.${parent.group}` : parent.resource;
-  return [resource.toLowerCase(), ...(parent.namespace ? [parent.namespace] : []), parent.name].join("/");
+  const { group, resource = "", namespace, name: parentName = "" } = parent;
+  const qualified = group ? `${resource}.${group}` : resource;
+  return [qualified.toLowerCase(), ...(namespace ? [namespace] : []), parentName].join("/");
 }
 
 export const networkingPrinters: Readonly<Record<string, Printer>> = {

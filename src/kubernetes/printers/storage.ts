@@ -125,7 +125,7 @@ export const storagePrinters: Readonly<Record<string, Printer>> = {
   VolumeAttachment: printer<VolumeAttachment>(
     name,
     text("Attacher", ({ spec }) => spec?.attacher, "Driver that attaches the volume."),
-    text("PV", ({ spec }) => spec?.source.persistentVolumeName, "Volume to attach."),
+    text("PV", ({ spec }) => spec?.source?.persistentVolumeName, "Volume to attach."),
     text("Node", ({ spec }) => spec?.nodeName, "Node to attach it to."),
     boolean("Attached", ({ status }) => status?.attached ?? false, "Whether it is attached."),
     age,

@@ -35,8 +35,8 @@ export async function createObject(
   if (info.namespaced) {
     if (!metadata.namespace) throw badRequest("an empty namespace may not be set during creation");
   } else delete metadata.namespace;
-  if (!metadata.name && metadata.generateName)
-    metadata.name = freeName(machinery, entry, metadata.generateName, metadata.namespace);
+  // Rules look at names; one that is missing is an empty one, and refused as such.
+  metadata.name ||= metadata.generateName ? freeName(machinery, entry, metadata.generateName, metadata.namespace) : "";
   if (entry.hasStatus && !strategy.keepsStatusOnCreate) delete draft.status;
   if (entry.hasGeneration) metadata.generation = 1;
   else delete metadata.generation;

@@ -256,7 +256,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     (request, response) => {
-      void handle(request, response);
+      handle(request, response).catch((error: unknown) => {
+        log?.error({ error, method: request.method, path: request.url }, "an answer could not be sent");
+        response.destroy();
+      });
     },
   );
   const upgraded = new Set<Socket>();

@@ -15,9 +15,11 @@ export interface Answer {
   warnings?: readonly string[];
 }
 
-/** `Warning: 299 - "text"` headers, as RFC 7234 quotes them. */
-export const warningHeader = (text: string): string =>
-  `299 - "${text.replace(/[\\"]/g, "\\$&").replace(/[\r\n]+/g, " ")}"`;
+/** `Warning: 299 - "text"` headers, as RFC 7234 quotes them. What clients wrote may be in it: control characters go, everything else travels as UTF-8. */
+export function warningHeader(text: string): string {
+  const quoted = text.replace(/\p{Cc}+/gu, " ").replace(/[\\"]/g, "\\$&");
+  return `299 - "${Buffer.from(quoted).toString("latin1")}"`;
+}
 
 export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;

@@ -318,25 +318,25 @@ describe("server-side apply", () => {
     [
       "an unknown field",
       { spec: { foo: 1 } },
-      500,
+      400,
       "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
     ],
     [
       "an item without its key",
       podSpec([{ image: "a" }]),
-      500,
+      400,
       'failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name" (and doesn\'t have default value)',
     ],
     [
       "the same item twice",
       podSpec([{ name: "a" }, { name: "a" }]),
-      500,
+      400,
       'failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
     ],
     [
       "several mistakes",
       { spec: { foo: 1, template: [] } },
-      500,
+      400,
       "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): errors:\n  .spec.foo: field not declared in schema\n  .spec.template: expected map, got list",
     ],
   ];

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { warningHeader } from "../../../src/kubernetes/server/respond.js";
 import { startServer } from "./server-fixture.js";
 
 let server: Awaited<ReturnType<typeof startServer>>;
@@ -34,6 +35,13 @@ const claim = (name: string, extra: object = {}) => ({
   spec: { accessModes: ["ReadWriteOnce"], resources, ...extra },
 });
 const httpGet = { path: "/", port: 80 };
+
+describe("a warning", () => {
+  it("travels whole, whatever a client wrote into what it is about", () => {
+    expect(warningHeader('unknown field "a\\b"')).toBe('299 - "unknown field \\"a\\\\b\\""');
+    expect(Buffer.from(warningHeader("☃\u0000\r\n☃"), "latin1").toString()).toBe('299 - "☃ ☃"');
+  });
+});
 
 describe("a client that writes what nothing acts upon", () => {
   it.each<[string, string, object, string]>([

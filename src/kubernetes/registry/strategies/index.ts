@@ -11,6 +11,7 @@ import { cronJobs, jobs } from "./batch.js";
 import { certificateSigningRequests } from "./certificates.js";
 import { events, leases, limitRanges, namespaces, nodes, resourceQuotas, runtimeClasses } from "./cluster-objects.js";
 import { configMaps, secrets } from "./config.js";
+import { deviceClasses, resourceClaims, resourceClaimTemplates, resourceSlices } from "./devices.js";
 import { apiServices, flowSchemas, priorityLevelConfigurations } from "./extension-configs.js";
 import {
   endpointSlices,
@@ -26,6 +27,7 @@ import { podDisruptionBudgets, priorityClasses } from "./policy.js";
 import { clusterRoleBindings, clusterRoles, roleBindings, roles } from "./rbac.js";
 import { servicesStrategy } from "./services.js";
 import { csiDrivers, persistentVolumeClaims, persistentVolumes, storageClasses } from "./storage.js";
+import { csiNodes, csiStorageCapacities, volumeAttachments, volumeAttributesClasses } from "./storage-drivers.js";
 import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from "./webhook-configs.js";
 import {
   controllerRevisions,
@@ -59,8 +61,11 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   "controllerrevisions.apps": controllerRevisions,
   "cronjobs.batch": cronJobs,
   "csidrivers.storage.k8s.io": csiDrivers,
+  "csinodes.storage.k8s.io": csiNodes,
+  "csistoragecapacities.storage.k8s.io": csiStorageCapacities,
   "daemonsets.apps": daemonSets,
   "deployments.apps": deployments,
+  "deviceclasses.resource.k8s.io": deviceClasses,
   "endpointslices.discovery.k8s.io": endpointSlices,
   "flowschemas.flowcontrol.apiserver.k8s.io": flowSchemas,
   "horizontalpodautoscalers.autoscaling": horizontalPodAutoscalers,
@@ -77,6 +82,9 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   "priorityclasses.scheduling.k8s.io": priorityClasses,
   "prioritylevelconfigurations.flowcontrol.apiserver.k8s.io": priorityLevelConfigurations,
   "replicasets.apps": replicaSets,
+  "resourceclaims.resource.k8s.io": resourceClaims,
+  "resourceclaimtemplates.resource.k8s.io": resourceClaimTemplates,
+  "resourceslices.resource.k8s.io": resourceSlices,
   "rolebindings.rbac.authorization.k8s.io": roleBindings,
   "roles.rbac.authorization.k8s.io": roles,
   "runtimeclasses.node.k8s.io": runtimeClasses,
@@ -86,6 +94,8 @@ const STRATEGIES: Readonly<Record<string, Strategy>> = {
   "validatingadmissionpolicies.admissionregistration.k8s.io": validatingAdmissionPolicies,
   "validatingadmissionpolicybindings.admissionregistration.k8s.io": validatingAdmissionPolicyBindings,
   "validatingwebhookconfigurations.admissionregistration.k8s.io": validatingWebhookConfigurations,
+  "volumeattachments.storage.k8s.io": volumeAttachments,
+  "volumeattributesclasses.storage.k8s.io": volumeAttributesClasses,
 };
 
 /** The rules of a resource (`pods`, `deployments.apps`); undefined for kinds that have none beyond the generic ones. */

@@ -26,22 +26,24 @@ const LABEL_VALUE_TEXT =
 const CONFIG_KEY_TEXT =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
-function check(value: string, most: number, pattern: RegExp, text: string): readonly string[] {
-  if (value.length <= most && pattern.test(value)) return NONE;
-  return [...(value.length > most ? [tooLong(most)] : []), ...(pattern.test(value) ? [] : [text])];
+/** A value that is absent although its type says otherwise counts as empty: clients leave out what Go would write as "". */
+function check(value: string | undefined, most: number, pattern: RegExp, text: string): readonly string[] {
+  const given = value ?? "";
+  if (given.length <= most && pattern.test(given)) return NONE;
+  return [...(given.length > most ? [tooLong(most)] : []), ...(pattern.test(given) ? [] : [text])];
 }
 
 export const dnsLabel = (value: string): readonly string[] => check(value, 63, LABEL, LABEL_TEXT);
 export const dns1035Label = (value: string): readonly string[] => check(value, 63, LABEL_1035, LABEL_1035_TEXT);
 export const dnsSubdomain = (value: string): readonly string[] => check(value, 253, SUBDOMAIN, SUBDOMAIN_TEXT);
 
-export function labelValue(value: string): readonly string[] {
+export function labelValue(value = ""): readonly string[] {
   if (value.length <= 63 && LABEL_VALUE.test(value)) return NONE;
   return [...(value.length > 63 ? [tooManyBytes(63)] : []), ...(LABEL_VALUE.test(value) ? [] : [LABEL_VALUE_TEXT])];
 }
 
 /** `name` or `prefix.example/name`: keys of labels, taints, extended resources. */
-export function qualifiedName(value: string): readonly string[] {
+export function qualifiedName(value = ""): readonly string[] {
   if (value.length <= 63 && QUALIFIED.test(value)) return NONE;
   const parts = value.split("/");
   if (parts.length > 2) {
@@ -63,7 +65,7 @@ export function qualifiedName(value: string): readonly string[] {
 }
 
 /** Names of container and service target ports (IANA service names). */
-export function portName(value: string): readonly string[] {
+export function portName(value = ""): readonly string[] {
   const complaints: string[] = [];
   if (value.length > 15) complaints.push("must be no more than 15 characters");
   if (!/^[-a-z0-9]+$/.test(value))
@@ -75,14 +77,14 @@ export function portName(value: string): readonly string[] {
 }
 
 /** Since 1.34 every printable ASCII character except `=`. */
-export function environmentName(value: string): readonly string[] {
+export function environmentName(value = ""): readonly string[] {
   return /^[ -<>-~]+$/.test(value)
     ? NONE
     : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
 
 /** Keys of ConfigMaps and Secrets: they become file names. */
-export function configKey(value: string): readonly string[] {
+export function configKey(value = ""): readonly string[] {
   if (value.length <= 253 && CONFIG_KEY.test(value) && !value.startsWith(".")) return NONE;
   const complaints: string[] = [];
   if (value.length > 253) complaints.push(tooLong(253));

@@ -74,7 +74,7 @@ export function validateNodeSelector(field: string, selector: NodeSelector): Sta
 const validateWeight = (field: string, weight: number): StatusCause[] =>
   weight < 1 || weight > 100 ? [invalidValue(field, weight, "must be in the range 1-100")] : [];
 
-function validatePodTerm(field: string, term: PodAffinityTerm): StatusCause[] {
+function validatePodTerm(field: string, term: Partial<PodAffinityTerm>): StatusCause[] {
   return [
     ...validateSelector(`${field}.labelSelector`, term.labelSelector),
     ...validateSelector(`${field}.namespaceSelector`, term.namespaceSelector),
@@ -110,7 +110,7 @@ export function validateAffinity(field: string, affinity: Affinity | undefined):
       const path = `${at}.${PREFERRED}[${index}]`;
       causes.push(
         ...validateWeight(`${path}.weight`, term.weight),
-        ...validatePodTerm(`${path}.podAffinityTerm`, term.podAffinityTerm),
+        ...validatePodTerm(`${path}.podAffinityTerm`, term.podAffinityTerm ?? {}),
       );
     });
   }

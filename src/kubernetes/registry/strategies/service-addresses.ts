@@ -46,7 +46,7 @@ function printAddress(value: bigint, family: AddressRange["family"]): string {
 }
 
 /** True for textual IPv4 and IPv6 addresses. */
-export const isAddress = (text: string): boolean => parseAddress(text) !== undefined;
+export const isAddress = (text = ""): boolean => parseAddress(text) !== undefined;
 
 /** The one spelling of an address that Kubernetes writes; undefined for what is none. */
 export function canonicalAddress(text: string): string | undefined {
@@ -54,7 +54,7 @@ export function canonicalAddress(text: string): string | undefined {
   return value === undefined ? undefined : printAddress(value, text.includes(":") ? "IPv6" : "IPv4");
 }
 
-export function isCidr(text: string): boolean {
+export function isCidr(text = ""): boolean {
   const [address = "", length = "", ...rest] = text.split("/");
   const bits = address.includes(":") ? 128 : 32;
   return rest.length === 0 && isAddress(address) && /^\d{1,3}$/.test(length) && Number(length) <= bits;
