@@ -73,8 +73,9 @@ async function openRequest(proxied: ProxiedRequest): Promise<ClientRequest> {
   let connection: Duplex;
   try {
     connection = await streams.connect(target.pod, target.port);
-  } catch {
-    throw unreachable(`dial tcp ${target.host}: connect: connection refused`);
+  } catch (error) {
+    const refused = (error as Error).message.includes("connection refused");
+    throw unreachable(`dial tcp ${target.host}: ${refused ? "connect: connection refused" : "i/o timeout"}`);
   }
   return httpRequest({ ...options, createConnection: () => connection });
 }
