@@ -34,10 +34,22 @@ const GOES_OVER_TEXT = new Set(
     ),
   ].flat(),
 );
+/** Functions whose result has at most as many characters or items as what they are called on. */
+const NOT_LARGER_THAN_TARGET = new Set(
+  "substring trim lowerAscii upperAscii charAt find findAll split string filter slice distinct sort reverse".split(" "),
+);
 const GOES_OVER_ITEMS = new Set(["min", "max", "sum", "isSorted"]);
 
 export function estimateCost(root: Node, checked: Checked): number {
-  const size = (node: Node): number => largest(checked.typeOf(node));
+  function size(node: Node): number {
+    const most = largest(checked.typeOf(node));
+    if (node.node === "const") return typeof node.value === "string" ? node.value.length : most;
+    if (node.node !== "call") return most;
+    const [first, second, third] = node.target ? [node.target, ...node.args] : node.args;
+    if (node.name === "_?_:_" && second && third) return Math.max(size(second), size(third));
+    if (node.name === "_+_" && first && second) return Math.min(most, size(first) + size(second));
+    return first && NOT_LARGER_THAN_TARGET.has(node.name) ? Math.min(most, size(first)) : most;
+  }
 
   function call(name: string, args: readonly Node[]): number {
     const [first, second] = args;

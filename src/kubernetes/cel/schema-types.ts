@@ -139,7 +139,8 @@ function makeType(schema: CelSchema, resource: boolean, name: string): CelType {
   if (additionalProperties && !schema.properties && !root) {
     const values = additionalProperties === true ? {} : additionalProperties;
     const value = additionalProperties === true ? DYN : schemaType(additionalProperties, { name: `${name}.@elem` });
-    return mapOf(STRING, value, schema.maxProperties ?? mostItems(values));
+    // Upstream counts keys as nothing, whatever their length.
+    return mapOf({ ...STRING, max: 0 }, value, schema.maxProperties ?? mostItems(values));
   }
   if (!schema.properties && !root) return schema["x-kubernetes-preserve-unknown-fields"] ? DYN : objectType(name, {});
   return objectType(
