@@ -14,7 +14,7 @@ import { createApiServer } from "../../../src/kubernetes/server/api-server.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
 import { makeCertificates } from "./certificates.js";
 
-/** Tokens are names; `admin` may do everything, everybody else only what the health checks need. */
+/** Tokens are names; `admin` may do everything, `reader` may get, everybody else only what the health checks need. */
 const tokens: TokenAuthenticator = {
   name: "test",
   authenticate: (token) => {
@@ -25,8 +25,11 @@ const tokens: TokenAuthenticator = {
 
 const judge: Authorizer = {
   name: "test",
-  authorize: ({ user, path }) =>
-    user.username === "admin" || user.groups.includes("system:masters") || path === "/healthz"
+  authorize: ({ user, path, verb }) =>
+    user.username === "admin" ||
+    (user.username === "reader" && verb === "get") ||
+    user.groups.includes("system:masters") ||
+    path === "/healthz"
       ? { decision: "allow", reason: "" }
       : { decision: "no-opinion", reason: "" },
 };

@@ -149,6 +149,23 @@ describe("exec over a WebSocket", () => {
     expect(channel(1)).toBe("hi\n");
   });
 
+  it("asks for the right to create, although a WebSocket begins with GET", async () => {
+    const upgrade = {
+      connection: "Upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": "x".repeat(22),
+    };
+    for (const subresource of ["exec?command=x&stdout=1", "attach?stdout=1", "portforward?ports=80"]) {
+      const { body } = await server.call(`/api/v1/namespaces/default/pods/p/${subresource}`, {
+        token: "reader",
+        headers: upgrade,
+      });
+      expect(body).toMatchObject({ code: 403, reason: "Forbidden" });
+    }
+    expect((await server.call("/api/v1/namespaces/default/pods/p/log", { token: "reader" })).code).toBe(200);
+  });
+
   it("refuses with a plain answer before the connection changes", async () => {
     const upgrade = { connection: "Upgrade", upgrade: "SPDY/3.1" };
     const at = (name: string, query: string, call = {}) =>
@@ -371,4 +388,31 @@ describe("the log", () => {
       "at most one of `sinceTime` or `sinceSeconds`",
     );
   });
+});
+
+it("leaves nothing behind when the server is closed", async () => {
+  const own = fakePodStreams();
+  const closing = await startServer({ real: true, podStreams: own.streams });
+  const created = await closing.api.create<KubeObject>("pods", podNamed("p"));
+  await closing.api.updateStatus("pods", { ...created, status: { phase: "Running", podIP: "10.0.0.9" } });
+  const open = (query: string, protocol: string): Promise<{ closed: Promise<unknown> }> =>
+    new Promise((resolve) => {
+      const ws = new WebSocket(`wss://127.0.0.1:${closing.port}/api/v1/namespaces/default/pods/p/${query}`, protocol, {
+        ca: closing.certificates.caCert,
+        headers: { authorization: "Bearer admin" },
+      });
+      ws.on("error", () => {});
+      const closed = new Promise((done) => ws.on("close", done));
+      ws.on("open", () => resolve({ closed }));
+    });
+  const sessions = await Promise.all([
+    open("exec?command=forever&stdout=1", "v5.channel.k8s.io"),
+    open("log?follow=1", "binary.k8s.io"),
+    open("portforward?ports=7", "v4.channel.k8s.io"),
+  ]);
+  expect([own.running(), own.followers()]).toEqual([1, 1]);
+  await closing.server.close();
+  await Promise.all(sessions.map(({ closed }) => closed));
+  while (own.running() + own.followers() > 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(closing.errors).toEqual([]);
 });
