@@ -3,6 +3,7 @@ import { forbidden } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { compareQuantities } from "../registry/quantity.js";
 import type { Ingress, IngressClass, PersistentVolumeClaim, StorageClass } from "../schema/generated/types.js";
+import { resourceName } from "../schema/resource-info.js";
 import type { AdmissionPlugin, AdmissionReader } from "./plugin.js";
 
 const DEFAULT_STORAGE_CLASS = "storageclass.kubernetes.io/is-default-class";
@@ -43,12 +44,13 @@ export const defaultStorageClass: AdmissionPlugin = {
 const PROTECTION: Readonly<Record<string, string>> = {
   persistentvolumeclaims: "kubernetes.io/pvc-protection",
   persistentvolumes: "kubernetes.io/pv-protection",
+  "volumeattributesclasses.storage.k8s.io": "kubernetes.io/vac-protection",
 };
 
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: "StorageObjectInUseProtection",
   admit({ operation, info, subresource, object }) {
-    const finalizer = info.group === "" ? PROTECTION[info.resource] : undefined;
+    const finalizer = PROTECTION[resourceName(info)];
     if (!finalizer || operation !== "CREATE" || subresource || !object) return;
     const finalizers = object.metadata.finalizers ?? [];
     if (!finalizers.includes(finalizer)) object.metadata.finalizers = [...finalizers, finalizer];

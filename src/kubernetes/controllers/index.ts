@@ -27,9 +27,15 @@ import { serviceCidrController } from "./service-cidrs.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { attachDetachController } from "./volumes/attacher.js";
 import { volumeBinderController } from "./volumes/binder.js";
+import { csiNodeController } from "./volumes/csi-nodes.js";
 import { ephemeralVolumeController } from "./volumes/ephemeral.js";
-import { claimProtectionController, volumeProtectionController } from "./volumes/protection.js";
+import {
+  attributesProtectionController,
+  claimProtectionController,
+  volumeProtectionController,
+} from "./volumes/protection.js";
 import { volumeProvisionerController } from "./volumes/provisioner.js";
+import { volumeResizerController } from "./volumes/resizer.js";
 
 /** The controller manager: every controller of the cluster. Adding one is a file in this folder and a line here. */
 const CONTROLLERS: readonly (() => Controller)[] = [
@@ -63,6 +69,9 @@ const CONTROLLERS: readonly (() => Controller)[] = [
   attachDetachController,
   claimProtectionController,
   volumeProtectionController,
+  attributesProtectionController,
+  volumeResizerController,
+  csiNodeController,
   eventTtlController,
   serviceAddressController,
   serviceCidrController,

@@ -32,6 +32,8 @@ const MIGRATED: Readonly<Record<string, string>> = {
 };
 const MIGRATED_TO = "pv.kubernetes.io/migrated-to";
 
+const DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class";
+
 const volumeKey = (name: string): string => `#${name}`;
 
 export const classOf = (api: KubeApi, claim: PersistentVolumeClaim): StorageClass | undefined =>
@@ -87,7 +89,12 @@ export const volumeBinderController = (): Controller =>
         });
       }
       const { accessModes, capacity } = volume.spec ?? {};
-      await setClaimStatus(bound, { ...bound.status, phase: "Bound", accessModes, capacity });
+      // A claim that is bound already hears of a larger volume when its file system has grown (resizer.ts).
+      const held = bound.status?.phase === "Bound" ? (bound.status.capacity ?? capacity) : capacity;
+      const attributesClass = volume.spec?.volumeAttributesClassName;
+      const current =
+        bound.status?.phase !== "Bound" && attributesClass ? { currentVolumeAttributesClassName: attributesClass } : {};
+      await setClaimStatus(bound, { ...bound.status, ...current, phase: "Bound", accessModes, capacity: held });
     };
 
     const lose = async (claim: PersistentVolumeClaim, reason: string, message: string): Promise<void> => {
@@ -133,10 +140,24 @@ export const volumeBinderController = (): Controller =>
       events.event(asked, "Normal", "ExternalProvisioning", message);
     };
 
+    const defaultClass = (): StorageClass | undefined =>
+      api
+        .list<StorageClass>(CLASSES)
+        .filter(({ metadata }) => metadata.annotations?.[DEFAULT_CLASS] === "true")
+        .sort((a, b) => (a.metadata.creationTimestamp > b.metadata.creationTimestamp ? -1 : 1))[0];
+
     const syncClaim = async (claim: PersistentVolumeClaim): Promise<void> => {
       const { spec, metadata } = claim;
       if (spec?.volumeName) return syncNamed(claim, spec.volumeName);
       if (metadata.deletionTimestamp) return;
+      if (spec && spec.storageClassName === undefined) {
+        // Claims from before there was a default class are given it when there is one.
+        const storageClassName = defaultClass()?.metadata.name;
+        if (storageClassName) {
+          await api.update<PersistentVolumeClaim>(CLAIMS, { ...claim, spec: { ...spec, storageClassName } });
+          return;
+        }
+      }
       const storageClass = classOf(api, claim);
       // A class that waits takes only the volume that the scheduler has set aside for the claim.
       const isDelayed = storageClass?.volumeBindingMode === "WaitForFirstConsumer";
@@ -202,7 +223,11 @@ export const volumeBinderController = (): Controller =>
           if (becameFree) return pending();
           return previous?.spec === object.spec ? undefined : volumeKey(object.metadata.name);
         }),
-        on<StorageClass>(CLASSES, ({ type }) => (type === "ADDED" ? pending() : undefined)),
+        on<StorageClass>(CLASSES, ({ type, object, previous }) =>
+          type === "ADDED" || (type === "MODIFIED" && previous?.metadata.annotations !== object.metadata.annotations)
+            ? pending()
+            : undefined,
+        ),
       ],
     };
   });

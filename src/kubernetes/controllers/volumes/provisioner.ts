@@ -2,6 +2,8 @@ import { hash32 } from "../../../clock/random.js";
 import type { Controller } from "../../controller.js";
 import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
+import { orAbsent } from "../../runtime/absent.js";
+import { digestOf } from "../../runtime/hash.js";
 import { DRIVERS, needsAttachment, SELECTED_NODE } from "../../runtime/volumes.js";
 import type {
   CSIDriver,
@@ -22,6 +24,9 @@ const ZONE = "topology.kubernetes.io/zone";
 const PROVISIONED_BY = "pv.kubernetes.io/provisioned-by";
 /** How long a driver takes to make a volume, ms. */
 const PROVISIONING_MS = [300, 1200] as const;
+
+/** Keeps a volume until the driver has deleted what it stands for. */
+const FINALIZER = "external-provisioner.volume.kubernetes.io/finalizer";
 
 const volumeNameOf = ({ metadata }: PersistentVolumeClaim): string => `pvc-${metadata.uid}`;
 const volumeKey = (name: string): string => `#${name}`;
@@ -59,18 +64,23 @@ export const volumeProvisionerController = (): Controller =>
       const zone = needsAttachment(driver) ? zoneFor(claim, storageClass) : undefined;
       const { namespace, uid } = claim.metadata;
       const { parameters = {} } = storageClass;
+      const attributesClass = claim.spec?.volumeAttributesClassName;
       const inZone = zone && {
         nodeSelectorTerms: [{ matchExpressions: [{ key: ZONE, operator: "In", values: [zone] }] }],
       };
       await api.create<PersistentVolume>(VOLUMES, {
-        metadata: { name, annotations: { [PROVISIONED_BY]: driver.metadata.name } },
+        metadata: {
+          name,
+          annotations: { [PROVISIONED_BY]: driver.metadata.name },
+          ...(storageClass.reclaimPolicy === "Delete" ? { finalizers: [FINALIZER] } : {}),
+        },
         spec: {
           accessModes: claim.spec?.accessModes,
           capacity: { storage: claim.spec?.resources?.requests?.storage ?? "0" },
           claimRef: { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name: claim.metadata.name, uid },
           csi: {
             driver: driver.metadata.name,
-            volumeHandle: name,
+            volumeHandle: needsAttachment(driver) ? `vol-0${digestOf(uid).slice(0, 16)}` : name,
             fsType: parameters["csi.storage.k8s.io/fstype"] ?? parameters.fsType ?? "ext4",
           },
           ...(storageClass.mountOptions ? { mountOptions: storageClass.mountOptions } : {}),
@@ -78,6 +88,7 @@ export const volumeProvisionerController = (): Controller =>
           persistentVolumeReclaimPolicy: storageClass.reclaimPolicy,
           storageClassName: storageClass.metadata.name,
           volumeMode: claim.spec?.volumeMode,
+          ...(attributesClass ? { volumeAttributesClassName: attributesClass } : {}),
         },
       });
       events.event(claim, "Normal", "ProvisioningSucceeded", `Successfully provisioned volume ${name}`);
@@ -108,11 +119,21 @@ export const volumeProvisionerController = (): Controller =>
     const syncVolume = async (name: string): Promise<void> => {
       const volume = api.get<PersistentVolume>(VOLUMES, { name });
       const driver = volume?.metadata.annotations?.[PROVISIONED_BY];
-      if (!volume || volume.metadata.deletionTimestamp || volume.status?.phase !== "Released") return;
-      if (volume.spec?.persistentVolumeReclaimPolicy !== "Delete" || !driver) return;
-      if (!api.get(DRIVERS, { name: driver })) return;
+      if (!volume || !driver || !api.get(DRIVERS, { name: driver })) return;
+      const { deletionTimestamp, uid, finalizers = [] } = volume.metadata;
+      const isUnused = volume.status?.phase === "Released" || volume.status?.phase === "Available";
+      const isReclaimed = volume.spec?.persistentVolumeReclaimPolicy === "Delete" && isUnused;
+      if (!isReclaimed && !(deletionTimestamp && isUnused)) return;
       try {
-        await api.delete(VOLUMES, { name }, { preconditions: { uid: volume.metadata.uid } });
+        const held = finalizers.filter((finalizer) => finalizer !== FINALIZER);
+        const free =
+          held.length === finalizers.length
+            ? volume
+            : await api.update<PersistentVolume>(VOLUMES, {
+                ...volume,
+                metadata: { ...volume.metadata, finalizers: orAbsent(held) },
+              });
+        if (!free.metadata.deletionTimestamp) await api.delete(VOLUMES, { name }, { preconditions: { uid } });
       } catch (error) {
         if (!isStatusError(error, "NotFound")) throw error;
       }
@@ -125,7 +146,9 @@ export const volumeProvisionerController = (): Controller =>
           type === "DELETED" || object.metadata.annotations?.[PROVISIONER] ? keyOf(object) : undefined,
         ),
         on<PersistentVolume>(VOLUMES, ({ type, object }) =>
-          type !== "DELETED" && object.status?.phase === "Released" ? volumeKey(object.metadata.name) : undefined,
+          type !== "DELETED" && (object.status?.phase === "Released" || object.metadata.deletionTimestamp)
+            ? volumeKey(object.metadata.name)
+            : undefined,
         ),
         // A driver that is installed later finds what has been waiting for it.
         on<CSIDriver>(DRIVERS, ({ type, object }) =>
