@@ -8,7 +8,7 @@ import { createObject } from "./create.js";
 import { deleteObject } from "./deletion.js";
 import { type Caller, entryOf, find, type Machinery, shown } from "./machinery.js";
 import { applyObject, patchObject } from "./patching.js";
-import { parseSelection, select } from "./reading.js";
+import { parseSelection, selectStored } from "./reading.js";
 import type { Scale } from "./scale.js";
 import { bindPod, evictPod, replaceScale, TAKEN_OVER } from "./subresources.js";
 import { changeObject } from "./update.js";
@@ -49,7 +49,7 @@ export function createKubeApi(machinery: Machinery, caller: Caller): KubeApi {
     }) as KubeApi["get"],
     list: (<T extends KubeObject>(resource: string, options = {}): readonly T[] => {
       const target = entry(resource);
-      return select(machinery, target, parseSelection(target, options)) as readonly T[];
+      return selectStored(machinery, target, parseSelection(target, options)) as readonly T[];
     }) as KubeApi["list"],
     byIndex: <T extends KubeObject>(resource: string, index: "node" | "ownerUid", value: string) =>
       store.byIndex(resource, index, value) as readonly T[],

@@ -29,17 +29,22 @@ export function parseSelection(
   };
 }
 
-/** The present objects of a selection, in key order (in order of binding when one node's pods are asked for). */
+/** The present objects of a selection as a read shows them, in key order (in order of binding when one node's pods are asked for). */
 export function select(machinery: Machinery, entry: ResourceEntry, selection: Selection): readonly KubeObject[] {
+  const selected = selectStored(machinery, entry, selection);
+  return machinery.readHooks.has(entry.storage) ? selected.map((object) => shown(machinery, entry, object)) : selected;
+}
+
+/** As `select`, but the very objects of the store: for the cluster's own components, which list by the thousand and need no computed heartbeats. */
+export function selectStored(machinery: Machinery, entry: ResourceEntry, selection: Selection): readonly KubeObject[] {
   const { field, matches } = selection;
   const namespace = selection.namespace ?? (entry.info.namespaced ? field?.namespace : undefined);
   const objects = candidates(machinery, entry, namespace, field);
-  const selected = matches
+  return matches
     ? objects.filter(
         (object) => (namespace === undefined || object.metadata.namespace === namespace) && matches(object),
       )
     : objects;
-  return machinery.readHooks.has(entry.storage) ? selected.map((object) => shown(machinery, entry, object)) : selected;
 }
 
 function candidates(

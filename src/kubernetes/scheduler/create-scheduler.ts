@@ -37,6 +37,9 @@ const SCHEDULER_NAME = "default-scheduler";
 const SLICE = 8;
 const GATED = "Scheduling is blocked due to non-empty scheduling gates";
 
+/** What DynamicResources, asked before preemption, says of a pod without resource claims: part of the text since 1.34. */
+const NO_CLAIMS = "no new claims to deallocate";
+
 const isGated = (pod: Pod): boolean => (pod.spec?.schedulingGates?.length ?? 0) > 0;
 
 /** True when nothing changed that placing depends on: most updates of pods only report status. */
@@ -151,8 +154,12 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
       budgets: diagnosis.total > 0 ? api.list<PodDisruptionBudget>("poddisruptionbudgets.policy") : [],
       offset: nodeCount > 0 ? random.integer(0, nodeCount - 1) : 0,
       nominatedNode,
+      nominated: nominations.size > 0 ? nominations.beside : undefined,
     });
-    const message = describe(diagnosis, "message" in preemption ? `preemption: ${preemption.message}` : "");
+    const message = describe(
+      diagnosis,
+      "message" in preemption ? `${NO_CLAIMS}, preemption: ${preemption.message}` : "",
+    );
     events.event(info.pod, "Warning", "FailedScheduling", message);
     let nominate: string | undefined = nominatedNode;
     if ("victims" in preemption) {

@@ -98,6 +98,10 @@ function nodeNamesOf(spec: PodSpec): readonly string[] | undefined {
   return [...names];
 }
 
+/** The claim behind a volume: a generic ephemeral one is named after pod and volume. */
+export const claimNameOf = (podName: string, volume: Volume): string =>
+  volume.persistentVolumeClaim?.claimName ?? `${podName}-${volume.name}`;
+
 const demands = new WeakMap<PodSpec, PodDemand>();
 
 /** Worked out once for each spec object: stored objects share the spec over status updates. */

@@ -62,15 +62,19 @@ function victimsOn(
   pod: PodInfo,
   node: NodeInfo,
   cluster: ClusterSnapshot,
-  budgets: readonly PodDisruptionBudget[],
+  { budgets, nominated }: Pick<PreemptionOptions, "budgets" | "nominated">,
 ): Candidate | Refusal {
   const lower = [...node.pods.values()].filter((other) => other.priority < pod.priority);
   if (lower.length === 0) return NO_VICTIMS;
-  const fitsWithout = (gone: readonly PodInfo[]): Refusal | undefined =>
-    cluster.supposing(node, gone, [], () => {
+  const kept = nominated?.(node, pod) ?? [];
+  const judged = (gone: readonly PodInfo[], extra: readonly PodInfo[]): Refusal | undefined =>
+    cluster.supposing(node, gone, extra, () => {
       const prepared = prepareFilters(pod, cluster);
       return prepared.general?.refusal ?? judge(prepared, node)?.refusal;
     });
+  // Room that was promised to others is not there to be won; and it must do without them, too, should they go elsewhere.
+  const fitsWithout = (gone: readonly PodInfo[]): Refusal | undefined =>
+    (kept.length > 0 ? judged(gone, kept) : undefined) ?? judged(gone, []);
   const refusal = fitsWithout(lower);
   if (refusal) return refusal;
   // Then spare as many as possible, those protected by a budget first, the more important before the less.
@@ -109,12 +113,22 @@ function better(a: Candidate, b: Candidate): Candidate {
   return a;
 }
 
+/** Evicted by a scheduler, and not gone yet: there is nothing to do but wait. Pods that leave for other reasons do not count, as upstream. */
+const isLeavingForPreemption = ({ pod, terminating }: PodInfo): boolean =>
+  terminating &&
+  (pod.status?.conditions ?? []).some(
+    ({ type, status, reason }) =>
+      type === "DisruptionTarget" && status === "True" && reason === "PreemptionByScheduler",
+  );
+
 export interface PreemptionOptions {
   budgets: readonly PodDisruptionBudget[];
   /** First node looked at: upstream draws it at random. */
   offset: number;
   /** The node cleared for this pod earlier. */
   nominatedNode: string | undefined;
+  /** Pods of at least the same priority that were promised room on a node. */
+  nominated?: (node: NodeInfo, pod: PodInfo) => readonly PodInfo[];
 }
 
 /** Which node to clear for `pod`, after `diagnosis` said that nothing is free. */
@@ -122,13 +136,14 @@ export function planPreemption(
   pod: PodInfo,
   diagnosis: Diagnosis,
   cluster: ClusterSnapshot,
-  { budgets, offset, nominatedNode }: PreemptionOptions,
+  options: PreemptionOptions,
 ): PreemptionPlan {
+  const { offset, nominatedNode } = options;
   if (pod.pod.spec?.preemptionPolicy === "Never") return { message: "not eligible due to preemptionPolicy=Never." };
   const nominated = nominatedNode ? cluster.node(nominatedNode) : undefined;
   if (nominated && !diagnosis.refusals.get(nominated)?.unresolvable)
     for (const other of nominated.pods.values())
-      if (other.terminating && other.priority < pod.priority)
+      if (other.priority < pod.priority && isLeavingForPreemption(other))
         return { message: "not eligible due to a terminating pod on the nominated node." };
 
   const outcomes = new Map<NodeInfo, Refusal>();
@@ -143,7 +158,7 @@ export function planPreemption(
   let found = 0;
   for (let i = 0; i < possible.length && found < wanted; i++) {
     const node = possible[(offset + i) % possible.length] as NodeInfo;
-    const outcome = victimsOn(pod, node, cluster, budgets);
+    const outcome = victimsOn(pod, node, cluster, options);
     if ("reasons" in outcome) outcomes.set(node, outcome);
     else {
       found++;

@@ -6,7 +6,7 @@ import type {
   StorageClass,
 } from "../schema/generated/types.js";
 import { NodeInfo } from "./node-info.js";
-import type { AffinityTerm, PodInfo, WeightedTerm } from "./pod-info.js";
+import { type AffinityTerm, claimNameOf, type PodInfo, type WeightedTerm } from "./pod-info.js";
 import { createPodSets, type PodSets } from "./pod-sets.js";
 
 /** What rules look up beside nodes and pods. Answered from the API server's store. */
@@ -49,6 +49,8 @@ export class ClusterSnapshot {
   readonly preferring = new Map<string, CarriedTerm>();
   readonly #nodes = new Map<string, NodeInfo>();
   readonly #placements = new Map<string, Placement>();
+  /** Placed pods by the claims they use. */
+  readonly #claimUsers = new Map<string, number>();
   #ordered: readonly NodeInfo[] | undefined;
 
   constructor(lookups: ClusterLookups) {
@@ -94,6 +96,11 @@ export class ClusterSnapshot {
 
   placement(key: string): Readonly<Placement> | undefined {
     return this.#placements.get(key);
+  }
+
+  /** Placed pods that use the claim. */
+  usersOf(namespace: string, claim: string): number {
+    return this.#claimUsers.get(`${namespace}/${claim}`) ?? 0;
   }
 
   get podCount(): number {
@@ -153,6 +160,12 @@ export class ClusterSnapshot {
   }
 
   #carry(pod: PodInfo, node: NodeInfo, by: 1 | -1): void {
+    for (const volume of pod.demand.claims) {
+      const key = `${pod.namespace}/${claimNameOf(pod.pod.metadata.name, volume)}`;
+      const users = (this.#claimUsers.get(key) ?? 0) + by;
+      if (users > 0) this.#claimUsers.set(key, users);
+      else this.#claimUsers.delete(key);
+    }
     const affinity = pod.affinity;
     if (!affinity) return;
     for (const term of affinity.requiredAnti) count(this.repelling, term, 0, node, by);

@@ -202,7 +202,9 @@ describe("pods with volumes", () => {
     await api.delete("pods", { namespace: "default", name: "db-0" });
     await clock.advance(60_000);
     expect(getPod("db-0")?.status?.phase).toBe("Pending");
-    expect(JSON.stringify(getPod("db-0")?.status?.conditions)).toContain("node(s) didn't match PersistentVolume's node affinity");
+    expect(JSON.stringify(getPod("db-0")?.status?.conditions)).toContain(
+      "node(s) didn't match PersistentVolume's node affinity",
+    );
     const index = Number(home.slice("node-".length)) + 3;
     await cluster.addNode(nodeSpec(index));
     await clock.advance(20_000);

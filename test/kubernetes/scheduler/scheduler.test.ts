@@ -120,7 +120,7 @@ describe("when no node will do", () => {
     await createPod("big", asking("1500m"));
     await settle();
     const text =
-      "0/6 nodes are available: 1 node(s) were unschedulable, 2 node(s) had untolerated taint {k: v}, 3 Insufficient cpu. " +
+      "0/6 nodes are available: 1 node(s) were unschedulable, 2 node(s) had untolerated taint(s), 3 Insufficient cpu. no new claims to deallocate, " +
       "preemption: 0/6 nodes are available: 6 Preemption is not helpful for scheduling.";
     expect(message("big")).toBe(text);
     expect(condition("big", "PodScheduled")).toMatchObject({ status: "False", reason: "Unschedulable", message: text });
@@ -375,6 +375,20 @@ describe("preemption", () => {
     expect(findPod("free")?.metadata.deletionTimestamp).toBeDefined();
   });
 
+  it("leaves the room that was promised to others alone", async () => {
+    const { createNode, createPod, settle, getPod, reasons, message } = await withScheduler();
+    await createNode("n1");
+    await createPod("low", asking("1500m", { priority: 1, nodeName: "n1" }));
+    await createPod("vip", asking("1500m", { priority: 100 }));
+    await settle();
+    await createPod("mid", asking("1", { priority: 50 }));
+    await settle();
+    expect(getPod("vip").status?.nominatedNodeName).toBe("n1");
+    expect(getPod("mid").status?.nominatedNodeName).toBeUndefined();
+    expect(message("mid")).toContain("preemption: 0/1 nodes are available: 1 Insufficient cpu.");
+    expect(reasons("low").filter((reason) => reason === "Preempted")).toHaveLength(1);
+  });
+
   it("explains why it did not help", async () => {
     const { createNode, createPod, settle, message } = await withScheduler();
     await createNode("n1");
@@ -383,7 +397,7 @@ describe("preemption", () => {
     await createPod("third", asking("1", { preemptionPolicy: "Never" }));
     await settle();
     expect(message("second")).toBe(
-      "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+      "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
     );
     expect(message("third")).toContain("preemption: not eligible due to preemptionPolicy=Never.");
   });
@@ -437,7 +451,7 @@ describe("volumes", () => {
     await createPod("asks", using("fresh"));
     await settle();
     expect(nodeOf("follows")).toBe("node-b");
-    expect(message("stuck")).toContain("2 node(s) had volume node affinity conflict");
+    expect(message("stuck")).toContain("2 node(s) didn't match PersistentVolume's node affinity");
     const fresh = api.get("persistentvolumeclaims", { namespace: "default", name: "fresh" });
     const chosen = fresh?.metadata.annotations?.["volume.kubernetes.io/selected-node"] ?? "";
     expect(chosen).toMatch(/^node-[ab]$/);
@@ -452,6 +466,59 @@ describe("volumes", () => {
   });
 });
 
+describe("claims", () => {
+  const claim = (name: string, accessMode: string, volumeName: string) => ({
+    metadata: { name, namespace: "default" },
+    spec: {
+      accessModes: [accessMode],
+      storageClassName: "",
+      resources: { requests: { storage: "1Gi" } },
+      volumeName,
+    },
+  });
+  const volume = (name: string, accessMode: string, labels: Record<string, string> = {}) => ({
+    metadata: { name, labels },
+    spec: {
+      capacity: { storage: "1Gi" },
+      accessModes: [accessMode],
+      csi: { driver: "ebs.csi.aws.com", volumeHandle: name },
+    },
+  });
+  const using = (claimName: string) => ({ volumes: [{ name: "data", persistentVolumeClaim: { claimName } }] });
+
+  it("for one pod only are given to the next when the first has gone", async () => {
+    const { api, clock, createNode, createPod, settle, nodeOf, message } = await withScheduler();
+    for (const name of ["n1", "n2"]) await createNode(name);
+    await api.create("persistentvolumes", volume("vol", "ReadWriteOncePod"));
+    await api.create("persistentvolumeclaims", claim("alone", "ReadWriteOncePod", "vol"));
+    await createPod("first", using("alone"));
+    await settle();
+    expect(nodeOf("first")).toBeDefined();
+    await createPod("second", using("alone"));
+    await settle();
+    expect(message("second")).toContain(
+      "2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.",
+    );
+    await api.delete("pods", { namespace: "default", name: "first" }, { gracePeriodSeconds: 0 });
+    await clock.advance(2_000);
+    expect(nodeOf("second")).toBeDefined();
+  });
+
+  it("follow the zone that their volume is labelled with", async () => {
+    const { api, createNode, createPod, settle, nodeOf, message } = await withScheduler();
+    for (const zone of ["a", "b"]) await createNode(`n-${zone}`, { zone });
+    await api.create("persistentvolumes", volume("old", "ReadWriteOnce", { "topology.kubernetes.io/zone": "b__c" }));
+    await api.create("persistentvolumes", volume("far", "ReadWriteOnce", { "topology.kubernetes.io/zone": "x" }));
+    await api.create("persistentvolumeclaims", claim("old", "ReadWriteOnce", "old"));
+    await api.create("persistentvolumeclaims", claim("far", "ReadWriteOnce", "far"));
+    await createPod("near", using("old"));
+    await createPod("lost", using("far"));
+    await settle();
+    expect(nodeOf("near")).toBe("n-b");
+    expect(message("lost")).toContain("2 node(s) had no available volume zone.");
+  });
+});
+
 describe("with kubelets", () => {
   it("new nodes take pods once their taints are gone", async () => {
     const { kubelets, clock, createPod, nodeOf, getNode, api, message } = await withScheduler();
@@ -461,9 +528,7 @@ describe("with kubelets", () => {
     await createPod("web");
     await createPod("agent", toleratingAll);
     await clock.advance(5_000);
-    expect(message("web")).toContain(
-      "1 node(s) had untolerated taint {node.cloudprovider.kubernetes.io/uninitialized: true}",
-    );
+    expect(message("web")).toContain("1 node(s) had untolerated taint(s)");
     expect(nodeOf("agent")).toBe("node-1");
     const node = getNode("node-1");
     await api.update("nodes", { ...node, spec: { ...node.spec, taints: [] } });

@@ -15,6 +15,9 @@ import { type DaemonView, daemonStatus, planPlacement, planUpdate } from "./plan
 const RESOURCE = "daemonsets.apps";
 /** Pods created or deleted in one reconcile at most (upstream's BurstReplicas). */
 const BURST = 250;
+/** From so many nodes on, a look at all of them is worth waiting for. */
+const MANY_NODES = 100;
+const GATHER_MS = { perNode: 0.2, most: 1_000 };
 /** A failed daemon pod is replaced after this long, doubling up to fifteen minutes, so that a broken one does not spin. */
 const FAILED_BACKOFF_MS = { first: 1_000, most: 900_000 };
 
@@ -25,6 +28,15 @@ export const daemonSetController = (): Controller =>
     const revisionOrphans = createOrphanIndex();
     const matches = (daemonSet: DaemonSet) => matcherOf(daemonSet.spec?.selector);
     const failures = new Map<string, { count: number; lastMs: number }>();
+
+    let nodeCount = 0;
+
+    /** Every look goes over all nodes: in a large cluster changes of nodes and pods are gathered for a while, or their number squared would be paid. */
+    const gathered = (keys: readonly string[]): readonly string[] | undefined => {
+      if (nodeCount < MANY_NODES) return keys;
+      for (const key of keys) queue.addAfter(key, Math.min(GATHER_MS.most, nodeCount * GATHER_MS.perNode));
+      return undefined;
+    };
 
     const viewOf = async (daemonSet: DaemonSet, hash: string): Promise<DaemonView> => {
       const pods = await claim<Pod>({
@@ -165,15 +177,19 @@ export const daemonSetController = (): Controller =>
         on<Pod>("pods", (event) => {
           podOrphans.observe(event);
           return changesDaemons(event.object, event.previous)
-            ? ownerKeys<DaemonSet>(api, event, { resource: RESOURCE, kind: "DaemonSet", matches })
+            ? gathered(ownerKeys<DaemonSet>(api, event, { resource: RESOURCE, kind: "DaemonSet", matches }) ?? [])
             : undefined;
         }),
         on<Node>("nodes", ({ type, object, previous }) => {
+          if (type === "DELETED") nodeCount--;
+          else if (type === "ADDED") nodeCount++;
           const sets = api.list<DaemonSet>(RESOURCE);
-          if (type !== "MODIFIED" || !previous) return sets.map(keyOf);
+          if (type !== "MODIFIED" || !previous) return gathered(sets.map(keyOf));
           const asked = ({ metadata, spec }: Node) => [metadata.labels, spec?.taints, spec?.unschedulable];
           if (isEqual(asked(previous), asked(object))) return undefined;
-          return sets.filter((set) => !isEqual(eligibility(set, previous), eligibility(set, object))).map(keyOf);
+          return gathered(
+            sets.filter((set) => !isEqual(eligibility(set, previous), eligibility(set, object))).map(keyOf),
+          );
         }),
       ],
     };

@@ -11,9 +11,12 @@ import {
   untaintedFirst,
 } from "./node-rules.js";
 import { podTopologySpread, spreadEvenly } from "./topology-spread.js";
-import { volumeBinding } from "./volumes.js";
+import { volumeBinding, volumeRestrictions, volumeZone } from "./volumes.js";
 
-/** In the order of kube-scheduler's default profile: the first that refuses a node gives the reason. */
+/**
+ * In the order of kube-scheduler's default profile: the first that refuses a node gives the reason. NodeVolumeLimits is left out: limits are told by
+ * CSI drivers, which are programs, and no program runs here.
+ */
 export const FILTERS: readonly FilterPlugin[] = [
   nodeUnschedulable,
   nodeName,
@@ -21,7 +24,9 @@ export const FILTERS: readonly FilterPlugin[] = [
   nodeAffinity,
   nodePorts,
   nodeResourcesFit,
+  volumeRestrictions,
   volumeBinding,
+  volumeZone,
   podTopologySpread,
   interPodAffinity,
 ];

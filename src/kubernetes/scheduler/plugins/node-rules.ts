@@ -1,7 +1,7 @@
 import { nodeMatchesPodAffinity, nodeMatchesTerm } from "../../runtime/node-affinity.js";
 import { TAINT } from "../../runtime/taints.js";
 import type { Node, NodeSelectorTerm, PodSpec, Taint } from "../../schema/generated/types.js";
-import { type FilterPlugin, normaliseToMax, type Refusal, refuse, refuseForGood, type ScorePlugin } from "../plugin.js";
+import { type FilterPlugin, normaliseToMax, refuse, refuseForGood, type ScorePlugin } from "../plugin.js";
 
 /** Rules about the node itself: cordons, names, taints, labels, host ports. */
 
@@ -28,23 +28,14 @@ export const nodeName: FilterPlugin = {
   },
 };
 
-/** Few taints exist, and every FailedScheduling counts the same texts: one Refusal for each. */
-const taintRefusals = new WeakMap<Taint, Refusal>();
-
-function taintRefusal(taint: Taint): Refusal {
-  let refusal = taintRefusals.get(taint);
-  if (!refusal) {
-    refusal = refuseForGood(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ""}}`);
-    taintRefusals.set(taint, refusal);
-  }
-  return refusal;
-}
+/** Since 1.35 without saying which: nodes with many different taints made the text endless. */
+const TAINTED = refuseForGood("node(s) had untolerated taint(s)");
 
 export const taintToleration: FilterPlugin = {
   name: "TaintToleration",
   wakesOn: ["node"],
   prepare: (pod) => (node) => {
-    for (const taint of node.hardTaints) if (!pod.demand.tolerates(taint)) return taintRefusal(taint);
+    for (const taint of node.hardTaints) if (!pod.demand.tolerates(taint)) return TAINTED;
     return undefined;
   },
 };

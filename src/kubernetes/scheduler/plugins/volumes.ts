@@ -2,13 +2,13 @@ import { nodeMatchesTerm } from "../../runtime/node-affinity.js";
 import { NO_PROVISIONER, SELECTED_NODE, volumeFor } from "../../runtime/volumes.js";
 import type { Node, PersistentVolume, PersistentVolumeClaim, StorageClass } from "../../schema/generated/types.js";
 import type { NodeInfo } from "../node-info.js";
-import { type FilterPlugin, type Refusal, refuseForGood } from "../plugin.js";
-import type { PodInfo } from "../pod-info.js";
+import { type FilterPlugin, type Refusal, refuse, refuseForGood } from "../plugin.js";
+import { claimNameOf, type PodInfo } from "../pod-info.js";
 import type { ClusterSnapshot } from "../snapshot.js";
 
 /** VolumeBinding: bound claims pin the pod to where their volume is; claims that wait for a consumer get one. */
 
-const CONFLICT = refuseForGood("node(s) had volume node affinity conflict");
+const CONFLICT = refuseForGood("node(s) didn't match PersistentVolume's node affinity");
 const NO_VOLUME = refuseForGood("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)");
 const NOTHING_TO_BIND = refuseForGood("node(s) didn't find available persistent volumes to bind");
 const UNBOUND = refuseForGood("pod has unbound immediate PersistentVolumeClaims");
@@ -28,7 +28,7 @@ interface Claims {
 function claimsOf(pod: PodInfo, { lookups }: ClusterSnapshot): Claims | Refusal {
   const claims: Claims = { bound: [], waiting: [] };
   for (const volume of pod.demand.claims) {
-    const name = volume.persistentVolumeClaim?.claimName ?? `${pod.pod.metadata.name}-${volume.name}`;
+    const name = claimNameOf(pod.pod.metadata.name, volume);
     const claim = lookups.claim(pod.namespace, name);
     if (!claim)
       return refuseForGood(
@@ -66,6 +66,65 @@ function allows(storageClass: StorageClass, node: NodeInfo): boolean {
       (term.matchLabelExpressions ?? []).every(({ key, values }) => values.includes(node.labels[key] ?? "")),
     )
   );
+}
+
+const WRONG_ZONE = refuseForGood("node(s) had no available volume zone");
+const ONLY_ONE_POD = refuse(
+  "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode",
+);
+
+/** Labels of volumes that tell where they are, of the time before they had a node affinity; several values are separated by `__`. */
+const ZONE_LABELS = [
+  "topology.kubernetes.io/zone",
+  "topology.kubernetes.io/region",
+  "failure-domain.beta.kubernetes.io/zone",
+  "failure-domain.beta.kubernetes.io/region",
+] as const;
+
+/** VolumeZone: a volume that is labelled with a zone is used there only. Nodes without any zone do not mind. */
+export const volumeZone: FilterPlugin = {
+  name: "VolumeZone",
+  wakesOn: ["node", "storage"],
+  prepare: (pod, { lookups }) => {
+    const places: { label: string; values: readonly string[] }[] = [];
+    for (const { volumeName } of claimsFound(pod, lookups)) {
+      const labels = (volumeName && lookups.volume(volumeName)?.metadata.labels) || {};
+      for (const label of ZONE_LABELS) if (labels[label]) places.push({ label, values: labels[label].split("__") });
+    }
+    if (places.length === 0) return undefined;
+    return ({ labels }) => {
+      if (!ZONE_LABELS.some((label) => labels[label] !== undefined)) return undefined;
+      return places.every(({ label, values }) => values.includes(labels[label] ?? "")) ? undefined : WRONG_ZONE;
+    };
+  },
+};
+
+/** VolumeRestrictions: of a ReadWriteOncePod claim there is one user in the whole cluster; evicting that one would help. */
+export const volumeRestrictions: FilterPlugin = {
+  name: "VolumeRestrictions",
+  wakesOn: ["podGone", "storage"],
+  prepare: (pod, cluster) => {
+    const exclusive = claimsFound(pod, cluster.lookups).filter(({ modes }) => modes.includes("ReadWriteOncePod"));
+    // On every node: where it runs does not matter to whoever may not run beside it.
+    return exclusive.some(({ name }) => cluster.usersOf(pod.namespace, name) > 0) ? () => ONLY_ONE_POD : undefined;
+  },
+};
+
+interface FoundClaim {
+  name: string;
+  volumeName: string | undefined;
+  modes: readonly string[];
+}
+
+/** What is known of the pod's claims; missing ones are VolumeBinding's affair. */
+function claimsFound(pod: PodInfo, lookups: ClusterSnapshot["lookups"]): FoundClaim[] {
+  const found: FoundClaim[] = [];
+  for (const volume of pod.demand.claims) {
+    const name = claimNameOf(pod.pod.metadata.name, volume);
+    const spec = lookups.claim(pod.namespace, name)?.spec;
+    if (spec) found.push({ name, volumeName: spec.volumeName, modes: spec.accessModes ?? [] });
+  }
+  return found;
 }
 
 /** What must happen to the pod's waiting claims before it can be bound to `node`. */
