@@ -15,6 +15,9 @@ import { NODE } from "./bootstrap/cluster-roles.js";
 import type { ClusterOptions, ClusterTls } from "./cluster.js";
 import type { Controller } from "./controller.js";
 import { certificateController } from "./controllers/certificates/certificates.js";
+import { notFound } from "./errors.js";
+import type { KubeObject } from "./object.js";
+import type { AuthenticationTokenRequest, Pod } from "./schema/generated/types.js";
 import type { AccessAttributes, AuthenticationResult, Authorizer, TokenAuthenticator } from "./security.js";
 import { isAllowed } from "./server/authorize.js";
 import type { ServerDependencies } from "./server/context.js";
@@ -40,6 +43,8 @@ export interface ClusterSecurity {
   /** Run after all other admission plugins. */
   admission: readonly AdmissionPlugin[];
   controllers: readonly Controller[];
+  /** A token for a pod's service account, bound to the pod, as its kubelet asks for it. */
+  issuePodToken(pod: Pod, request: { audience: string | undefined; expirationSeconds: number }): Promise<string>;
   stop(): void;
 }
 
@@ -101,6 +106,20 @@ export function createClusterSecurity({
       },
       jwks: () => tokens.jwks(),
       openidConfiguration: () => tokens.openidConfiguration(),
+    },
+    async issuePodToken({ metadata, spec }, { audience, expirationSeconds }) {
+      const { namespace, name, uid } = metadata;
+      const account = api.get("serviceaccounts", { namespace, name: spec?.serviceAccountName ?? "default" });
+      if (!account) throw notFound("", "serviceaccounts", spec?.serviceAccountName ?? "default");
+      const issued = await tokens.issue(account, {
+        metadata: { name: account.metadata.name, namespace },
+        spec: {
+          audiences: audience ? [audience] : [],
+          expirationSeconds,
+          boundObjectRef: { kind: "Pod", apiVersion: "v1", name, uid },
+        },
+      } as unknown as KubeObject);
+      return (issued as unknown as AuthenticationTokenRequest).status?.token ?? "";
     },
     admission: [
       rbacEscalation({ rbac, isAllowed: allowed }),

@@ -96,7 +96,13 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   );
   admission.push(...security.admission);
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
-  const kubelets = createKubelets({ api: api.as(component("kubelet"), "kubelet"), clock, log, caCert: tls.caCert });
+  const kubelets = createKubelets({
+    api: api.as(component("kubelet"), "kubelet"),
+    clock,
+    log,
+    caCert: tls.caCert,
+    issueToken: (pod, request) => security.issuePodToken(pod, request),
+  });
   // Renewals of node leases are never written: a read shows when the last one would have been.
   registry.onRead("leases.coordination.k8s.io", (lease) => {
     const renewTime =
@@ -196,6 +202,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         ...security.server,
         ...(options.allowClient ? { allowClient: options.allowClient } : {}),
         podLog: (key, logOptions) => kubelets.podLog(parseKey(key), logOptions),
+        podStreams: kubelets.streams,
       });
       return server.listen(address);
     },

@@ -1,5 +1,4 @@
 import type { Container, Pod } from "../schema/generated/types.js";
-import { behaviourOf } from "./behaviour.js";
 import { imageOf, notFoundText } from "./images.js";
 import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
 import { environmentProblem } from "./pod-references.js";
@@ -7,12 +6,15 @@ import {
   type ContainerRuntime,
   type ContainerState,
   crashBackoffMs,
+  KILLED,
   type Pulling,
   type Running,
   runningState,
+  type Stop,
   specOf,
   type Terminated,
 } from "./pod-runtime.js";
+import { beginProbes, dueProbe, hasProbes, judged, nextProbeMs } from "./probes.js";
 import { REFERENCE_RETRY_MS } from "./timings.js";
 
 /** One container from its image to its end, and again: the states and what leads from one to the next. Event texts are the kubelet's. */
@@ -77,6 +79,9 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: Containe
       return state.backedOff ? state.retryMs : state.failedMs + ERR_IMAGE_PULL_MS;
     case "running": {
       let wakeMs = state.exitMs ?? Number.POSITIVE_INFINITY;
+      if (state.stop) wakeMs = Math.min(wakeMs, state.stop.killMs);
+      else if (state.probes) wakeMs = Math.min(wakeMs, nextProbeMs(state));
+      if (state.hooking || state.stop || state.probes) return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
       if (!state.started) wakeMs = Math.min(wakeMs, state.startupMs);
       if (!state.ready) wakeMs = Math.min(wakeMs, state.readyMs, state.unhealthyMs ?? Number.POSITIVE_INFINITY);
       return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
@@ -103,7 +108,7 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
       return nowMs < state.untilMs ? undefined : becomes(container, pulled(container, state, moment));
     case "starting": {
       if (nowMs < state.untilMs) return undefined;
-      const problem = environmentProblem(moment.spec, moment.env.references);
+      const problem = environmentProblem(moment.pod, moment.spec, moment.env.references, moment.env.placement);
       if (problem === undefined) return becomes(container, started(container, state.untilMs, moment));
       moment.emit("Warning", "Failed", `Error: ${problem}`);
       return becomes(container, { is: "starting", untilMs: nowMs + REFERENCE_RETRY_MS, problem });
@@ -160,8 +165,8 @@ function prepare(container: ContainerRuntime, moment: Moment, atMs: number): Con
   return { is: "pulling", sinceMs: atMs, untilMs, attempts: 1 };
 }
 
-const isMissing = ({ image, role }: ContainerRuntime, { pod, spec }: Moment): boolean =>
-  imageOf(image).problem === "missing" || behaviourOf(pod, spec, role).imageMissing;
+const isMissing = ({ image, role }: ContainerRuntime, { pod, spec, env }: Moment): boolean =>
+  imageOf(image).problem === "missing" || env.behaviourOf(pod, spec, role).imageMissing;
 
 function pulled(container: ContainerRuntime, { sinceMs, untilMs, attempts }: Pulling, moment: Moment): ContainerState {
   const { emit, env } = moment;
@@ -183,21 +188,49 @@ function pulled(container: ContainerRuntime, { sinceMs, untilMs, attempts }: Pul
 
 const tookText = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(3)}s`);
 
-function started(container: ContainerRuntime, atMs: number, { pod, spec, emit }: Moment): Running {
+function started(container: ContainerRuntime, atMs: number, { pod, spec, emit, env }: Moment): Running {
   emit("Normal", "Created", `Created container: ${container.name}`);
   emit("Normal", "Started", `Started container ${container.name}`);
-  return runningState(atMs, spec, behaviourOf(pod, spec, container.role));
+  const behaviour = env.behaviourOf(pod, spec, container.role);
+  const running = runningState(atMs, spec, behaviour);
+  if (running.live) env.operations.start(container, spec, atMs);
+  const hooking = spec.lifecycle?.postStart !== undefined;
+  const isProbed = (running.live || behaviour.http || behaviour.exec) && hasProbes(spec);
+  if (!hooking && !isProbed) return running;
+  return {
+    ...running,
+    ...(isProbed ? { probes: beginProbes(spec, atMs, atMs), unhealthyMs: undefined } : {}),
+    ...(hooking ? { hooking } : {}),
+    started: !hooking && spec.startupProbe === undefined,
+    ready: !hooking && spec.startupProbe === undefined && spec.readinessProbe === undefined && running.ready,
+  };
 }
 
 function followRunning(container: ContainerRuntime, state: Running, moment: Moment): Next {
   const { env, spec, emit, stopping } = moment;
-  const { nowMs } = env;
-  if (!stopping && spec.image !== container.image && (state.exitMs === undefined || state.exitMs > nowMs)) {
+  const { nowMs, operations } = env;
+  if (state.live && !operations.isLive(container)) operations.start(container, spec, state.startedMs);
+  const exit = operations.exitOf(container);
+  if (exit && (state.live || exit.atMs <= nowMs))
+    return ended(container, { ...state, exitCode: exit.code }, exit.atMs, moment);
+  if (
+    !stopping &&
+    !state.stop &&
+    spec.image !== container.image &&
+    (state.exitMs === undefined || state.exitMs > nowMs)
+  ) {
     emit("Normal", "Killing", `Container ${container.name} definition changed, will be restarted`);
     const replaced = { ...container, image: spec.image ?? "" };
-    return becomes(replaced, { ...state, exitMs: nowMs, exitCode: 0 });
+    if (state.live) operations.signal(container, "KILL");
+    return becomes(replaced, { ...state, live: false, exitMs: nowMs, exitCode: 0 });
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
+  if (state.stop) return followStop(container, state, state.stop, moment);
+  if (state.hooking) return followHook(container, state, moment);
+  if (state.probes) return followProbes(container, state, moment);
+  if (!state.live && hasProbes(spec) && operations.isLive(container))
+    // Somebody has looked into it and may have changed something: from now on the probes are made for real.
+    return becomes(container, { ...state, probes: beginProbes(spec, state.startedMs, nowMs), unhealthyMs: undefined });
   if (state.unhealthyMs !== undefined && nowMs >= state.unhealthyMs) {
     emit("Warning", "Unhealthy", probeFailure(spec));
     return becomes(container, { ...state, unhealthyMs: undefined });
@@ -206,6 +239,108 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
   const ready = state.ready || nowMs >= state.readyMs;
   if (started === state.started && ready === state.ready) return undefined;
   return becomes(container, { ...state, started, ready });
+}
+
+/** The container counts as started only when its postStart hook has come back; one that fails ends it. */
+function followHook(container: ContainerRuntime, state: Running, moment: Moment): Next {
+  const { env, spec, emit } = moment;
+  const handler = spec.lifecycle?.postStart;
+  const result = handler ? env.operations.hook(container, spec, "postStart", handler) : { ok: true, output: "" };
+  if (!result) return undefined;
+  const { hooking: _, ...rest } = state;
+  if (!result.ok) {
+    emit("Warning", "FailedPostStartHook", "PostStartHook failed");
+    emit("Normal", "Killing", "FailedPostStartHook");
+    return becomes(container, beginStop(container, rest, moment, graceSecondsOf(moment)));
+  }
+  const isStarted = spec.startupProbe === undefined;
+  return becomes(container, {
+    ...rest,
+    started: isStarted && rest.startupMs <= env.nowMs,
+    ready: isStarted && spec.readinessProbe === undefined && rest.readyMs <= env.nowMs,
+  });
+}
+
+const KIND_NAMES = { startup: "Startup", liveness: "Liveness", readiness: "Readiness" } as const;
+
+function followProbes(container: ContainerRuntime, state: Running, moment: Moment): Next {
+  const { env, spec, emit } = moment;
+  const due = dueProbe(state, spec, env.nowMs);
+  if (!due) return undefined;
+  const { kind, probe } = due;
+  const result = env.operations.check(container, spec, kind, probe);
+  if (!result) return undefined;
+  if (!result.ok) emit("Warning", "Unhealthy", `${KIND_NAMES[kind]} probe failed: ${result.output}`);
+  const { running, restart } = judged(state, kind, probe, result, env.nowMs);
+  if (!restart) return becomes(container, running);
+  emit("Normal", "Killing", `Container ${container.name} failed ${kind} probe, will be restarted`);
+  const graceSeconds = probe.terminationGracePeriodSeconds ?? graceSecondsOf(moment);
+  return becomes(container, beginStop(container, running, moment, graceSeconds));
+}
+
+const graceSecondsOf = ({ pod }: Moment): number => pod.spec?.terminationGracePeriodSeconds ?? 30;
+
+function beginStop(
+  container: ContainerRuntime,
+  state: Running,
+  { env, pod, spec }: Moment,
+  graceSeconds: number,
+): Running {
+  return stopState(container, state, { pod, spec, env, graceMs: graceSeconds * 1000 });
+}
+
+/** A running container that has begun to be stopped: at once when nothing has to be waited for. */
+export function stopState(
+  container: ContainerRuntime,
+  state: Running,
+  { pod, spec, env, graceMs }: { pod: Pod; spec: Container; env: LifecycleEnvironment; graceMs: number },
+): Running {
+  const { nowMs } = env;
+  const stop = { sinceMs: nowMs, killMs: nowMs + graceMs };
+  const { preStop } = spec.lifecycle ?? {};
+  if (preStop && graceMs > 0 && !preStop.sleep && !state.hooking) return { ...state, stop };
+  const sleepMs = (preStop?.sleep?.seconds ?? 0) * 1000;
+  if (sleepMs > 0 && graceMs > 0 && state.live) return { ...state, stop };
+  if (state.live) {
+    env.operations.signal(container, graceMs > 0 ? "TERM" : "KILL");
+    return { ...state, stop: { ...stop, termMs: nowMs } };
+  }
+  const stopMs = env.behaviourOf(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
+  const needMs = sleepMs + stopMs;
+  const exitMs = Math.min(nowMs + Math.min(needMs, graceMs), state.exitMs ?? Number.POSITIVE_INFINITY);
+  const isKilled = needMs > graceMs && graceMs > 0;
+  return {
+    ...state,
+    stop: { ...stop, termMs: nowMs + sleepMs },
+    exitMs,
+    ...(exitMs === state.exitMs ? {} : { exitCode: isKilled ? KILLED : 0 }),
+  };
+}
+
+/** After its hooks have run, a container that is killed still gets this long (kubelet's minimumGracePeriodInSeconds). */
+const LEAST_GRACE_MS = 2_000;
+
+function followStop(container: ContainerRuntime, state: Running, stop: Stop, moment: Moment): Next {
+  const { env, spec, pod, emit } = moment;
+  const { nowMs, operations } = env;
+  if (stop.termMs !== undefined) {
+    if (!state.live || nowMs < stop.killMs) return undefined;
+    operations.signal(container, "KILL");
+    return ended(container, { ...state, exitCode: KILLED }, stop.killMs, moment);
+  }
+  const handler = spec.lifecycle?.preStop;
+  const result = handler ? operations.hook(container, spec, "preStop", handler) : { ok: true, output: "" };
+  if (!result && nowMs < stop.killMs) return undefined;
+  if (result && !result.ok) emit("Warning", "FailedPreStopHook", "PreStopHook failed");
+  const killMs = Math.max(stop.killMs, nowMs + LEAST_GRACE_MS);
+  const next = { ...stop, killMs, termMs: nowMs };
+  if (state.live) {
+    operations.signal(container, "TERM");
+    return becomes(container, { ...state, stop: next });
+  }
+  const stopMs = env.behaviourOf(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
+  const exitMs = Math.min(nowMs + stopMs, killMs);
+  return becomes(container, { ...state, stop: next, exitMs, exitCode: exitMs === killMs ? KILLED : 0 });
 }
 
 function probeFailure({ startupProbe, readinessProbe }: Container): string {
@@ -220,12 +355,22 @@ function probeFailure({ startupProbe, readinessProbe }: Container): string {
 const STABLE_MS = 600_000;
 
 function ended(container: ContainerRuntime, state: Running, exitMs: number, moment: Moment): Next {
-  const { pod, emit, stopping } = moment;
+  const { pod, emit, stopping, env, spec } = moment;
   const { startedMs, exitCode } = state;
-  const reason = exitCode === 0 ? "Completed" : "Error";
+  const behaviour = env.behaviourOf(pod, spec, container.role);
+  const reason = behaviour.oomKilled && exitCode === KILLED ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error";
+  const message = behaviour.terminationMessage ?? env.operations.lastWords(container, spec);
+  env.operations.end(container);
   if (state.failsStartup && !stopping)
     emit("Normal", "Killing", `Container ${container.name} failed startup probe, will be restarted`);
-  const end: Terminated = { is: "terminated", startedMs, finishedMs: exitMs, exitCode, reason };
+  const end: Terminated = {
+    is: "terminated",
+    startedMs,
+    finishedMs: exitMs,
+    exitCode,
+    reason,
+    ...(message === undefined ? {} : { message }),
+  };
   if (stopping || !restarts(pod, container, exitCode)) return becomes(container, end);
   const crashes = exitMs - startedMs >= STABLE_MS ? 0 : container.crashes;
   const delayMs = crashBackoffMs(crashes);

@@ -85,10 +85,14 @@ function crashText(pod: Pod, { name }: ContainerRuntime, delayMs: number): strin
   return `back-off ${delay} restarting failed container=${name} pod=${podName}_${namespace}(${uid})`;
 }
 
-const ended = ({ exitCode, reason, startedMs, finishedMs }: Terminated, containerID: string): ContainerState => ({
+const ended = (
+  { exitCode, reason, message, startedMs, finishedMs }: Terminated,
+  containerID: string,
+): ContainerState => ({
   terminated: {
     exitCode,
     reason,
+    ...(message === undefined ? {} : { message }),
     startedAt: formatSeconds(startedMs),
     finishedAt: formatSeconds(finishedMs),
     containerID,

@@ -2,15 +2,20 @@ import { type Clock, formatMicros } from "../../clock/clock.js";
 import type { KubeApi, WatchEvent } from "../api.js";
 import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
 import type { NodeHeartbeats } from "../controller.js";
-import { internalError, type StatusError } from "../errors.js";
+import { badRequest, internalError, notFound, type StatusError } from "../errors.js";
 import { keyOf, type ObjectKey } from "../object.js";
+import type { PodStreams } from "../pod-streams.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
 import { ATTACHMENTS } from "../runtime/volumes.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
 import type { Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
+import { type BehaviourOf, behaviourOf } from "./behaviour.js";
+import { createClusterWorld } from "./cluster-world.js";
 import { heartbeatView } from "./heartbeats.js";
 import { createNodeAgent, type NodeAgent } from "./node-agent.js";
 import { type PodLogOptions, podLog } from "./pod-log.js";
+import { createPodStreams } from "./pod-streams.js";
+import { createTokenCache } from "./token-cache.js";
 
 /** All kubelets of a cluster. One queue serves every node, and only pods to which something happens cost anything. */
 export interface Kubelets {
@@ -34,6 +39,8 @@ export interface Kubelets {
   withHeartbeats(node: Node): Node;
   /** Output of a container of the pod; undefined when no node has the pod. Throws StatusError when its kubelet cannot tell. */
   podLog(key: ObjectKey, options: PodLogOptions): string | undefined;
+  /** exec, attach, port-forward and followed logs. */
+  readonly streams: PodStreams;
 }
 
 export interface KubeletsOptions {
@@ -43,15 +50,31 @@ export interface KubeletsOptions {
   /** Default: a recorder of its own with component `kubelet`. */
   events?: EventRecorder;
   caCert?: string;
+  /** Makes a token for a service account as the TokenRequest API does; absent: tokens in pods are empty. */
+  issueToken?: (pod: Pod, request: { audience: string | undefined; expirationSeconds: number }) => Promise<string>;
 }
 
-export function createKubelets({ api, clock, log, events: given }: KubeletsOptions): Kubelets {
+export function createKubelets(options: KubeletsOptions): Kubelets {
+  const { api, clock, log, events: given } = options;
   const events = given ?? createEventRecorder({ api, clock, log, component: "kubelet" });
   const agents = new Map<string, NodeAgent>();
   /** Last renewals of nodes whose machine is gone, until their Node object goes, too. */
   const departed = new Map<string, number>();
   const showHeartbeats = heartbeatView();
   const stops: (() => void)[] = [];
+  const random = clock.random("kubelet/world");
+  const agentFor = (pod: Pod): NodeAgent | undefined =>
+    pod.spec?.nodeName === undefined ? undefined : agents.get(pod.spec.nodeName);
+  const world = createClusterWorld({
+    api,
+    listener(pod, port, protocol) {
+      const agent = agentFor(pod);
+      return agent && !agent.isCut ? agent.pods.listener(pod, port, protocol) : undefined;
+    },
+    pick: (items) => random.pick(items),
+  });
+  const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role);
+  const token = createTokenCache(options.issueToken, clock);
 
   const queue = createWorkQueue({
     clock,
@@ -115,6 +138,10 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
         log,
         events,
         wake: (key) => queue.add(`${spec.name} ${key}`),
+        world,
+        behaviourOf: behaviour,
+        token,
+        rootCa: () => options.caCert ?? "",
       });
       agents.set(spec.name, agent);
       try {
@@ -145,11 +172,30 @@ export function createKubelets({ api, clock, log, events: given }: KubeletsOptio
     },
     podLog(key, options) {
       const pod = api.get<Pod>("pods", key);
-      const agent = pod?.spec?.nodeName === undefined ? undefined : agents.get(pod.spec.nodeName);
+      const agent = pod && agentFor(pod);
       if (!pod || !agent) return undefined;
       if (!agent.isUp) throw unreachable(pod);
-      return podLog(pod, agent.pods.runtimeOf(pod), options, clock.now());
+      return podLog(
+        { pod, runtime: agent.pods.runtimeOf(pod), logs: agent.pods.logsOf(pod), behaviourOf: behaviour },
+        options,
+        clock.now(),
+      );
     },
+    streams: createPodStreams({
+      clock,
+      behaviourOf: behaviour,
+      find(key) {
+        const pod = api.get<Pod>("pods", key);
+        if (!pod) throw notFound("", "pods", key.name);
+        const agent = agentFor(pod);
+        if (!agent) throw badRequest(`pod ${key.name} does not have a host assigned`);
+        if (!agent.isUp) throw unreachable(pod);
+        const presence = agent.pods.presence(keyOf(pod));
+        if (!presence)
+          throw internalError(`unable to upgrade connection: pod not found ("${key.name}_${key.namespace}")`);
+        return presence;
+      },
+    }),
   };
 }
 

@@ -6,8 +6,10 @@ import { conditionOf } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
 import type { Lease, Node, Pod } from "../schema/generated/types.js";
+import type { BehaviourOf } from "./behaviour.js";
+import type { ClusterWorld } from "./cluster-world.js";
 import { newNode, nodeResources, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
-import { createPodWorkers, type PodWorkers } from "./pod-workers.js";
+import { createPodWorkers, type PodWorkers, type PodWorkersOptions } from "./pod-workers.js";
 import { drawTiming, LEASE_DURATION_SECONDS, LEASE_RENEWAL_MS, STATUS_REPORT_MS, type Timing } from "./timings.js";
 
 /** One simulated kubelet: registers its node, keeps it Ready, falls silent and comes back as power and network do. */
@@ -23,6 +25,8 @@ export interface NodeAgent {
   vanish(): void;
   /** True while it talks to the API server. */
   readonly isUp: boolean;
+  /** Nothing of the machine can be reached over the network. */
+  readonly isCut: boolean;
   lastRenewalMs(): number;
   /** When it last reported the node's status, which it does every five minutes although nothing has changed. */
   lastReportMs(): number;
@@ -37,6 +41,10 @@ export interface NodeAgentOptions {
   events: EventRecorder;
   /** Asks for a look at one of the node's pods. */
   wake: (key: string) => void;
+  world: ClusterWorld;
+  behaviourOf: BehaviourOf;
+  token: PodWorkersOptions["token"];
+  rootCa: () => string;
 }
 
 /** nodeStatusUpdateFrequency: how often a kubelet looks whether its node's status is as it should be. */
@@ -79,6 +87,11 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     hostIP: spec.addresses.find(({ type }) => type === "InternalIP")?.address ?? "",
     podCidr: spec.podCidr,
     networkReadyMs: () => networkReadyMs,
+    world: options.world,
+    behaviourOf: options.behaviourOf,
+    token: options.token,
+    rootCa: options.rootCa,
+    wake,
   });
 
   const nodeEvent = (reason: string, message: string): void =>
@@ -138,6 +151,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
 
   const vanish = (): void => {
     isGone = true;
+    pods.halt();
     fallSilent();
   };
 
@@ -218,7 +232,10 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       if (next === power) return;
       power = next;
       fallSilent();
-      if (next === "stopped") diedMs ??= clock.now();
+      if (next === "stopped") {
+        diedMs ??= clock.now();
+        pods.halt();
+      }
       if (next !== "running") return;
       if (diedMs === undefined) after(draw("reconnect"), reconnect);
       else after(draw("boot"), start);
@@ -232,6 +249,9 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       vanish();
     },
     vanish,
+    get isCut() {
+      return isGone || power === "stopped" || power === "isolated";
+    },
     get isUp() {
       return isUp;
     },

@@ -1,15 +1,10 @@
 import type { Pod } from "../schema/generated/types.js";
-import { behaviourOf, behaviourProblem } from "./behaviour.js";
-import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
+import { type BehaviourOf, behaviourProblem } from "./behaviour.js";
+import { advanceContainer, type ContainerStep, stopState } from "./container-lifecycle.js";
+import type { ContainerOperations } from "./container-operations.js";
+import type { PodPlacement } from "./machine/field-values.js";
 import { ATTACHING, mountProblem, type ReferenceLookups } from "./pod-references.js";
-import {
-  type ContainerRuntime,
-  KILLED,
-  type PodRuntime,
-  specOf,
-  type Terminated,
-  withNewContainers,
-} from "./pod-runtime.js";
+import { type ContainerRuntime, type PodRuntime, specOf, type Terminated, withNewContainers } from "./pod-runtime.js";
 import { REFERENCE_RETRY_MS, type Timing } from "./timings.js";
 
 /**
@@ -25,6 +20,10 @@ export interface LifecycleEnvironment {
   draw(timing: Timing): number;
   /** Other objects that the pod needs before its containers can start. */
   references: ReferenceLookups;
+  placement: PodPlacement;
+  behaviourOf: BehaviourOf;
+  /** The pod's containers on the machine that runs them. */
+  operations: ContainerOperations;
 }
 
 export interface KubeletEvent {
@@ -59,7 +58,11 @@ export function isFinal(pod: Pod, container: ContainerRuntime): container is Con
 export function restarts(pod: Pod, container: ContainerRuntime, exitCode: number): boolean {
   if (container.role === "ephemeral") return false;
   if (container.role === "sidecar") return true;
-  const policy = specOf(pod, container)?.restartPolicy ?? pod.spec?.restartPolicy ?? "Always";
+  const spec = specOf(pod, container);
+  const policy = spec?.restartPolicy ?? pod.spec?.restartPolicy ?? "Always";
+  for (const { action, exitCodes } of spec?.restartPolicyRules ?? [])
+    if (action === "Restart" && (exitCodes?.values?.includes(exitCode) ?? false) === (exitCodes?.operator !== "NotIn"))
+      return true;
   // An init container that succeeded is done, whatever the pod's policy.
   if (policy === "Always") return container.role === "app" || exitCode !== 0;
   return policy === "OnFailure" && exitCode !== 0;
@@ -89,13 +92,14 @@ function stopContainer(
 ): ContainerRuntime {
   const spec = specOf(pod, container);
   if (container.state.is !== "running" || !spec) return container;
-  const preStopMs = (spec.lifecycle?.preStop?.sleep?.seconds ?? 0) * 1000;
-  const stopMs = behaviourOf(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
-  const needMs = preStopMs + stopMs;
-  const exitMs = Math.min(env.nowMs + Math.min(needMs, graceMs), container.state.exitMs ?? Number.POSITIVE_INFINITY);
-  const killed = needMs > graceMs && graceMs > 0;
-  const exit = exitMs === container.state.exitMs ? {} : { exitCode: killed ? KILLED : 0 };
-  return { ...container, state: { ...container.state, exitMs, ...exit } };
+  const { state } = container;
+  // Already on its way: only less patience changes anything.
+  if (state.stop && state.live)
+    return {
+      ...container,
+      state: { ...state, stop: { ...state.stop, killMs: Math.min(state.stop.killMs, env.nowMs + graceMs) } },
+    };
+  return { ...container, state: stopState(container, state, { pod, spec, env, graceMs }) };
 }
 
 export function fieldPathOf({ name, role }: Pick<ContainerRuntime, "name" | "role">): string {

@@ -1,5 +1,8 @@
 import type { KubeObject } from "../object.js";
-import type { Container, EnvVar, Pod, Volume } from "../schema/generated/types.js";
+import type { Container, Pod, Volume } from "../schema/generated/types.js";
+import { isRootImage } from "./image-programs.js";
+import { EnvironmentProblem, environmentOf, subPathOf } from "./machine/environment.js";
+import type { PodPlacement } from "./machine/field-values.js";
 
 /**
  * What a pod needs of other objects before its containers can start: ConfigMaps, Secrets and claims that it mounts, and those that its environment
@@ -60,32 +63,31 @@ export function mountProblem(pod: Pod, { find, isAttached }: ReferenceLookups): 
   return undefined;
 }
 
-function variableProblem({ valueFrom }: EnvVar, { find }: ReferenceLookups): string | undefined {
-  const sources = [
-    ["configmaps", valueFrom?.configMapKeyRef],
-    ["secrets", valueFrom?.secretKeyRef],
-  ] as const;
-  for (const [resource, reference] of sources) {
-    if (!reference?.name || reference.optional) continue;
-    const object = find(resource, reference.name);
-    if (!object) return `${SINGULAR[resource]} "${reference.name}" not found`;
-    if (!(reference.key in (object.data ?? {})) && !(reference.key in (object.binaryData ?? {})))
-      return `couldn't find key ${reference.key} in ${resource === "secrets" ? "Secret" : "ConfigMap"} ${reference.name}`;
-  }
-  return undefined;
-}
-
 /** Why the container's environment cannot be made (waiting reason CreateContainerConfigError); undefined when it can. */
-export function environmentProblem(container: Container, lookups: ReferenceLookups): string | undefined {
-  for (const { configMapRef, secretRef } of container.envFrom ?? []) {
-    if (configMapRef?.name && !configMapRef.optional && !lookups.find("configmaps", configMapRef.name))
-      return `configmap "${configMapRef.name}" not found`;
-    if (secretRef?.name && !secretRef.optional && !lookups.find("secrets", secretRef.name))
-      return `secret "${secretRef.name}" not found`;
+export function environmentProblem(
+  pod: Pod,
+  container: Container,
+  references: ReferenceLookups,
+  placement: PodPlacement,
+): string | undefined {
+  const mustNotBeRoot = container.securityContext?.runAsNonRoot ?? pod.spec?.securityContext?.runAsNonRoot;
+  const user = container.securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser;
+  const { name, namespace, uid } = pod.metadata;
+  if (mustNotBeRoot && (user === 0 || (user === undefined && isRootImage(container.image ?? "")))) {
+    const whose = `(pod: "${name}_${namespace}(${uid})", container: ${container.name})`;
+    return user === 0
+      ? `container's runAsUser breaks non-root policy ${whose}`
+      : `container has runAsNonRoot and image will run as root ${whose}`;
   }
-  for (const variable of container.env ?? []) {
-    const problem = variableProblem(variable, lookups);
-    if (problem) return problem;
+  const hasSubPaths = container.volumeMounts?.some(({ subPath, subPathExpr }) => subPath || subPathExpr);
+  if (!hasSubPaths && !container.envFrom?.length && !container.env?.some(({ valueFrom }) => valueFrom))
+    return undefined;
+  try {
+    const variables = environmentOf(container, { pod, placement, references, services: [] });
+    for (const mount of container.volumeMounts ?? []) subPathOf(mount, variables);
+  } catch (error) {
+    if (error instanceof EnvironmentProblem) return error.message;
+    throw error;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 import { isSidecar } from "../scheduler/resources.js";
 import type { Container, ContainerStatus, Pod, PodSpec } from "../schema/generated/types.js";
-import { type Behaviour, behaviourOf } from "./behaviour.js";
+import type { Behaviour, BehaviourOf } from "./behaviour.js";
 
 /** What a kubelet knows about the containers of one pod: immutable values, replaced as time goes on. All times are epoch ms. */
 export interface PodRuntime {
@@ -72,7 +72,34 @@ export interface Running {
   readonly unhealthyMs?: number;
   readonly started: boolean;
   readonly ready: boolean;
+  /** Its program runs on the pod's machine, which tells when it ends. */
+  readonly live?: boolean;
+  /** Its postStart hook has not come back yet. */
+  readonly hooking?: boolean;
+  /** Its probes are made for real; absent: what they will find is known from the beginning. */
+  readonly probes?: Probes;
+  /** Being stopped, for the pod's end or a failed probe. */
+  readonly stop?: Stop;
 }
+
+export interface Stop {
+  readonly sinceMs: number;
+  /** When SIGKILL comes, whatever it does. */
+  readonly killMs: number;
+  /** When SIGTERM was sent: after the preStop hook. */
+  readonly termMs?: number;
+}
+
+export type ProbeKind = "startup" | "liveness" | "readiness";
+
+export interface ProbeState {
+  readonly nextMs: number;
+  /** How many results in a row were like the last. */
+  readonly streak: number;
+  readonly lastOk?: boolean;
+}
+
+export type Probes = { readonly [kind in ProbeKind]?: ProbeState };
 
 export interface Terminated {
   readonly is: "terminated";
@@ -80,6 +107,8 @@ export interface Terminated {
   readonly finishedMs: number;
   readonly exitCode: number;
   readonly reason: string;
+  /** Its last words. */
+  readonly message?: string;
 }
 
 export const hasSucceeded = ({ state }: ContainerRuntime): boolean => state.is === "terminated" && state.exitCode === 0;
@@ -146,20 +175,26 @@ const timeOf = (text: string | undefined, otherwise: number): number => {
 };
 
 /** What the containers were doing according to the pod's stored status: how a kubelet goes on after this process was restarted. */
-export function restoredRuntime(pod: Pod, nowMs: number): PodRuntime {
+export function restoredRuntime(pod: Pod, nowMs: number, behaviourOf: BehaviourOf): PodRuntime {
   const status = pod.status ?? {};
   const statuses = new Map<string, ContainerStatus>();
   for (const list of [status.initContainerStatuses, status.containerStatuses, status.ephemeralContainerStatuses])
     for (const entry of list ?? []) statuses.set(entry.name, entry);
   const fresh = newRuntime(pod, timeOf(status.startTime, nowMs), nowMs);
-  return { ...fresh, containers: fresh.containers.map((container) => restored(pod, container, statuses, nowMs)) };
+  return {
+    ...fresh,
+    containers: fresh.containers.map((container) => restored(pod, container, { statuses, nowMs, behaviourOf })),
+  };
 }
 
 function restored(
   pod: Pod,
   container: ContainerRuntime,
-  statuses: ReadonlyMap<string, ContainerStatus>,
-  nowMs: number,
+  {
+    statuses,
+    nowMs,
+    behaviourOf,
+  }: { statuses: ReadonlyMap<string, ContainerStatus>; nowMs: number; behaviourOf: BehaviourOf },
 ): ContainerRuntime {
   const status = statuses.get(container.name);
   const spec = specOf(pod, container);
@@ -171,6 +206,7 @@ function restored(
       finishedMs: timeOf(state.terminated.finishedAt, nowMs),
       exitCode: state.terminated.exitCode,
       reason: state.terminated.reason ?? "Completed",
+      ...(state.terminated.message === undefined ? {} : { message: state.terminated.message }),
     };
   const last = terminated(status.lastState);
   const restarts = status.restartCount;
@@ -243,7 +279,8 @@ export function runningState(startedMs: number, spec: Container, behaviour: Beha
         ? Math.max(startupMs, firstSuccessMs(spec.readinessProbe, startedMs, Math.max(upMs, startupMs)))
         : // Without a probe a programmed delay still counts: the annotation is there to be seen.
           Math.max(startupMs, upMs);
-  let exitMs = behaviour.runForMs === undefined ? undefined : startedMs + behaviour.runForMs;
+  const live = behaviour.runsProgram;
+  let exitMs = live || behaviour.runForMs === undefined ? undefined : startedMs + behaviour.runForMs;
   const giveUpMs = startup
     ? startedMs +
       seconds(startup.initialDelaySeconds, 0) +
@@ -257,13 +294,14 @@ export function runningState(startedMs: number, spec: Container, behaviour: Beha
     is: "running",
     startedMs,
     ...(exitMs === undefined ? {} : { exitMs }),
-    exitCode: failsStartup ? KILLED : behaviour.exitCode,
+    exitCode: failsStartup || behaviour.oomKilled ? KILLED : behaviour.exitCode,
     ...(failsStartup ? { failsStartup } : {}),
     startupMs,
     readyMs,
     ...(probe && firstProbeMs < upMs ? { unhealthyMs: firstProbeMs } : {}),
     started: startupMs <= startedMs,
     ready: readyMs <= startedMs,
+    ...(live ? { live } : {}),
   };
 }
 

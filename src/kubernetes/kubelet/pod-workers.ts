@@ -20,12 +20,21 @@ import type {
   PodStatus,
   VolumeAttachment,
 } from "../schema/generated/types.js";
+import type { BehaviourOf } from "./behaviour.js";
+import type { ClusterWorld } from "./cluster-world.js";
+import type { PodPlacement } from "./machine/field-values.js";
+import type { Network } from "./machine/network.js";
+import { createPodMachine, type Listener, type PodLogs, type PodMachine } from "./machine/pod-machine.js";
+import { createPodVolumes } from "./machine/pod-volumes.js";
 import { createPodAddresses } from "./pod-addresses.js";
 import { rejectionOf } from "./pod-admission.js";
 import { advancePod, type KubeletEvent, type LifecycleEnvironment, rebooted } from "./pod-lifecycle.js";
-import type { Referred } from "./pod-references.js";
+import { createPodOperations, type PodOperations } from "./pod-operations.js";
+import type { ReferenceLookups, Referred } from "./pod-references.js";
 import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
+import { listenerOf } from "./pod-servers.js";
 import { statusOf } from "./pod-status.js";
+import type { PodPresence } from "./pod-streams.js";
 import { drawTiming, type Timing } from "./timings.js";
 
 /** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
@@ -41,6 +50,14 @@ export interface PodWorkers {
   /** Keys of the pods that are here. */
   keys(): Iterable<string>;
   runtimeOf(pod: Pod): PodRuntime | undefined;
+  /** What the pod's programs have printed, where any ran. */
+  logsOf(pod: Pod): PodLogs | undefined;
+  /** The pod for those who look into it; undefined when it is not here. */
+  presence(key: string): PodPresence | undefined;
+  /** What listens on a port of a pod of this node. */
+  listener(pod: Pod, port: number, protocol: "TCP" | "UDP"): Listener | undefined;
+  /** The machine lost its power: no program runs any more. */
+  halt(): void;
 }
 
 export interface PodWorkersOptions {
@@ -54,6 +71,12 @@ export interface PodWorkersOptions {
   podCidr: string;
   /** When pods get their network, epoch ms: the CNI plugin starts after the kubelet. */
   networkReadyMs: () => number;
+  world: ClusterWorld;
+  behaviourOf: BehaviourOf;
+  /** A token of a pod's service account; empty until it has been made. */
+  token: (pod: Pod, audience: string | undefined, expirationSeconds: number) => string;
+  rootCa: () => string;
+  wake: (key: string) => void;
 }
 
 interface Worker {
@@ -61,6 +84,9 @@ interface Worker {
   info: PodInfo;
   runtime: PodRuntime;
   podIP: string | undefined;
+  machine?: PodMachine;
+  operations?: PodOperations;
+  listeners?: Set<() => void>;
 }
 
 const SHUTDOWN = {
@@ -89,11 +115,90 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   /** When an image is complete on this node, epoch ms. */
   const images = new Map<string, number>();
   let writing: string | undefined;
+  /** Logs of pods that have ended, as long as the pods are there. */
+  const logs = new Map<string, { uid: string; logs: PodLogs }>();
 
   const draw = (timing: Timing): number => drawTiming(random, timing);
-  const environment = (namespace: string | undefined): LifecycleEnvironment => ({
+  const allocatable = (): Readonly<Record<string, string>> =>
+    api.get<Node>("nodes", { name: nodeName })?.status?.allocatable ?? {};
+  const placementOf = (worker: Worker): PodPlacement => ({
+    podIP: worker.podIP,
+    hostIP,
+    get allocatable() {
+      return allocatable();
+    },
+  });
+  const referencesOf = (namespace: string | undefined): ReferenceLookups => ({
+    find: (resource, name) => api.get<Referred>(resource, { namespace, name }),
+    isAttached,
+  });
+  const presentPod = (key: string, worker: Worker): Pod => {
+    const pod = api.get<Pod>("pods", parseKey(key));
+    return pod?.metadata.uid === worker.uid ? pod : worker.info.pod;
+  };
+  const listenerIn = (pod: Pod, worker: Worker, port: number, protocol: "TCP" | "UDP"): Listener | undefined =>
+    listenerOf(pod, port, protocol, {
+      runtime: worker.runtime,
+      machine: worker.machine,
+      behaviourOf: options.behaviourOf,
+      nowMs: clock.now(),
+    });
+
+  /** The machine of a pod is made when its first program runs, or when somebody looks into it. */
+  const machineOf = (key: string, worker: Worker): PodMachine => {
+    if (worker.machine) return worker.machine;
+    const { namespace } = worker.info.pod.metadata;
+    const references = referencesOf(namespace);
+    const pod = (): Pod => presentPod(key, worker);
+    const placement = placementOf(worker);
+    const { nodeInfo } = api.get<Node>("nodes", { name: nodeName })?.status ?? {};
+    worker.machine = createPodMachine({
+      clock,
+      random,
+      pod,
+      environment: () => ({ pod: pod(), placement, references, services: options.world.services(namespace) }),
+      volumes: createPodVolumes({
+        pod,
+        placement,
+        references,
+        now: () => clock.now(),
+        persistent: options.world.persistent,
+        host: (path) => options.world.host(nodeName, path),
+        token: (audience, seconds) => options.token(pod(), audience, seconds),
+        rootCa: options.rootCa(),
+      }),
+      network: networkOf(pod(), worker),
+      kernelRelease: nodeInfo?.kernelVersion || "6.12.0",
+      architecture: nodeInfo?.architecture || "amd64",
+      dnsServer: options.world.dnsServer(),
+      onExit: () => options.wake(key),
+      onFault: (error) => events.event(pod(), "Warning", "SimulationFault", String(error)),
+    });
+    return worker.machine;
+  };
+  const networkOf = (pod: Pod, worker: Worker): Network => options.world.networkOf(pod, () => worker.podIP);
+
+  const operationsOf = (key: string, worker: Worker): PodOperations => {
+    worker.operations ??= createPodOperations({
+      clock,
+      pod: () => presentPod(key, worker),
+      podIP: () => worker.podIP,
+      machine: () => machineOf(key, worker),
+      machineIfAny: () => worker.machine,
+      behaviourOf: options.behaviourOf,
+      network: () => networkOf(presentPod(key, worker), worker),
+      listener: (port, protocol) => listenerIn(presentPod(key, worker), worker, port, protocol),
+      wake: () => options.wake(key),
+    });
+    return worker.operations;
+  };
+
+  const environment = (key: string, namespace: string | undefined, worker: Worker): LifecycleEnvironment => ({
     nowMs: clock.now(),
-    references: { find: (resource, name) => api.get<Referred>(resource, { namespace, name }), isAttached },
+    references: referencesOf(namespace),
+    placement: placementOf(worker),
+    behaviourOf: options.behaviourOf,
+    operations: operationsOf(key, worker),
     imageReadyMs: (image) => images.get(image),
     imagePulled: (image, readyMs) => images.set(image, readyMs),
     draw,
@@ -111,6 +216,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
 
   const drop = (key: string, worker: Worker): void => {
     workers.delete(key);
+    if (worker.machine) logs.set(key, { uid: worker.uid, logs: worker.machine.stop() });
     node.removePod(worker.info);
     if (worker.podIP !== undefined && worker.podIP !== hostIP) addresses.release(worker.podIP);
   };
@@ -138,8 +244,10 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     if (isKnown)
       for (const { image, imageID } of pod.status?.containerStatuses ?? []) if (imageID) images.set(image, 0);
     const networkMs = pod.spec?.hostNetwork ? nowMs : Math.max(nowMs, options.networkReadyMs());
-    const runtime = isKnown ? restoredRuntime(pod, nowMs) : newRuntime(pod, nowMs, networkMs + draw("sandbox"));
-    const worker = { uid: pod.metadata.uid, info, podIP: addressFor(pod), runtime };
+    const runtime = isKnown
+      ? restoredRuntime(pod, nowMs, options.behaviourOf)
+      : newRuntime(pod, nowMs, networkMs + draw("sandbox"));
+    const worker: Worker = { uid: pod.metadata.uid, info, podIP: addressFor(pod), runtime };
     workers.set(keyOf(pod), worker);
     return worker;
   };
@@ -203,7 +311,10 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       const pod = api.get<Pod>("pods", parseKey(key));
       const known = workers.get(key);
       if (known && pod?.metadata.uid !== known.uid) drop(key, known);
-      if (!pod || pod.spec?.nodeName !== nodeName) return undefined;
+      if (!pod || pod.spec?.nodeName !== nodeName) {
+        logs.delete(key);
+        return undefined;
+      }
       if (isPodTerminal(pod)) {
         const left = workers.get(key);
         if (left) drop(key, left);
@@ -212,8 +323,9 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       }
       const worker = workers.get(key) ?? takeOn(pod);
       resize(pod, worker);
-      const step = advancePod(pod, worker.runtime, environment(pod.metadata.namespace));
+      const step = advancePod(pod, worker.runtime, environment(key, pod.metadata.namespace, worker));
       worker.runtime = step.runtime;
+      if (worker.listeners) for (const listener of [...worker.listeners]) listener();
       tell(pod, step.events);
       await report(pod, key, worker);
       return step.wakeMs === undefined ? undefined : Math.max(0, step.wakeMs - clock.now());
@@ -223,6 +335,9 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       for (const [key, worker] of workers) {
         const pod = api.get<Pod>("pods", parseKey(key));
         if (!pod || pod.metadata.uid !== worker.uid) continue;
+        worker.machine?.stop();
+        worker.machine = undefined;
+        worker.operations = undefined;
         const networkMs = Math.max(clock.now(), options.networkReadyMs());
         worker.runtime = rebooted(pod, worker.runtime, diedMs, networkMs + draw("sandbox"));
         if (pod.metadata.deletionTimestamp) continue;
@@ -252,11 +367,41 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         await report(pod, key, worker);
       }
     },
+    halt() {
+      for (const worker of workers.values()) worker.machine?.stop();
+    },
+    logsOf(pod) {
+      const left = logs.get(keyOf(pod));
+      return workers.get(keyOf(pod))?.machine ?? (left?.uid === pod.metadata.uid ? left.logs : undefined);
+    },
+    presence(key) {
+      const pod = api.get<Pod>("pods", parseKey(key));
+      const worker = workers.get(key);
+      if (!pod || worker?.uid !== pod.metadata.uid) return undefined;
+      return {
+        pod,
+        get runtime() {
+          return worker.runtime;
+        },
+        machine: () => machineOf(key, worker),
+        operations: operationsOf(key, worker),
+        listener: (port) => listenerIn(pod, worker, port, "TCP"),
+        onChange(listener) {
+          worker.listeners ??= new Set();
+          worker.listeners.add(listener);
+          return () => worker.listeners?.delete(listener);
+        },
+      };
+    },
+    listener(pod, port, protocol) {
+      const worker = workers.get(keyOf(pod));
+      return worker?.uid === pod.metadata.uid ? listenerIn(pod, worker, port, protocol) : undefined;
+    },
     keys: () => workers.keys(),
     runtimeOf(pod) {
       const worker = workers.get(keyOf(pod));
       if (worker?.uid === pod.metadata.uid) return worker.runtime;
-      return pod.status?.startTime === undefined ? undefined : restoredRuntime(pod, clock.now());
+      return pod.status?.startTime === undefined ? undefined : restoredRuntime(pod, clock.now(), options.behaviourOf);
     },
   };
 }

@@ -182,7 +182,7 @@ describe("a pod", () => {
   });
 
   it("takes an init container for one that ends, unless it says that it does not", async () => {
-    const { clock, run, getPod } = await withNode();
+    const { clock, run, getPod, api } = await withNode();
     const app = [{ name: "app", image: "nginx:1" }];
     await run("ends", { initContainers: [{ name: "cni", image: "example.com/cni-init:1" }], containers: app });
     const command = ["sh", "-c", "until nslookup db; do sleep 2; done"];
@@ -191,13 +191,17 @@ describe("a pod", () => {
     const forever = program({ containers: { cni: { runForSeconds: 3600 } } });
     await run("told", { initContainers: [{ name: "cni", image: "example.com/cni-init:1" }] }, forever);
     await clock.advance(4_000);
-    for (const name of ["ends", "waits"]) {
-      const [init] = getPod(name).status?.initContainerStatuses ?? [];
-      expect(getPod(name).status?.phase).toBe("Running");
-      expect(init?.state?.terminated).toMatchObject({ exitCode: 0, reason: "Completed" });
-    }
+    const [init] = getPod("ends").status?.initContainerStatuses ?? [];
+    expect(getPod("ends").status?.phase).toBe("Running");
+    expect(init?.state?.terminated).toMatchObject({ exitCode: 0, reason: "Completed" });
     await clock.advance(600_000);
-    for (const name of ["hangs", "told"]) expect(getPod(name).status?.phase).toBe("Pending");
+    for (const name of ["hangs", "told", "waits"]) expect(getPod(name).status?.phase).toBe("Pending");
+    await api.create("services", {
+      metadata: { name: "db", namespace: "default" },
+      spec: { clusterIP: "10.100.0.9", ports: [{ port: 80 }] },
+    });
+    await clock.advance(10_000);
+    expect(getPod("waits").status?.phase).toBe("Running");
   });
 
   it("backs off longer each time a container crashes", async () => {

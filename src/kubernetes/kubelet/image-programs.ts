@@ -1,0 +1,124 @@
+import type { HttpRequest, HttpResponse } from "./machine/network.js";
+import type { Program } from "./machine/program.js";
+
+/** What an image brings along: its command, its files, and programs of its own. Images that are not known are servers which answer on their ports. */
+export interface ImageProgram {
+  /** ENTRYPOINT and CMD; absent: a program that nobody knows. */
+  entrypoint?: readonly string[];
+  cmd?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+  workingDir?: string;
+  /** User id it runs as; root unless said. */
+  user?: number;
+  files?: Readonly<Record<string, string>>;
+  /** Programs by path or name. */
+  programs?: Readonly<Record<string, Program>>;
+  /** Ports its server listens on without saying so in the pod. */
+  ports?: readonly number[];
+  /** Lines it prints when its server starts. */
+  startLog?: readonly string[];
+  /** Answers HTTP on any of its ports. */
+  http?: (request: HttpRequest, files: { read(path: string): string | undefined }) => HttpResponse;
+  /** What another protocol than HTTP answers to a first line. */
+  line?: (text: string) => string;
+}
+
+const nginxPage =
+  "<!DOCTYPE html>\n<html>\n<head>\n<title>Welcome to nginx!</title>\n</head>\n<body>\n<h1>Welcome to nginx!</h1>\n</body>\n</html>\n";
+
+/** A server of files below a directory. */
+const fileServer =
+  (root: string, server: string): NonNullable<ImageProgram["http"]> =>
+  ({ path, method }, files) => {
+    const plain = decodeURI(path.replace(/[?#].*$/, ""));
+    const body = files.read(root + (plain.endsWith("/") ? `${plain}index.html` : plain));
+    const headers = { server, "content-type": /\.html$|\/$/.test(plain) ? "text/html" : "text/plain" };
+    if (body === undefined)
+      return {
+        status: plain.endsWith("/") && plain === "/" ? 403 : 404,
+        headers,
+        body: "<html><head><title>404 Not Found</title></head></html>\n",
+      };
+    return { status: 200, headers, body: method === "HEAD" ? "" : body };
+  };
+
+const shell = (name = "sh"): ImageProgram => ({ cmd: [name], env: {} });
+
+const NGINX: ImageProgram = {
+  ports: [80],
+  files: { "/usr/share/nginx/html/index.html": nginxPage, "/etc/nginx/nginx.conf": "events {}\n" },
+  startLog: [
+    "/docker-entrypoint.sh: Configuration complete; ready for start up",
+    'nginx: using the "epoll" event method',
+    "nginx: start worker processes",
+  ],
+  http: fileServer("/usr/share/nginx/html", "nginx"),
+};
+
+const HTTPD: ImageProgram = {
+  ports: [80],
+  files: { "/usr/local/apache2/htdocs/index.html": "<html><body><h1>It works!</h1></body></html>\n" },
+  startLog: ["AH00094: Command line: 'httpd -D FOREGROUND'"],
+  http: fileServer("/usr/local/apache2/htdocs", "Apache"),
+};
+
+const REDIS: ImageProgram = {
+  ports: [6379],
+  startLog: ["* Ready to accept connections tcp"],
+  line: (text) => (/^ping/i.test(text) || text.includes("PING") ? "+PONG\r\n" : "-ERR unknown command\r\n"),
+};
+
+/** By the last part of the image's name. */
+const IMAGES: Readonly<Record<string, ImageProgram>> = {
+  alpine: shell("/bin/sh"),
+  amazonlinux: shell("/bin/bash"),
+  bash: shell("bash"),
+  busybox: shell(),
+  debian: shell("bash"),
+  fedora: shell("/bin/bash"),
+  ubuntu: shell("/bin/bash"),
+  "jessie-dnsutils": { entrypoint: ["sleep", "infinity"] },
+  "hello-world": { cmd: ["echo", "Hello from Docker!"] },
+  httpd: HTTPD,
+  nginx: NGINX,
+  "nginx-new": NGINX,
+  nonewprivs: {
+    entrypoint: ["/nnp"],
+    programs: {
+      // biome-ignore lint/correctness/useYield: programs are generators because some of them wait
+      "/nnp": function* ({ stdout, env, who }) {
+        // The file belongs to root and has the setuid bit, which is what `allowPrivilegeEscalation: false` takes the power from.
+        stdout.write(`Effective uid: ${env.get("EKSIM_NO_NEW_PRIVILEGES") ? who.uid : 0}\n`);
+        return 0;
+      },
+    },
+  },
+  postgres: { ports: [5432], startLog: ["LOG:  database system is ready to accept connections"] },
+  mysql: { ports: [3306], startLog: ["[Server] /usr/sbin/mysqld: ready for connections."] },
+  redis: REDIS,
+};
+
+const NONE: ImageProgram = {};
+
+export function imageBaseName(image: string): string {
+  const path = image.split("@")[0] ?? "";
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  return last.split(":")[0] ?? "";
+}
+
+export const builtinImage = (image: string): ImageProgram => IMAGES[imageBaseName(image)] ?? NONE;
+
+const ROOT_IMAGES = new Set([
+  "alpine",
+  "amazonlinux",
+  "bash",
+  "busybox",
+  "debian",
+  "fedora",
+  "httpd",
+  "nginx",
+  "ubuntu",
+]);
+
+/** Images that everybody knows to run as root unless the pod says otherwise. */
+export const isRootImage = (image: string): boolean => ROOT_IMAGES.has(imageBaseName(image));

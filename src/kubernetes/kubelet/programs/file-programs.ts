@@ -1,0 +1,569 @@
+import {
+  absolutePath,
+  baseName,
+  type DirectoryNode,
+  FileError,
+  file,
+  modeText,
+  type TreeNode,
+} from "../machine/files.js";
+import { type Program, type ProgramContext, pathIn, readAll, whileFull } from "../machine/program.js";
+import { attempt, complain, contents, nameOf, open, parseOptions } from "./options.js";
+import { createArchive, extractArchive } from "./tar.js";
+
+/** Programs about files: ls, cp, mv, rm, mkdir, find, tar, ... with busybox's messages. */
+
+const dateOf = (ms: number): string => {
+  const [, , month, day, time] = /^(\d+)-(\d+)-(\d+)T(\d+:\d+)/.exec(new Date(ms).toISOString()) ?? [];
+  const name = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ")[
+    Number(/-(\d+)-/.exec(new Date(ms).toISOString())?.[1]) - 1
+  ];
+  return `${name} ${String(Number(month ?? day)).padStart(2)} ${time ?? "00:00"}`;
+};
+
+const sizeOf = (node: TreeNode): number =>
+  node.is === "file" ? node.data.length : node.is === "link" ? node.target.length : node.is === "directory" ? 4096 : 0;
+
+const owner = (id: number): string => (id === 0 ? "root" : String(id));
+
+function longLine(node: TreeNode, name: string): string {
+  const links = node.is === "directory" ? 2 : 1;
+  const target = node.is === "link" ? ` -> ${node.target}` : "";
+  const who = `${owner(node.uid).padEnd(8)} ${owner(node.gid).padEnd(8)}`;
+  return `${modeText(node)} ${String(links).padStart(4)} ${who} ${String(sizeOf(node)).padStart(9)} ${dateOf(node.mtimeMs)} ${name}${target}`;
+}
+
+function* ls(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const { tree } = context.system;
+  const { who, stdout } = context;
+  let status = 0;
+  const show = (items: readonly [string, TreeNode][]): void => {
+    for (const [name, node] of items) {
+      const shown = has("F") || has("p") ? `${name}${node.is === "directory" ? "/" : ""}` : name;
+      const inode = has("i") ? "  12345 " : "";
+      stdout.write(`${inode}${has("l") ? longLine(node, shown) : shown}\n`);
+    }
+  };
+  const directories: string[] = [];
+  const files: [string, TreeNode][] = [];
+  for (const name of operands.length === 0 ? ["."] : operands) {
+    const listed = attempt(context, name, () => {
+      const path = pathIn(context, name);
+      const node = tree.get(path, who, !(has("l") || has("d")) || name.endsWith("/"));
+      if (node.is === "directory" && !has("d")) directories.push(name);
+      else files.push([name, node]);
+    });
+    if (!listed) status = 1;
+  }
+  show(files);
+  const queue = [...directories];
+  const titled = queue.length + files.length > 1 || has("R");
+  for (let i = 0; i < queue.length && i < 10_000; i++) {
+    const name = queue[i] as string;
+    if (titled) stdout.write(`${i > 0 || files.length > 0 ? "\n" : ""}${name}:\n`);
+    const listed = attempt(context, name, () => {
+      const path = pathIn(context, name);
+      let entries = tree
+        .names(path, who)
+        .map((entry): [string, TreeNode] => [entry, tree.get(`${path}/${entry}`, who, false)]);
+      if (!has("a") && !has("A")) entries = entries.filter(([entry]) => !entry.startsWith("."));
+      if (has("a")) entries.unshift([".", tree.get(path, who)], ["..", tree.get(absolutePath("..", path), who)]);
+      if (has("t")) entries.sort((a, b) => b[1].mtimeMs - a[1].mtimeMs);
+      if (has("r")) entries.reverse();
+      if (has("l")) stdout.write(`total ${4 * entries.length}\n`);
+      show(entries);
+      if (has("R"))
+        queue.splice(
+          i + 1,
+          0,
+          ...entries
+            .filter(([entry, node]) => node.is === "directory" && !/^\.\.?$/.test(entry))
+            .map(([entry]) => `${name}/${entry}`),
+        );
+    });
+    if (!listed) status = 1;
+    yield* whileFull(stdout);
+  }
+  return status;
+}
+
+function* cat(context: ProgramContext) {
+  const { operands } = parseOptions(context.argv);
+  let status = 0;
+  for (const name of operands.length === 0 ? ["-"] : operands) {
+    const input = open(context, name);
+    if (!input) {
+      status = 1;
+      continue;
+    }
+    for (;;) {
+      const data = input.read();
+      if (data === null) break;
+      if (data === undefined) {
+        yield {
+          ready: () => {
+            const next = input.read(1);
+            if (typeof next === "string") input.unread(next);
+            return next !== undefined;
+          },
+        };
+        continue;
+      }
+      context.stdout.write(data);
+      yield* whileFull(context.stdout);
+    }
+  }
+  return status;
+}
+
+// biome-ignore-start lint/correctness/useYield: programs are generators because some of them wait
+function* mkdir(context: ProgramContext) {
+  const { has, value, operands } = parseOptions(context.argv, "m");
+  const mode = Number.parseInt(value("m") ?? "755", 8);
+  let status = 0;
+  for (const name of operands) {
+    const path = pathIn(context, name);
+    const made = attempt(context, `can't create directory '${name}'`, () => {
+      if (has("p")) context.system.tree.makePath(path, context.who, mode);
+      else context.system.tree.makeDirectory(path, context.who, mode);
+    });
+    if (!made) status = 1;
+  }
+  return status;
+}
+
+function* rm(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const { tree } = context.system;
+  const recursive = has("r") || has("R");
+  let status = 0;
+  for (const name of operands) {
+    const path = pathIn(context, name);
+    const removed = attempt(context, `can't remove '${name}'`, () => {
+      const node = tree.find(path, context.who, false);
+      if (!node && has("f")) return;
+      if (node?.is === "directory" && !recursive) throw new FileError("EISDIR");
+      tree.remove(path, context.who, recursive);
+    });
+    if (!removed) status = 1;
+  }
+  return status;
+}
+
+function* rmdir(context: ProgramContext) {
+  let status = 0;
+  for (const name of parseOptions(context.argv).operands)
+    if (!attempt(context, `'${name}'`, () => context.system.tree.remove(pathIn(context, name), context.who)))
+      status = 1;
+  return status;
+}
+
+/** Where `mv`, `cp` and `ln` put `source` when they are told `target`. */
+function destination(context: ProgramContext, source: string, target: string): string {
+  const path = pathIn(context, target);
+  const node = context.system.tree.find(path, context.who);
+  return node?.is === "directory" ? `${path}/${baseName(source)}` : path;
+}
+
+function* mv(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const target = operands.pop();
+  if (target === undefined || operands.length === 0) return complain(context, "missing file operand");
+  let status = 0;
+  for (const source of operands) {
+    const moved = attempt(context, `can't rename '${source}'`, () => {
+      const to = destination(context, source, target);
+      context.system.tree.rename(pathIn(context, source), to, context.who);
+      if (has("v"))
+        context.stdout.write(`'${source}' -> '${target.endsWith("/") ? `${target}${baseName(source)}` : target}'\n`);
+    });
+    if (!moved) status = 1;
+  }
+  return status;
+}
+
+function copy(context: ProgramContext, from: string, to: string, node: TreeNode, keep: boolean): void {
+  const { tree } = context.system;
+  if (node.is === "directory") {
+    if (!tree.find(to, context.who)) tree.makeDirectory(to, context.who, node.mode);
+    for (const name of tree.names(from, context.who))
+      copy(context, `${from}/${name}`, `${to}/${name}`, tree.get(`${from}/${name}`, context.who, !keep), keep);
+  } else if (node.is === "link") tree.makeLink(node.target, to, context.who);
+  else tree.write(to, tree.read(from, context.who), context.who, { mode: node.mode });
+}
+
+function* cp(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const target = operands.pop();
+  if (target === undefined || operands.length === 0) return complain(context, "missing file operand");
+  const recursive = has("r") || has("R") || has("a");
+  let status = 0;
+  for (const source of operands) {
+    const copied = attempt(context, `can't stat '${source}'`, () => {
+      const from = pathIn(context, source);
+      const node = context.system.tree.get(from, context.who);
+      if (node.is === "directory" && !recursive) {
+        status = complain(context, `omitting directory '${source}'`);
+        return;
+      }
+      const to = source.endsWith("/.") ? pathIn(context, target) : destination(context, source, target);
+      copy(context, from, to, node, recursive);
+      if (has("v")) context.stdout.write(`'${source}' -> '${to}'\n`);
+    });
+    if (!copied) status = 1;
+  }
+  return status;
+}
+
+function* ln(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const [source = "", target = baseName(source)] = operands;
+  const linked = attempt(context, target, () => {
+    const { tree } = context.system;
+    const to = destination(context, source, target);
+    if (has("f") && tree.find(to, context.who, false)) tree.remove(to, context.who);
+    if (has("s")) tree.makeLink(source, to, context.who);
+    else tree.insert(to, tree.get(pathIn(context, source), context.who), context.who);
+  });
+  return linked ? 0 : 1;
+}
+
+function* touch(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv, "drt");
+  let status = 0;
+  for (const name of operands) {
+    const path = pathIn(context, name);
+    const touched = attempt(context, name, () => {
+      if (!has("c") || context.system.tree.find(path, context.who)) context.system.tree.touch(path, context.who);
+    });
+    if (!touched) status = 1;
+  }
+  return status;
+}
+
+function newMode(text: string, mode: number): number {
+  if (/^[0-7]+$/.test(text)) return Number.parseInt(text, 8);
+  for (const clause of text.split(",")) {
+    const [, who = "", sign, bits = ""] = /^([ugoa]*)([-+=])([rwxXst]*)$/.exec(clause) ?? [];
+    let mask = 0;
+    for (const [letter, value] of [
+      ["r", 4],
+      ["w", 2],
+      ["x", 1],
+      ["X", 1],
+    ] as const)
+      if (bits.includes(letter)) mask |= value;
+    for (const [letter, shift] of [
+      ["u", 6],
+      ["g", 3],
+      ["o", 0],
+    ] as const) {
+      if (who !== "" && !who.includes("a") && !who.includes(letter)) continue;
+      if (sign === "+") mode |= mask << shift;
+      else if (sign === "-") mode &= ~(mask << shift);
+      else mode = (mode & ~(7 << shift)) | (mask << shift);
+    }
+  }
+  return mode;
+}
+
+/** Calls `change` for the path and, with -R, for everything below. */
+function everyPath(context: ProgramContext, path: string, recursive: boolean, change: (path: string) => void): void {
+  change(path);
+  const node = context.system.tree.find(path, context.who, false);
+  if (recursive && node?.is === "directory")
+    for (const name of [...node.entries.keys()]) everyPath(context, `${path}/${name}`, true, change);
+}
+
+function* chmod(context: ProgramContext) {
+  const recursive = context.argv[1] === "-R";
+  const [mode = "", ...operands] = context.argv.slice(recursive ? 2 : 1);
+  const { tree } = context.system;
+  let status = 0;
+  for (const name of operands) {
+    const changed = attempt(context, name, () =>
+      everyPath(context, pathIn(context, name), recursive, (path) =>
+        tree.changeMode(path, newMode(mode, tree.get(path, context.who).mode), context.who),
+      ),
+    );
+    if (!changed) status = 1;
+  }
+  return status;
+}
+
+function* chown(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const [who = "", ...names] = operands;
+  const [user = "", group] = nameOf(context) === "chgrp" ? ["", who] : who.split(":");
+  const id = (text: string): number => (text === "root" ? 0 : Number(text));
+  const { tree } = context.system;
+  let status = 0;
+  for (const name of names) {
+    const changed = attempt(context, name, () =>
+      everyPath(context, pathIn(context, name), has("R"), (path) =>
+        tree.changeOwner(
+          path,
+          user === "" ? tree.get(path, context.who).uid : id(user),
+          group ? id(group) : undefined,
+          context.who,
+        ),
+      ),
+    );
+    if (!changed) status = 1;
+  }
+  return status;
+}
+
+function* stat(context: ProgramContext) {
+  const { value, operands } = parseOptions(context.argv, "c", ["format"]);
+  const format = value("c") ?? value("format");
+  let status = 0;
+  for (const name of operands) {
+    const shown = attempt(context, `can't stat '${name}'`, () => {
+      const node = context.system.tree.get(pathIn(context, name), context.who, false);
+      const kind = {
+        file: sizeOf(node) === 0 ? "regular empty file" : "regular file",
+        directory: "directory",
+        link: "symbolic link",
+        device: "character special file",
+      }[node.is];
+      const fields: Record<string, string | number> = {
+        a: (node.mode & 0o7777).toString(8),
+        A: modeText(node),
+        F: kind,
+        g: node.gid,
+        G: owner(node.gid),
+        n: name,
+        s: sizeOf(node),
+        u: node.uid,
+        U: owner(node.uid),
+        Y: Math.floor(node.mtimeMs / 1000),
+        X: Math.floor(node.mtimeMs / 1000),
+        h: 1,
+        i: 12345,
+      };
+      const text = format ?? `  File: %n\n  Size: %s\t%F\nAccess: (0%a/%A)  Uid: (%u/%U)   Gid: (%g/%G)`;
+      context.stdout.write(`${text.replace(/%([a-zA-Z])/g, (whole, key: string) => String(fields[key] ?? whole))}\n`);
+    });
+    if (!shown) status = 1;
+  }
+  return status;
+}
+
+function* readlink(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const [name = ""] = operands;
+  const { tree } = context.system;
+  let path = pathIn(context, name);
+  const node = tree.find(path, context.who, false);
+  if (!has("f") && nameOf(context) !== "realpath") {
+    if (node?.is !== "link") return 1;
+    context.stdout.write(`${node.target}\n`);
+    return 0;
+  }
+  for (let i = 0; i < 20; i++) {
+    const next = tree.find(path, context.who, false);
+    if (next?.is !== "link") break;
+    path = absolutePath(next.target, absolutePath("..", path));
+  }
+  context.stdout.write(`${path}\n`);
+  return 0;
+}
+
+function* mktemp(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv, "p");
+  const template = operands[0] ?? "/tmp/tmp.XXXXXX";
+  const name = template.replace(/X+$/, (xs) => context.system.random.string(xs.length, "abcdefghijklmnopqrstuvwxyz"));
+  const path = pathIn(context, name);
+  const { tree } = context.system;
+  if (
+    !attempt(context, name, () =>
+      has("d") ? tree.makeDirectory(path, context.who, 0o700) : tree.write(path, "", context.who, { mode: 0o600 }),
+    )
+  )
+    return 1;
+  context.stdout.write(`${name}\n`);
+  return 0;
+}
+// biome-ignore-end lint/correctness/useYield: until here
+
+function* find(context: ProgramContext) {
+  const args = context.argv.slice(1);
+  const roots: string[] = [];
+  while (args.length > 0 && !/^[-!(]/.test(args[0] as string)) roots.push(args.shift() as string);
+  const value = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
+  const { patternSource } = yield* loaded();
+  const name = value("-name") ?? value("-iname");
+  const matches =
+    name === undefined ? undefined : new RegExp(`^(?:${patternSource(name)})$`, args.includes("-iname") ? "i" : "");
+  const type = { f: "file", d: "directory", l: "link" }[value("-type") ?? ""];
+  const deepest = Number(value("-maxdepth") ?? 100);
+  const shallowest = Number(value("-mindepth") ?? 0);
+  const { tree } = context.system;
+  let status = 0;
+  const visit = (path: string, shown: string, depth: number): void => {
+    const node = tree.get(path, context.who, false);
+    const wanted = depth >= shallowest && (!type || node.is === type) && (!matches || matches.test(baseName(shown)));
+    if (wanted && !args.includes("-delete"))
+      context.stdout.write(args.includes("-print0") ? `${shown}\0` : `${shown}\n`);
+    if (node.is === "directory" && depth < deepest)
+      for (const entry of tree.names(path, context.who))
+        visit(`${path}/${entry}`, shown === "/" ? `/${entry}` : `${shown}/${entry}`, depth + 1);
+    if (wanted && args.includes("-delete")) tree.remove(path, context.who);
+  };
+  for (const root of roots.length === 0 ? ["."] : roots)
+    if (!attempt(context, root, () => visit(pathIn(context, root), root, 0))) status = 1;
+  return status;
+}
+
+function* loaded() {
+  yield* [];
+  return { patternSource };
+}
+
+function* du(context: ProgramContext) {
+  const { operands } = parseOptions(context.argv);
+  const { tree } = context.system;
+  const total = (node: TreeNode): number =>
+    node.is === "directory"
+      ? [...node.entries.values()].reduce((sum, entry) => sum + total(entry), 4096)
+      : sizeOf(node);
+  yield* [];
+  for (const name of operands.length === 0 ? ["."] : operands)
+    context.stdout.write(`${Math.ceil(total(tree.get(pathIn(context, name), context.who)) / 1024)}\t${name}\n`);
+  return 0;
+}
+
+function* mountTable(context: ProgramContext) {
+  yield* [];
+  const { tree } = context.system;
+  const walk = (node: DirectoryNode, path: string): void => {
+    if (node.mount)
+      context.stdout.write(
+        `${node.mount.type} on ${path || "/"} type ${node.mount.type} (${node.mount.readOnly ? "ro" : "rw"},relatime)\n`,
+      );
+    for (const [name, entry] of node.entries)
+      if (entry.is === "directory" && entry !== node) walk(entry, `${path}/${name}`);
+  };
+  walk(tree.root, "");
+  return 0;
+}
+
+function* dd(context: ProgramContext) {
+  const args = new Map(context.argv.slice(1).map((arg) => arg.split("=") as [string, string]));
+  const unit: Record<string, number> = { "": 1, k: 1024, K: 1024, M: 1024 ** 2, G: 1024 ** 3, kB: 1000, MB: 1e6 };
+  const [, digits = "512", suffix = ""] = /^(\d+)(\w*)$/.exec(args.get("bs") ?? "512") ?? [];
+  const size = Number(digits) * (unit[suffix] ?? 1);
+  const count = args.has("count") ? Number(args.get("count")) : undefined;
+  const input = open(context, args.get("if") ?? "-");
+  if (!input) return 1;
+  const most = count === undefined ? 64 * 1024 * 1024 : count * size;
+  let data = "";
+  while (data.length < most) {
+    const piece = input.read(most - data.length);
+    if (piece === null) break;
+    if (piece === undefined) yield { untilMs: context.system.kernel.now() + 10 };
+    else data += piece;
+  }
+  const to = args.get("of");
+  if (to === undefined) context.stdout.write(data);
+  else if (!attempt(context, to, () => context.system.tree.write(pathIn(context, to), data, context.who))) return 1;
+  const blocks = `${Math.floor(data.length / size)}+${data.length % size > 0 ? 1 : 0}`;
+  context.stderr.write(`${blocks} records in\n${blocks} records out\n${data.length} bytes copied\n`);
+  return 0;
+}
+
+function* tee(context: ProgramContext) {
+  const { has, operands } = parseOptions(context.argv);
+  const text = yield* readAll(context.stdin);
+  context.stdout.write(text);
+  let status = 0;
+  for (const name of operands) {
+    const path = pathIn(context, name);
+    const { tree } = context.system;
+    const written = attempt(context, name, () => {
+      const before = has("a") && tree.find(path, context.who) ? tree.read(path, context.who) : "";
+      tree.write(path, before + text, context.who);
+    });
+    if (!written) status = 1;
+  }
+  return status;
+}
+
+/** What `kubectl cp` needs: `tar cf - <path>` and `tar xmf - -C <dir>`. */
+function* tar(context: ProgramContext) {
+  const argv = /^[a-z]/.test(context.argv[1] ?? "")
+    ? ["tar", `-${context.argv[1]}`, ...context.argv.slice(2)]
+    : context.argv;
+  const { has, value, operands } = parseOptions(argv, "fC", ["file", "directory"]);
+  const { tree } = context.system;
+  const base = pathIn(context, value("C") ?? value("directory") ?? ".");
+  const archive = value("f") ?? value("file") ?? "-";
+  if (has("c")) {
+    let data = "";
+    const made = attempt(context, operands[0] ?? "", () => {
+      data = createArchive(tree, context.who, base, operands);
+    });
+    if (!made) return 1;
+    if (archive === "-") context.stdout.write(data);
+    else tree.write(pathIn(context, archive), data, context.who);
+    return 0;
+  }
+  const [{ text } = { text: undefined }] = yield* contents(context, [archive]);
+  if (text === undefined) return 1;
+  if (has("t")) {
+    for (const { name } of extractArchive(text)) context.stdout.write(`${name}\n`);
+    return 0;
+  }
+  let status = 0;
+  for (const entry of extractArchive(text)) {
+    const path = absolutePath(entry.name, base);
+    const made = attempt(context, entry.name, () => {
+      if (entry.kind === "directory") {
+        if (!tree.find(path, context.who)) tree.makePath(path, context.who);
+        return;
+      }
+      const parent = absolutePath("..", path);
+      if (!tree.find(parent, context.who)) tree.makePath(parent, context.who);
+      if (tree.find(path, context.who, false)?.is !== "directory" && tree.find(path, context.who, false))
+        tree.remove(path, context.who);
+      if (entry.kind === "link") tree.makeLink(entry.target, path, context.who);
+      else
+        tree.insert(
+          path,
+          file(entry.data, entry.mode, { uid: context.who.uid, gid: context.who.gid, mtimeMs: entry.mtimeMs }),
+          context.who,
+        );
+    });
+    if (!made) status = 1;
+  }
+  return status;
+}
+
+import { patternSource } from "../shell/patterns.js";
+
+export const FILE_PROGRAMS: Readonly<Record<string, Program>> = {
+  cat,
+  chgrp: chown,
+  chmod,
+  chown,
+  cp,
+  dd,
+  du,
+  find,
+  ln,
+  ls,
+  mkdir,
+  mktemp,
+  mount: mountTable,
+  mv,
+  readlink,
+  realpath: readlink,
+  rm,
+  rmdir,
+  stat,
+  tar,
+  tee,
+  touch,
+};
