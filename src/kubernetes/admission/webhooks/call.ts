@@ -33,7 +33,7 @@ export interface WebhookCaller {
   /** Posts a body and gives the answer's, parsed. Rejects with WebhookCallError. */
   post(client: WebhookClient, body: object, timeoutSeconds: number): Promise<unknown>;
   /** One exchange with a Service's process or pod as its answer comes: for whoever reads it otherwise than whole. Rejects with WebhookCallError. */
-  open(client: WebhookClient, exchange: OpenExchange): Promise<{ outgoing: ClientRequest; url: string }>;
+  open(client: WebhookClient, exchange: OpenExchange): Promise<OpenedExchange>;
   /** Ends connections that are kept for later calls. */
   close(): void;
 }
@@ -46,6 +46,15 @@ export interface OpenExchange {
   /** False: whatever certificate the other side has is taken. */
   verify?: boolean;
   timeoutSeconds?: number;
+}
+
+export interface OpenedExchange {
+  /** To be written to and ended by whoever asked for it. */
+  outgoing: ClientRequest;
+  /** As messages show it. */
+  url: string;
+  /** Go's words for an error of the exchange. */
+  reason(error: unknown): string;
 }
 
 export interface CallerDependencies {
@@ -109,49 +118,56 @@ interface Destination {
   url: string;
   path: string;
   serverName: string;
-  address: string;
-  target: ProxyTarget;
+  /** Who answers there now. Throws WebhookCallError. */
+  resolve(): ProxyTarget;
 }
+
+const addressOf = (target: ProxyTarget): string => {
+  if (target.kind === "pod") return target.host;
+  const { hostname, port, protocol } = target.url;
+  return `${hostname}:${port || (protocol === "http:" ? "80" : "443")}`;
+};
 
 export function createWebhookCaller({ clock, random, reader, connect }: CallerDependencies): WebhookCaller {
   const httpsAgent = new HttpsAgent({ keepAlive: true });
   const httpAgent = new HttpAgent({ keepAlive: true });
 
+  function serviceEndpoint(namespace: string, name: string, port: number): ProxyTarget {
+    if (!reader.get("services", { namespace, name }))
+      throw new WebhookCallError(`service ${JSON.stringify(name)} not found`);
+    try {
+      return serviceTarget(reader, namespace, `${name}:${port}`, (count) => random.integer(0, count - 1));
+    } catch (error) {
+      if (!isStatusError(error)) throw error;
+      const empty = error.message.startsWith("no endpoints available");
+      throw new WebhookCallError(empty ? `no endpoints available for service ${JSON.stringify(name)}` : error.message);
+    }
+  }
+
   function destinationOf({ url, service }: WebhookClient, path: string | undefined): Destination {
     if (url) {
       const parsed = new URL(url);
-      const port = parsed.port || (parsed.protocol === "http:" ? "80" : "443");
       return {
         url,
         path: path ?? `${parsed.pathname}${parsed.search}`,
         serverName: parsed.hostname.replace(/^\[|\]$/g, ""),
-        address: `${parsed.hostname}:${port}`,
-        target: { kind: "process", url: parsed, host: parsed.host },
+        resolve: () => ({ kind: "process", url: parsed, host: parsed.host }),
       };
     }
     const { namespace = "", name = "", port = 443 } = service ?? {};
     const serverName = `${name}.${namespace}.svc`;
     const where = path ?? service?.path ?? "/";
-    const shown = `https://${serverName}:${port}${where}`;
-    if (!reader.get("services", { namespace, name }))
-      throw new WebhookCallError(`service ${JSON.stringify(name)} not found`);
-    let target: ProxyTarget;
-    try {
-      target = serviceTarget(reader, namespace, `${name}:${port}`, (count) => random.integer(0, count - 1));
-    } catch (error) {
-      if (!isStatusError(error)) throw error;
-      throw new WebhookCallError(
-        error.message.startsWith("no endpoints available")
-          ? `no endpoints available for service ${JSON.stringify(name)}`
-          : error.message,
-      );
-    }
-    const address = target.kind === "process" ? target.url.host : target.host;
-    return { url: shown, path: where, serverName, address, target };
+    return {
+      url: `https://${serverName}:${port}${where}`,
+      path: where,
+      serverName,
+      resolve: () => serviceEndpoint(namespace, name, port),
+    };
   }
 
   async function begin(
-    { target, path, serverName, address }: Destination,
+    target: ProxyTarget,
+    { path, serverName }: Destination,
     { method, headers }: Pick<OpenExchange, "method" | "headers">,
     tls: { ca?: string; rejectUnauthorized: boolean },
   ): Promise<ClientRequest> {
@@ -169,12 +185,12 @@ export function createWebhookCaller({ clock, random, reader, connect }: CallerDe
       if (protocol === "http:") return httpRequest({ ...at, agent: httpAgent });
       return httpsRequest({ ...at, ...tls, servername, agent: httpsAgent });
     }
-    if (!connect) throw new WebhookCallError(`dial tcp ${address}: connect: no route to host`);
+    if (!connect) throw new WebhookCallError(`dial tcp ${target.host}: connect: no route to host`);
     let socket: Duplex;
     try {
       socket = await connect(target.pod, target.port);
     } catch {
-      throw new WebhookCallError(`dial tcp ${address}: connect: connection refused`);
+      throw new WebhookCallError(`dial tcp ${target.host}: connect: connection refused`);
     }
     const secured = tlsConnect({ socket, servername, ...tls });
     return httpRequest({ ...options, createConnection: () => secured });
@@ -197,21 +213,22 @@ export function createWebhookCaller({ clock, random, reader, connect }: CallerDe
     async post(client, body, timeoutSeconds) {
       const payload = Buffer.from(JSON.stringify(body));
       const destination = destinationOf(client, undefined);
-      const separator = destination.path.includes("?") ? "&" : "?";
-      const path = `${destination.path}${separator}timeout=${timeoutSeconds}s`;
+      const query = `${destination.path.includes("?") ? "&" : "?"}timeout=${timeoutSeconds}s`;
+      let address = "";
       const failed = (error: unknown): WebhookCallError =>
-        new WebhookCallError(
-          `Post "${destination.url}${separator}timeout=${timeoutSeconds}s": ${reasonOf(error, destination.address, destination.serverName)}`,
-        );
+        new WebhookCallError(`Post "${destination.url}${query}": ${reasonOf(error, address, destination.serverName)}`);
       let outgoing: ClientRequest;
       try {
+        const target = destination.resolve();
+        address = addressOf(target);
         const headers = {
           "content-type": "application/json",
           accept: "application/json, */*",
           "content-length": String(payload.length),
           "user-agent": "kube-apiserver-admission",
         };
-        outgoing = await begin({ ...destination, path }, { method: "POST", headers }, tlsOf(client));
+        const path = `${destination.path}${query}`;
+        outgoing = await begin(target, { ...destination, path }, { method: "POST", headers }, tlsOf(client));
       } catch (error) {
         throw failed(error);
       }
@@ -236,17 +253,15 @@ export function createWebhookCaller({ clock, random, reader, connect }: CallerDe
     },
     async open(client, { path, verify, timeoutSeconds, ...exchange }) {
       const destination = destinationOf(client, path);
-      try {
-        const outgoing = await begin({ ...destination, path }, exchange, tlsOf(client, verify));
-        if (timeoutSeconds !== undefined) {
-          const stop = limit(outgoing, timeoutSeconds);
-          outgoing.once("response", stop);
-          outgoing.once("error", stop);
-        }
-        return { outgoing, url: destination.url };
-      } catch (error) {
-        throw new WebhookCallError(reasonOf(error, destination.address, destination.serverName));
+      const target = destination.resolve();
+      const outgoing = await begin(target, destination, exchange, tlsOf(client, verify));
+      if (timeoutSeconds !== undefined) {
+        const stop = limit(outgoing, timeoutSeconds);
+        outgoing.once("response", stop);
+        outgoing.once("error", stop);
       }
+      const reason = (error: unknown): string => reasonOf(error, addressOf(target), destination.serverName);
+      return { outgoing, url: destination.url, reason };
     },
     close() {
       httpsAgent.destroy();
