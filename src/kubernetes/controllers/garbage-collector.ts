@@ -88,8 +88,14 @@ export const garbageCollector = (): Controller =>
         return;
       }
       const finalizers = object.metadata.finalizers ?? [];
+      const dependents = states.includes("waiting") ? dependentsOf(object) : [];
+      // Owners in a circle would wait for each other for ever: the one that closes it lets go of its own.
+      if (dependents.some((dependent) => isWaiting(dependent.object)))
+        await rewrite(resource, object, {
+          ownerReferences: references.map((reference) => ({ ...reference, blockOwnerDeletion: false })),
+        });
       const propagationPolicy =
-        states.includes("waiting") && dependentsOf(object).length > 0
+        dependents.length > 0
           ? "Foreground"
           : finalizers.includes(ORPHAN)
             ? "Orphan"

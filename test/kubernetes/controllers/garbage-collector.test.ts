@@ -59,6 +59,21 @@ describe("garbage collection", () => {
     expect(order).toEqual(["pods", "pods", "pods", "replicasets.apps", "deployments.apps"]);
   });
 
+  it("Foreground: owners in a circle all go", async () => {
+    const world = await startWorld();
+    const names = ["a", "b", "c"];
+    for (const name of names) await world.api.create<ConfigMap>("configmaps", configMap(name));
+    for (const [i, name] of names.entries()) {
+      const owner = get(world, names[(i + 2) % 3] as string) as ConfigMap;
+      const object = get(world, name) as ConfigMap;
+      const { ownerReferences } = configMap(name, [owner]).metadata;
+      await world.api.update("configmaps", { ...object, metadata: { ...object.metadata, ownerReferences } });
+    }
+    await world.api.delete("configmaps", key("a"), { propagationPolicy: "Foreground" });
+    await world.seconds(2);
+    expect(names.filter((name) => get(world, name))).toEqual([]);
+  });
+
   it("Orphan: dependents stay without the reference", async () => {
     const world = await startWorld();
     await world.addNode("n1");

@@ -3,11 +3,12 @@
  * template shares the template's containers, and a stored object is never written to, however deep the caller's draft reaches.
  */
 
-/** `object` with the absent (or null) fields of `defaults` filled in. */
+/** `object` with the absent fields of `defaults` filled in. Null and an empty text are absent, too: Go's clients send the latter for what was not set. */
 export function withDefaults<T extends object>(object: T, defaults: Partial<T>): T {
   let result = object;
   for (const field in defaults) {
-    if ((object[field] !== undefined && object[field] !== null) || defaults[field] === undefined) continue;
+    const value = object[field];
+    if ((value !== undefined && value !== null && value !== "") || defaults[field] === undefined) continue;
     if (result === object) result = { ...object };
     result[field] = defaults[field] as T[typeof field];
   }
