@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { startSoak } from "./cluster.js";
-import { always, atPeace, picture } from "./invariants.js";
-import { calm, crowd, NAMESPACES, operate, standStill } from "./operations.js";
+import { startSoak } from "./soak/cluster.js";
+import { always, atPeace, picture } from "./soak/invariants.js";
+import { calm, crowd, NAMESPACES, operate, standStill } from "./soak/operations.js";
 
 /**
  * A day of a busy cluster: random creates, deletes, changes, evictions and node failures on a stepped clock, the same for the same seed. The default run
