@@ -7,7 +7,7 @@ import { calm, crowd, NAMESPACES, operate, standStill } from "./soak/operations.
  * A day of a busy cluster: random creates, deletes, changes, evictions and node failures on a stepped clock, the same for the same seed. The default run
  * takes fewer hours; EKSIM_SOAK_HOURS=24 takes the whole day, EKSIM_SOAK_SEED another one.
  */
-const HOURS = Number(process.env.EKSIM_SOAK_HOURS ?? 8);
+const HOURS = Number(process.env.EKSIM_SOAK_HOURS ?? 5);
 const SEED = process.env.EKSIM_SOAK_SEED ?? "1";
 /** Operations between two looks at the whole. */
 const STORM = 30;
