@@ -119,6 +119,13 @@ export function servicesStrategy(serviceCidr: string): Strategy {
     prepareForUpdate(service, previous) {
       if (service.spec && previous.spec) service.spec = carryAllocations(service.spec, previous.spec);
     },
+    prepareForSubresource(service) {
+      const ingress = service.status?.loadBalancer?.ingress;
+      // An address is one that nodes may answer by themselves, unless the load balancer's maker says otherwise.
+      const complete = mapItems(ingress, (entry) => (entry.ip ? withDefaults(entry, { ipMode: "VIP" }) : entry));
+      if (complete !== ingress)
+        service.status = { ...service.status, loadBalancer: { ...service.status?.loadBalancer, ingress: complete } };
+    },
     validate(service) {
       const { name } = service.metadata;
       return [
