@@ -68,13 +68,16 @@ export function createHeaderReader(): { read(block: Buffer): Promise<Headers>; c
     size += chunk.length;
     if (size <= MAX_BLOCK_BYTES) chunks.push(chunk);
   });
-  // Told to whoever waits for the block, through the callback of its write.
-  inflate.on("error", () => {});
+  // The callback of a write is not called when its bytes are no deflate stream.
+  let refuse = (_error: Error): void => {};
+  inflate.on("error", (error) => refuse(error));
+  inflate.on("close", () => refuse(new Error("the connection is closed")));
   return {
     read: (block) =>
       new Promise((resolve, reject) => {
         chunks = [];
         size = 0;
+        refuse = reject;
         inflate.write(block, (error) => {
           if (error) return reject(error);
           try {
