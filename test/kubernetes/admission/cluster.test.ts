@@ -29,6 +29,26 @@ describe("storage", () => {
     expect((await claim("c", { storageClassName: "" })).spec?.storageClassName).toBe("");
   });
 
+  it("lets a claim that got more than it asked for be labelled, but not shrink", async () => {
+    const claim = await make<PersistentVolumeClaim>(
+      "persistentvolumeclaims",
+      { name: "lucky", namespace: "default" },
+      CLAIM,
+    );
+    const bound = await world.api.updateStatus<PersistentVolumeClaim>("persistentvolumeclaims", {
+      ...claim,
+      status: { phase: "Bound", capacity: { storage: "2Gi" } },
+    });
+    const { metadata, spec } = bound;
+    const labelled = await world.api.update("persistentvolumeclaims", {
+      ...bound,
+      metadata: { ...metadata, labels: { a: "b" } },
+    });
+    expect(labelled.metadata.labels).toEqual({ a: "b" });
+    const smaller = { ...labelled, spec: { ...spec, resources: { requests: { storage: "512Mi" } } } };
+    expect(await refusal(world.api.update("persistentvolumeclaims", smaller))).toContain("Forbidden");
+  });
+
   it("lets a bound claim grow where its class allows it", async () => {
     await make("storageclasses.storage.k8s.io", { name: "fixed" }, { provisioner: "p" });
     await make("storageclasses.storage.k8s.io", { name: "elastic" }, { provisioner: "p", allowVolumeExpansion: true });

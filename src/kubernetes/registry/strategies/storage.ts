@@ -92,8 +92,11 @@ export const persistentVolumeClaims = strategyOf<PersistentVolumeClaim>({
         ),
       ];
     }
-    const capacity = status?.capacity?.storage ?? before?.resources?.requests?.storage;
-    if (request && capacity && isQuantity(request) && compareQuantities(request, capacity) < 0) {
+    const earlier = before?.resources?.requests?.storage;
+    const capacity = status?.capacity?.storage ?? earlier;
+    // Shrinking is for taking back an expansion that failed. A claim may well have got a larger volume than it asked for.
+    const shrinks = request && earlier && isQuantity(request) && compareQuantities(request, earlier) < 0;
+    if (shrinks && capacity && compareQuantities(request, capacity) < 0) {
       return [forbiddenField("spec.resources.requests.storage", "field can not be less than status.capacity")];
     }
     return [];
