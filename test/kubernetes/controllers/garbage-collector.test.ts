@@ -154,6 +154,20 @@ describe("claims", () => {
     expect(world.get("persistentvolumeclaims", "data", "default")).toBeUndefined();
   });
 
+  it("Foreground: owners in a circle all go", async () => {
+    const world = await startWorld();
+    const names = ["a", "b", "c"];
+    const made = await Promise.all(names.map((name) => world.api.create<ConfigMap>("configmaps", configMap(name))));
+    for (const [index, object] of made.entries()) {
+      const owner = made[(index + 2) % 3] as ConfigMap;
+      const { ownerReferences } = configMap("", [owner]).metadata;
+      await world.api.update<ConfigMap>("configmaps", { ...object, metadata: { ...object.metadata, ownerReferences } });
+    }
+    await world.api.delete("configmaps", key("a"), { propagationPolicy: "Foreground" });
+    await world.seconds(2);
+    expect(names.map((name) => get(world, name))).toEqual([undefined, undefined, undefined]);
+  });
+
   it("an owner in another namespace counts as absent, and the dependent is told", async () => {
     const world = await startWorld();
     const owner = await world.api.create<ConfigMap>("configmaps", {
