@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { CallConverter } from "../../../src/kubernetes/custom-resources/conversion.js";
 import { serveCustomResources } from "../../../src/kubernetes/custom-resources/serve.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
+import { type Review, startWebhookServer } from "../admission/webhook-server.js";
 import { openWatch, startServer } from "../server/server-fixture.js";
-import { DEFINITIONS_PATH, definitionOf } from "./fixture.js";
+import { DEFINITIONS_PATH, definitionOf, startCluster } from "./fixture.js";
 
 const text = (names: string[]) => Object.fromEntries(names.map((name) => [name, { type: "string" }]));
 const version = (name: string, storage: boolean, fields: string[]) => ({
@@ -31,9 +32,19 @@ function converted({ hostPort, host, port, ...rest }: Endpoint, apiVersion: stri
   return { ...rest, apiVersion, ...(first ? { host: first } : {}), ...(second ? { port: second } : {}) };
 }
 
-interface Review {
-  request: { uid: string; desiredAPIVersion: string; objects: Endpoint[] };
+/** A converter's answer to a review. */
+function convertAll({ request }: Review): Record<string, unknown> {
+  const convertedObjects = request.objects.map((object: Endpoint) =>
+    converted(JSON.parse(JSON.stringify(object)), request.desiredAPIVersion),
+  );
+  return { uid: request.uid, result: { status: "Success" }, convertedObjects };
 }
+
+const reviewWith = (response: Record<string, unknown>) => ({
+  apiVersion: "apiextensions.k8s.io/v1",
+  kind: "ConversionReview",
+  response,
+});
 
 async function startWithConverter(
   change: (answer: Record<string, unknown>) => Record<string, unknown> = (same) => same,
@@ -41,14 +52,9 @@ async function startWithConverter(
   const server = await startServer();
   const asked: number[] = [];
   const callConverter: CallConverter = async (_name, _client, review) => {
-    const { request } = review as unknown as Review;
-    asked.push(request.objects.length);
+    asked.push((review as Review).request.objects.length);
     await new Promise((resolve) => setImmediate(resolve));
-    const convertedObjects = request.objects.map((object) =>
-      converted(JSON.parse(JSON.stringify(object)), request.desiredAPIVersion),
-    );
-    const response = { uid: request.uid, result: { status: "Success" }, convertedObjects };
-    return { apiVersion: "apiextensions.k8s.io/v1", kind: "ConversionReview", response: change(response) };
+    return reviewWith(change(convertAll(review)));
   };
   const { api, registry, clock, call } = server;
   serveCustomResources({ api, catalogue: registry.catalogue, clock, callConverter });
@@ -156,5 +162,49 @@ describe("conversion by webhook", () => {
       expect.stringContaining("conversion webhook for example.com/v1, Kind=Widget "),
     ]);
     expect(body.message).toContain(message);
+  });
+});
+
+describe("a converter's process", () => {
+  it("is called over HTTPS, by its address or as a Service of the cluster", async () => {
+    const process = await startWebhookServer(["127.0.0.1", "convert.default.svc"]);
+    process.handlers["/convert"] = (review) => reviewWith(convertAll(review));
+    try {
+      const { define, create, call, patch } = await startCluster();
+      const { caBundle, port } = process;
+      const webhook = (clientConfig: object) => ({
+        strategy: "Webhook",
+        webhook: { clientConfig: { caBundle, ...clientConfig }, conversionReviewVersions: ["v1"] },
+      });
+      const byUrl = webhook({ url: `https://127.0.0.1:${port}/convert` });
+      expect((await define({ versions: versions("v1"), conversion: byUrl })).code).toBe(201);
+      const path = (name: string) => `/apis/example.com/${name}/namespaces/default/widgets`;
+      await create({ metadata: { name: "a" }, hostPort: "localhost:80" });
+      expect((await call(`${path("v2")}/a`)).body).toMatchObject({ host: "localhost", port: "80" });
+
+      const service = { namespace: "default", name: "convert", path: "/convert" };
+      await patch(`${DEFINITIONS_PATH}/widgets.example.com`, { spec: { conversion: null } });
+      const moved = await patch(`${DEFINITIONS_PATH}/widgets.example.com`, {
+        spec: { conversion: webhook({ service }) },
+      });
+      expect(moved.body.spec.conversion.webhook.clientConfig.service.port).toBe(443);
+      const lost = await call(`${path("v2")}/a`);
+      expect([lost.code, lost.body.message]).toEqual([
+        500,
+        'Internal error occurred: conversion webhook for example.com/v1, Kind=Widget failed: Post "https://convert.default.svc:443/convert?timeout=30s": service "convert" not found',
+      ]);
+      await call("/api/v1/namespaces/default/services", {
+        method: "POST",
+        body: {
+          apiVersion: "v1",
+          kind: "Service",
+          metadata: { name: "convert", annotations: { "eksim.dev/host-endpoint": `https://127.0.0.1:${port}` } },
+          spec: { ports: [{ port: 443 }] },
+        },
+      });
+      expect((await call(`${path("v2")}/a`)).body).toMatchObject({ host: "localhost", port: "80" });
+    } finally {
+      await process.close();
+    }
   });
 });
