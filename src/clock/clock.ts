@@ -65,3 +65,8 @@ export function formatSeconds(epochMs: number): string {
 export function formatMicros(epochMs: number): string {
   return `${new Date(epochMs).toISOString().slice(0, 23)}000Z`;
 }
+
+/** RFC 3339 with nanoseconds, the form of the lines of a container's log. */
+export function formatNanos(epochMs: number): string {
+  return `${new Date(epochMs).toISOString().slice(0, 23)}000000Z`;
+}

@@ -1,4 +1,4 @@
-import { formatMicros } from "../../clock/clock.js";
+import { formatNanos } from "../../clock/clock.js";
 import { badRequest } from "../errors.js";
 import type { Pod } from "../schema/generated/types.js";
 import type { BehaviourOf } from "./behaviour.js";
@@ -36,7 +36,7 @@ export function podLog(sources: LogSources, options: PodLogOptions, nowMs: numbe
   const text = lines
     .map(
       ({ text: line, atMs, partial }) =>
-        `${options.timestamps ? `${formatMicros(atMs)} ` : ""}${partial ? fromBytes(line) : `${line}\n`}`,
+        `${options.timestamps ? `${formatNanos(atMs)} ` : ""}${partial ? fromBytes(line) : `${line}\n`}`,
     )
     .join("");
   return options.limitBytes === undefined ? text : Buffer.from(text).subarray(0, options.limitBytes).toString();

@@ -1,3 +1,4 @@
+import { formatNanos } from "../../clock/clock.js";
 import { badRequest, internalError, invalid, notFound, type StatusCause, StatusError } from "../errors.js";
 import { keyOf } from "../object.js";
 import { find } from "../registry/machinery.js";
@@ -126,14 +127,11 @@ function followLog(
   if (over) return;
   const pod = { namespace: target.namespace, name: target.name as string };
   stop = podStreams?.followLog(pod, container, {
-    line: (line, atMs) => write(`${options.timestamps ? `${logTime(atMs)} ` : ""}${line}\n`),
+    line: (line, atMs) => write(`${options.timestamps ? `${formatNanos(atMs)} ` : ""}${line}\n`),
     end: finish,
   });
   if (over) stop?.();
 }
-
-/** RFC 3339 with nine digits, as the kubelet stamps the lines of a log. */
-export const logTime = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 23)}000000Z`;
 
 /** The response begins at once, however long the first line takes. */
 function responseSink({ response }: ResourceExchange): LogSink {
