@@ -96,6 +96,9 @@ function openDatabase(file: string): Database.Database {
     }
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = NORMAL");
+    // A cluster that starts writes by the thousand: the file is synced every 32 MB instead of every 4, and its indexes stay in memory (up to 64 MB).
+    db.pragma("wal_autocheckpoint = 8000");
+    db.pragma("cache_size = -65536");
     migrate(db, version);
     return db;
   } catch (error) {
