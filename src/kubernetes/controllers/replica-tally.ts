@@ -1,7 +1,7 @@
 import type { WatchEvent } from "../api.js";
 import { isEqual } from "../runtime/hash.js";
 import { controllerOf } from "../runtime/owners.js";
-import { isPodActive, isPodReady } from "../runtime/pods.js";
+import { isPodActive, isPodReady, isPodTerminating } from "../runtime/pods.js";
 import type { Pod } from "../schema/generated/types.js";
 
 /**
@@ -12,6 +12,8 @@ import type { Pod } from "../schema/generated/types.js";
 export interface ReplicaCount {
   active: number;
   ready: number;
+  /** On their way out, and not at their end yet. */
+  terminating: number;
 }
 
 export interface ReplicaTally {
@@ -29,8 +31,13 @@ export function createReplicaTally(): ReplicaTally {
     observe({ type, object, previous }) {
       const uid = controllerOf(object)?.uid;
       if (type === "DELETED") {
-        // The pod of a graceful deletion has ceased to count long before.
-        if (!isPodActive(object) && object.metadata.deletionTimestamp) return false;
+        // The pod of a graceful deletion has ceased to be active long before.
+        if (!isPodActive(object) && object.metadata.deletionTimestamp) {
+          if (!isPodTerminating(object)) return false;
+          const count = uid ? counts.get(uid) : undefined;
+          if (count) count.terminating--;
+          return true;
+        }
         if (uid) counts.delete(uid);
         return true;
       }
@@ -46,11 +53,13 @@ export function createReplicaTally(): ReplicaTally {
       }
       const [wasActive, active] = [isPodActive(previous), isPodActive(object)];
       const [wasReady, ready] = [wasActive && isPodReady(previous), active && isPodReady(object)];
-      if (wasActive === active && wasReady === ready) return false;
+      const [wasTerminating, terminating] = [isPodTerminating(previous), isPodTerminating(object)];
+      if (wasActive === active && wasReady === ready && wasTerminating === terminating) return false;
       const count = uid ? counts.get(uid) : undefined;
       if (count) {
         count.active += Number(active) - Number(wasActive);
         count.ready += Number(ready) - Number(wasReady);
+        count.terminating += Number(terminating) - Number(wasTerminating);
       }
       return true;
     },

@@ -5,7 +5,7 @@ import { conditionOf, withCondition, withoutCondition } from "../runtime/conditi
 import { isEqual } from "../runtime/hash.js";
 import { type LabelMatcher, matcherOf, matcherOfMap } from "../runtime/label-selector.js";
 import { controlledBy, controllerOf } from "../runtime/owners.js";
-import { isPodActive, msUntilAvailable } from "../runtime/pods.js";
+import { isPodActive, isPodTerminating, msUntilAvailable } from "../runtime/pods.js";
 import type { Pod, ReplicaSet, ReplicaSetStatus, ReplicationController } from "../schema/generated/types.js";
 import { claim, createOrphanIndex, ownerKeys } from "./claim.js";
 import { defineController, type Environment, on } from "./define-controller.js";
@@ -30,6 +30,8 @@ interface ReplicaKind {
   name: string;
   resource: string;
   kind: string;
+  /** Its status tells how many pods are on their way out. */
+  tellsTerminating: boolean;
   matcher(owner: Replicated): LabelMatcher;
 }
 
@@ -41,6 +43,7 @@ export const replicaSetController = (): Controller =>
     name: "replicaset-controller",
     resource: "replicasets.apps",
     kind: "ReplicaSet",
+    tellsTerminating: true,
     matcher: (owner) => matcherOf((owner as ReplicaSet).spec?.selector),
   });
 
@@ -49,12 +52,14 @@ export const replicationControllerController = (): Controller =>
     name: "replication-controller",
     resource: "replicationcontrollers",
     kind: "ReplicationController",
+    tellsTerminating: false,
     matcher: (owner) => matcherOfMap((owner as ReplicationController).spec?.selector),
   });
 
 interface Counts {
   active: number;
   ready: number;
+  terminating?: number;
   fullyLabelled: number;
   available: number;
   /** When the next ready pod becomes available, from now; undefined when none is waiting. */
@@ -100,6 +105,7 @@ export function replicaStatus(
     ...(counts.fullyLabelled ? { fullyLabeledReplicas: counts.fullyLabelled } : {}),
     ...(counts.ready ? { readyReplicas: counts.ready } : {}),
     ...(counts.available ? { availableReplicas: counts.available } : {}),
+    ...(counts.terminating !== undefined ? { terminatingReplicas: counts.terminating } : {}),
     observedGeneration: owner.metadata.generation,
     ...(conditions.length ? { conditions } : {}),
   };
@@ -121,11 +127,11 @@ function replicationOf(kind: ReplicaKind): Controller {
       const claimed = await claim<Pod>({ api, resource: "pods", owner, matches, orphans, adoptable: isPodActive });
       const active = claimed.filter(isPodActive);
       const failure = owner.metadata.deletionTimestamp ? undefined : await manage(env, owner, active);
-      const after = controlledBy<Pod>(api, "pods", owner).filter(
-        (pod) => isPodActive(pod) && matches(pod.metadata.labels),
-      );
-      const counts = countPods(owner, after, clock.now());
-      tally.set(owner.metadata.uid, { active: counts.active, ready: counts.ready });
+      const after = controlledBy<Pod>(api, "pods", owner).filter((pod) => matches(pod.metadata.labels));
+      const counts = countPods(owner, after.filter(isPodActive), clock.now());
+      const terminating = after.filter(isPodTerminating).length;
+      tally.set(owner.metadata.uid, { active: counts.active, ready: counts.ready, terminating });
+      if (kind.tellsTerminating) counts.terminating = terminating;
       await writeStatus(owner, counts, failure);
       if (counts.nextAvailableMs) queue.addAfter(key, counts.nextAvailableMs);
       if (failure) throw failure.error;
@@ -139,7 +145,13 @@ function replicationOf(kind: ReplicaKind): Controller {
         return undefined;
       if (owner.spec?.minReadySeconds || owner.metadata.generation !== status.observedGeneration) return undefined;
       if (status.conditions?.length || orphans.in(owner.metadata.namespace).length) return undefined;
-      return { ...count, available: count.ready, fullyLabelled: status.fullyLabeledReplicas ?? 0 };
+      const { terminating, ...counts } = count;
+      return {
+        ...counts,
+        ...(kind.tellsTerminating ? { terminating } : {}),
+        available: count.ready,
+        fullyLabelled: status.fullyLabeledReplicas ?? 0,
+      };
     };
 
     const writeStatus = async (owner: Replicated, counts: Counts, failure: Failure | undefined): Promise<void> => {

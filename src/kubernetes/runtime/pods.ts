@@ -11,6 +11,10 @@ export const isPodTerminal = (pod: Pod): boolean => pod.status?.phase === "Succe
 /** Counts towards its owner's replicas: neither finished nor on its way out. */
 export const isPodActive = (pod: Pod): boolean => !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined;
 
+/** On its way out, and its containers may still run. */
+export const isPodTerminating = (pod: Pod): boolean =>
+  pod.metadata.deletionTimestamp !== undefined && !isPodTerminal(pod);
+
 /** Milliseconds until a ready pod counts as available; 0 when it does already, undefined while it is not ready. */
 export function msUntilAvailable(pod: Pod, minReadySeconds: number, nowMs: number): number | undefined {
   const ready = conditionOf(pod.status?.conditions, "Ready");

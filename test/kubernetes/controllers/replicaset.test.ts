@@ -38,6 +38,7 @@ describe("replicaset", () => {
       fullyLabeledReplicas: 3,
       readyReplicas: 3,
       availableReplicas: 3,
+      terminatingReplicas: 0,
       observedGeneration: 1,
     });
     expect(world.events("SuccessfulCreate").map((event) => event.message)).toHaveLength(3);
@@ -50,6 +51,20 @@ describe("replicaset", () => {
     expect(get(world).status).toMatchObject({ replicas: 1, readyReplicas: 1, observedGeneration: 2 });
     expect(world.events("SuccessfulDelete")).toHaveLength(2);
     expect(world.warnings).toEqual([]);
+  });
+
+  it("tells how many of its pods are on their way out", async () => {
+    const world = await startWorld();
+    await world.addNode("n1");
+    await world.api.create<ReplicaSet>("replicasets.apps", replicaSet(3));
+    await world.seconds(2);
+    world.silence("n1");
+    await scale(world, 1);
+    await world.seconds(2);
+    expect(get(world).status).toMatchObject({ replicas: 1, terminatingReplicas: 2 });
+    await world.wake("n1");
+    await world.seconds(2);
+    expect(get(world).status).toMatchObject({ replicas: 1, terminatingReplicas: 0 });
   });
 
   it("adopts matching orphans and lets go of pods whose labels no longer match", async () => {

@@ -101,7 +101,9 @@ export function atPeace({ cluster: { api } }: SoakCluster): string[] {
     claim(sets.length <= 3, `Deployment ${keyOf(deployment)} keeps ${sets.length} ReplicaSets`);
     const { status, metadata } = deployment;
     claim(
-      (status?.availableReplicas ?? 0) === replicas && status?.observedGeneration === metadata.generation,
+      (status?.availableReplicas ?? 0) === replicas &&
+        status?.terminatingReplicas === 0 &&
+        status.observedGeneration === metadata.generation,
       `Deployment ${keyOf(deployment)} says ${JSON.stringify(status)}`,
     );
   }

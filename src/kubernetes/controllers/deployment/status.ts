@@ -36,6 +36,10 @@ export function countStatus(
   const replicas = sum(all, (set) => set.status?.replicas);
   const updated = newSet?.status?.replicas ?? 0;
   const ready = sum(all, (set) => set.status?.readyReplicas);
+  // Not known before every ReplicaSet has told.
+  const terminating = all.every((set) => set.status?.terminatingReplicas !== undefined)
+    ? { terminatingReplicas: sum(all, (set) => set.status?.terminatingReplicas) }
+    : {};
   const unavailable = Math.max(0, sum(all, replicasOf) - available);
   const enough = available >= replicasOf(deployment) - fenceposts(deployment).maxUnavailable;
   return {
@@ -45,6 +49,7 @@ export function countStatus(
     ...(ready ? { readyReplicas: ready } : {}),
     ...(available ? { availableReplicas: available } : {}),
     ...(unavailable ? { unavailableReplicas: unavailable } : {}),
+    ...terminating,
     ...(collisionCount !== undefined ? { collisionCount } : {}),
     conditions: setCondition(conditions, "Available", enough ? AVAILABLE : UNAVAILABLE, nowMs),
   };
