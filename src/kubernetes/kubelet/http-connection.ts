@@ -33,11 +33,14 @@ function pair(): [Duplex, Duplex] {
   return ends as [Duplex, Duplex];
 }
 
+/** What a TLS connection begins with: a record of the handshake. */
+const TLS_HANDSHAKE = 0x16;
 const METHOD = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) /;
 
 /** The client's end of a connection to the listener. */
 export async function serveHttp(listener: Listener, clock: Clock): Promise<Duplex> {
   const { createServer } = await import("node:http");
+  const tls = listener.tls && (await import("node:tls"));
   const [client, server] = pair();
   const http = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -76,6 +79,17 @@ export async function serveHttp(listener: Listener, clock: Clock): Promise<Duple
   });
   // What speaks first tells the protocol.
   server.once("data", (first: Buffer) => {
+    if (tls && listener.tls && first[0] === TLS_HANDSHAKE) {
+      server.pause();
+      server.unshift(first);
+      const secured = new tls.TLSSocket(server, {
+        isServer: true,
+        secureContext: tls.createSecureContext(listener.tls),
+      });
+      secured.on("error", () => secured.destroy());
+      http.emit("connection", secured);
+      return;
+    }
     const text = first.toString("latin1");
     if (listener.http && METHOD.test(text)) {
       server.pause();

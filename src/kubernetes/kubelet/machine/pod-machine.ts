@@ -18,6 +18,8 @@ import { type Input, type Output, Pipe, textInput } from "./streams.js";
 /** The machine that the containers of one pod run on: one kernel, one set of volumes, a file tree and a first process for each container. */
 export interface Listener {
   protocol: "TCP" | "UDP";
+  /** PEM. With it, connections that begin with TLS are served with this certificate; HTTP within the pod's network does without. */
+  tls?: { cert: string; key: string };
   http?: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
   /** What comes back for a datagram or a first line. */
   line?: (text: string) => string;
