@@ -1,12 +1,16 @@
 import { createAdmissionExtensions } from "./admission/extensions.js";
 import { admissionPlugins } from "./admission/index.js";
 import { createWebhookCaller } from "./admission/webhooks/call.js";
+import { createAggregatedApis } from "./aggregation/aggregated-apis.js";
+import { frontProxyCertificate } from "./aggregation/front-proxy.js";
+import { createAggregator } from "./aggregation/proxy.js";
 import type { UserInfo } from "./api.js";
 import { authenticationConfig, type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
 import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
 import type { Controller } from "./controller.js";
 import { policyStatusController } from "./controllers/admission-policy-status.js";
+import { availableApiServices } from "./controllers/available-api-services.js";
 import { controllers, startControllers } from "./controllers/index.js";
 import { serviceController } from "./controllers/load-balancers.js";
 import { customResourceDefinitions, DEFINITIONS } from "./custom-resources/definitions.js";
@@ -66,6 +70,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     identity: options.serviceAccountIssuer,
   });
   const api = createKubeApi(registry, { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false });
+  /** Made when the first extension API server is asked; another one for another authority. */
+  let frontProxy: ReturnType<typeof frontProxyCertificate> | undefined;
   const webhookCaller = createWebhookCaller({
     clock,
     random: clock.random("webhook-endpoints"),
@@ -73,7 +79,13 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       get: (resource, key) => api.get(resource, key),
       list: (resource, namespace) => api.list(resource, { namespace }),
     },
+    connect: (pod, port) => kubelets.streams.connect(pod, port),
+    clientCertificate() {
+      frontProxy ??= frontProxyCertificate(tls, clock.wallNow());
+      return frontProxy;
+    },
   });
+  const aggregatedApis = createAggregatedApis(api);
   const customResources = serveCustomResources({
     api,
     catalogue,
@@ -162,6 +174,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     ...controllers(),
     ...security.controllers,
     metricsServer,
+    availableApiServices({ apis: aggregatedApis, caller: webhookCaller }),
     policyStatusController({ schemaOf: (info) => customResources.schemaOf(info) }),
     ...(loadBalancers ? [serviceController(loadBalancers)] : []),
   ];
@@ -199,6 +212,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         gitVersion: () => gitVersion,
         deprecated,
         customSchema: (info) => customResources.schemaOf(info),
+        aggregator: createAggregator({ apis: aggregatedApis, caller: webhookCaller }),
+        aggregated: aggregatedApis,
         ...security.server,
         ...(options.allowClient ? { allowClient: options.allowClient } : {}),
         podLog: (key, logOptions) => kubelets.podLog(parseKey(key), logOptions),
@@ -215,6 +230,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     deprecations: () => ({ removedApis: [...removedApis().values()], requests: deprecated.list(), sinceMs }),
     async setTls(next) {
       tls = next;
+      frontProxy = undefined;
       server?.setTls(next);
       if (stops.length > 0) startPublishers();
       const config = authenticationConfig(next.caCert);
@@ -230,6 +246,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       stops = [];
       customResources.stop();
       extensions.stop();
+      aggregatedApis.stop();
       webhookCaller.close();
       security.stop();
       await server?.close();

@@ -73,6 +73,15 @@ function kubernetesService(serviceCidr: string): BootstrapObject {
   };
 }
 
+/** The headers in which the aggregator introduces users, and the name of its certificate. */
+const REQUEST_HEADERS = {
+  "requestheader-allowed-names": '["front-proxy-client"]',
+  "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+  "requestheader-group-headers": '["X-Remote-Group"]',
+  "requestheader-uid-headers": '["X-Remote-Uid"]',
+  "requestheader-username-headers": '["X-Remote-User"]',
+};
+
 /** Where extension API servers read whom to trust; `caCert` is the CA that signs client certificates. */
 export const authenticationConfig = (caCert: string | undefined): BootstrapObject => ({
   resource: "configmaps",
@@ -80,7 +89,10 @@ export const authenticationConfig = (caCert: string | undefined): BootstrapObjec
     apiVersion: "v1",
     kind: "ConfigMap",
     metadata: { name: "extension-apiserver-authentication", namespace: "kube-system" },
-    data: caCert === undefined ? {} : { "client-ca-file": caCert },
+    data:
+      caCert === undefined
+        ? {}
+        : { "client-ca-file": caCert, "requestheader-client-ca-file": caCert, ...REQUEST_HEADERS },
   },
 });
 

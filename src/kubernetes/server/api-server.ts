@@ -81,9 +81,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   const metrics = createRequestMetrics();
   let compaction: { stop(): void } | undefined;
   let port = 0;
+  const { aggregator, aggregated } = dependencies;
   const discovery = createDiscovery({
-    resources: () => registry.catalogue.infos(),
-    generation: () => registry.catalogue.generation,
+    resources: () => [...registry.catalogue.infos(), ...(aggregated?.infos() ?? [])],
+    generation: () => registry.catalogue.generation + (aggregated?.generation ?? 0),
     serverAddress: () => `127.0.0.1:${port}`,
   });
 
@@ -148,6 +149,8 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   /** Undefined when the answer is a watch, which has begun by itself. */
   async function answer(exchange: Exchange): Promise<Answer | undefined> {
     const { info, request } = exchange;
+    const passedOn = aggregator?.answer(exchange);
+    if (passedOn) return (await passedOn).answer;
     if (!info.resource) {
       if (!READING_METHODS.has(request.method ?? "")) throw methodNotAllowed();
       return answerPath(info, request);

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AggregatedApis } from "../aggregation/aggregated-apis.js";
+import type { Aggregator } from "../aggregation/proxy.js";
 import type { UserInfo } from "../api.js";
 import type { CertificateAuthenticator } from "../auth/client-certificates.js";
 import type { ClusterLog } from "../cluster.js";
@@ -26,6 +28,10 @@ export interface ServerDependencies {
   deprecated?: Pick<DeprecatedRequestLog, "note">;
   /** Whether a caller at this address may reach the endpoint at all; everyone unless given. */
   allowClient?(remoteAddress: string): boolean;
+  /** Answers for groups and versions that other API servers are registered for. */
+  aggregator?: Aggregator;
+  /** What those serve, for discovery. */
+  aggregated?: Pick<AggregatedApis, "infos" | "generation">;
   /** Answers access and token reviews and the like: kinds that are asked and never stored. */
   review?(kind: string, object: KubeObject, user: UserInfo): object | Promise<object>;
   /** Issues a token for a service account. */

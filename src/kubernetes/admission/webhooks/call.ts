@@ -62,6 +62,8 @@ export interface CallerDependencies {
   /** Chooses among endpoints. */
   random: Random;
   reader: ProxyReader;
+  /** Shown by `open` to whoever asks for one: how the API server proves itself to extension API servers. */
+  clientCertificate?(): { cert: string; key: string };
   /** A connection to a port of a pod; absent where there are no pods to connect to. */
   connect?(pod: ObjectKey, port: number): Promise<Duplex>;
 }
@@ -128,7 +130,13 @@ const addressOf = (target: ProxyTarget): string => {
   return `${hostname}:${port || (protocol === "http:" ? "80" : "443")}`;
 };
 
-export function createWebhookCaller({ clock, random, reader, connect }: CallerDependencies): WebhookCaller {
+export function createWebhookCaller({
+  clock,
+  random,
+  reader,
+  clientCertificate,
+  connect,
+}: CallerDependencies): WebhookCaller {
   const httpsAgent = new HttpsAgent({ keepAlive: true });
   const httpAgent = new HttpAgent({ keepAlive: true });
 
@@ -169,7 +177,7 @@ export function createWebhookCaller({ clock, random, reader, connect }: CallerDe
     target: ProxyTarget,
     { path, serverName }: Destination,
     { method, headers }: Pick<OpenExchange, "method" | "headers">,
-    tls: { ca?: string; rejectUnauthorized: boolean },
+    tls: { ca?: string; rejectUnauthorized: boolean; cert?: string; key?: string },
   ): Promise<ClientRequest> {
     const host = target.kind === "process" && serverName === target.url.hostname ? target.url.host : serverName;
     const options = { method, path, headers: { host, ...headers } };
@@ -254,7 +262,8 @@ export function createWebhookCaller({ clock, random, reader, connect }: CallerDe
     async open(client, { path, verify, timeoutSeconds, ...exchange }) {
       const destination = destinationOf(client, path);
       const target = destination.resolve();
-      const outgoing = await begin(target, destination, exchange, tlsOf(client, verify));
+      const tls = { ...tlsOf(client, verify), ...clientCertificate?.() };
+      const outgoing = await begin(target, destination, exchange, tls);
       if (timeoutSeconds !== undefined) {
         const stop = limit(outgoing, timeoutSeconds);
         outgoing.once("response", stop);

@@ -23,9 +23,33 @@ export const apiServices = strategyOf<APIService>({
   },
   validate({ metadata, spec }) {
     const expected = `${spec?.version}.${spec?.group ?? ""}`;
-    return metadata.name === expected
-      ? []
-      : [invalidValue("metadata.name", metadata.name, `must be \`spec.version+"."+spec.group\`: "${expected}"`)];
+    const { service, caBundle, insecureSkipTLSVerify, groupPriorityMinimum = 0, versionPriority = 0 } = spec ?? {};
+    const causes =
+      metadata.name === expected
+        ? []
+        : [invalidValue("metadata.name", metadata.name, `must be \`spec.version+"."+spec.group\`: "${expected}"`)];
+    if (groupPriorityMinimum <= 0 || groupPriorityMinimum > 20_000)
+      causes.push(
+        invalidValue("spec.groupPriorityMinimum", groupPriorityMinimum, "must be positive and less than 20000"),
+      );
+    if (versionPriority <= 0 || versionPriority > 1000)
+      causes.push(invalidValue("spec.versionPriority", versionPriority, "must be positive and less than 1000"));
+    if (!service) {
+      if (caBundle)
+        causes.push(
+          invalidValue("spec.caBundle", `${caBundle.length} bytes`, "local APIServices may not have a caBundle"),
+        );
+      if (insecureSkipTLSVerify)
+        causes.push(
+          invalidValue("spec.insecureSkipTLSVerify", true, "local APIServices may not have insecureSkipTLSVerify"),
+        );
+      return causes;
+    }
+    if (!service.namespace) causes.push(required("spec.service.namespace"));
+    if (!service.name) causes.push(required("spec.service.name"));
+    if (insecureSkipTLSVerify && caBundle)
+      causes.push(invalidValue("spec.insecureSkipTLSVerify", true, "may not be true if caBundle is present"));
+    return causes;
   },
 });
 

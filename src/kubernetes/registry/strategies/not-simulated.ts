@@ -8,12 +8,9 @@ import { podSpecIn } from "./pod-specs.js";
 
 type Silence = string | ((object: KubeObject) => string | undefined);
 
-const NOT_CALLED = "stored but not called by this simulated API server";
 const noDevices = "devices are not allocated in this simulated cluster";
 
 const KINDS: Readonly<Record<string, Silence>> = {
-  "apiservices.apiregistration.k8s.io": ({ spec }) =>
-    (spec as { service?: unknown } | undefined)?.service ? `aggregated API servers are ${NOT_CALLED}` : undefined,
   "flowschemas.flowcontrol.apiserver.k8s.io": "priority and fairness is not enforced by this simulated API server",
   "networkpolicies.networking.k8s.io":
     "pods of this simulated cluster have no network: policies have nothing to filter",
