@@ -15,6 +15,7 @@ import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.j
 import { createClientGate } from "./client-gate.js";
 import { startCompaction } from "./compaction.js";
 import type { Exchange, ServerDependencies } from "./context.js";
+import { createFlowControl } from "./flow-control.js";
 import { answerHealth } from "./health.js";
 import { createRequestMetrics } from "./metrics.js";
 import { parseRequest, type RequestInfo } from "./request-info.js";
@@ -79,6 +80,8 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   const { registry, authorizers, log, tls } = dependencies;
   const watches = createWatches(registry);
   const metrics = createRequestMetrics();
+  const flowControl = createFlowControl(registry);
+  const auditIds = registry.clock.random("audit-ids");
   let compaction: { stop(): void } | undefined;
   let port = 0;
   const { aggregator, aggregated } = dependencies;
@@ -129,7 +132,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   async function answerOpenApi(path: string, request: IncomingMessage): Promise<Answer> {
     const gnostic = path === "/openapi/v2" && gnosticType(request.headers.accept);
     if (gnostic) return answerGnostic(request, gnostic);
-    const { contentType } = negotiate(request.headers.accept);
+    const { contentType } = negotiate(request.headers.accept, [], ["json"]);
     const documents = await openApiDocuments();
     const rest = path.slice("/openapi/v3".length).replace(/^\/|\/$/g, "");
     const document =
@@ -226,9 +229,11 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   async function handle(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {
     let info: RequestInfo | undefined;
     let given: Answer | undefined;
+    if (!upgrade) response.setHeader("Audit-Id", String(request.headers["audit-id"] ?? auditIds.uuid()));
     try {
       info = parseRequest(request.method ?? "GET", request.url ?? "/");
       const user = await identify(request);
+      if (!upgrade) for (const [name, value] of flowControl.headers(user, info)) response.setHeader(name, value);
       if (info.resource) dependencies.deprecated?.note(info.resource, request.headers["user-agent"]);
       assertAllowed(authorizers, attributesOf(user, info));
       given = await answer({ request, response, info, user, ...(upgrade ? { upgrade } : {}) });

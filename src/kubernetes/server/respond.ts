@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { gzip } from "node:zlib";
 import { StatusError } from "../errors.js";
+import { negotiate } from "../wire/negotiate.js";
+import { formatYaml } from "../wire/yaml.js";
 
 /** Answers smaller than this are not compressed; the API server's own threshold, in bytes. */
 const GZIP_THRESHOLD_BYTES = 128 * 1024;
@@ -21,15 +23,43 @@ export function warningHeader(text: string): string {
   return `299 - "${Buffer.from(quoted).toString("latin1")}"`;
 }
 
+const JSON_TYPE = "application/json";
+
+/** Clients in front of which people sit get indented JSON, as from upstream; `?pretty=` overrules. */
+function wantsIndent(request: IncomingMessage): boolean {
+  const asked = request.url?.includes("pretty=") ? /[?&]pretty=([^&]*)/.exec(request.url)?.[1] : undefined;
+  if (asked) return asked === "1" || asked.toLowerCase() === "true" || asked.toLowerCase() === "t";
+  return /^(?:curl|Wget|Mozilla\/5\.0)/.test(request.headers["user-agent"] ?? "");
+}
+
+/** The answer in the spelling that was asked for: everything is made as JSON, and few ask for another. */
+function rendered(request: IncomingMessage, answer: Answer): Pick<Answer, "body" | "contentType"> {
+  const { body, contentType = typeof body === "object" && !Buffer.isBuffer(body) ? JSON_TYPE : undefined } = answer;
+  if (contentType !== JSON_TYPE || body === undefined || Buffer.isBuffer(body)) return { body, contentType };
+  const yaml = request.headers.accept?.includes("yaml") && prefersYaml(request.headers.accept);
+  const indent = !yaml && wantsIndent(request);
+  if (!yaml && !indent) return { body, contentType };
+  const document: unknown = typeof body === "string" ? JSON.parse(body) : body;
+  if (yaml) return { body: formatYaml(document), contentType: "application/yaml" };
+  return { body: `${JSON.stringify(document, undefined, 2)}\n`, contentType };
+}
+
+/** For refusals too, which say what they have to say to any Accept header. */
+function prefersYaml(accept: string): boolean {
+  try {
+    return negotiate(accept, ["Table", "PartialObjectMetadata", "PartialObjectMetadataList"]).format === "yaml";
+  } catch {
+    return false;
+  }
+}
+
 export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
-  const { body = "" } = answer;
+  const { body = "", contentType } = rendered(request, answer);
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
   const headers: Record<string, string | string[]> = {
     "cache-control": "no-cache, private",
-    "content-type":
-      answer.contentType ??
-      (typeof body === "string" && !answer.contentType ? "text/plain; charset=utf-8" : "application/json"),
+    "content-type": contentType ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json"),
     ...answer.headers,
   };
   if (answer.warnings?.length) headers.warning = answer.warnings.map(warningHeader);

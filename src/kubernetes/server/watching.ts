@@ -127,7 +127,7 @@ export function createWatches(registry: Registry): Watches {
     },
     open(exchange, response = exchange.response) {
       const { entry, request, info } = exchange;
-      const form = negotiate(request.headers.accept, FORMS);
+      const form = negotiate(request.headers.accept, FORMS, ["json"]);
       const parameters = parseParameters(info.query);
       const selection = selectionOf(exchange);
       const encode = encoder(registry, entry, form, info.query);

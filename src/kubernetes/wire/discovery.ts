@@ -42,7 +42,7 @@ export function createDiscovery({
     answer(rawPath, accept) {
       const path = rawPath.length > 1 && rawPath.endsWith("/") ? rawPath.slice(0, -1) : rawPath;
       const root = path === "/api" || path === "/apis";
-      const { as, version, contentType } = negotiate(accept, root ? ["APIGroupDiscoveryList"] : []);
+      const { as, version, contentType } = negotiate(accept, root ? ["APIGroupDiscoveryList"] : [], ["json"]);
       if (madeAt !== generation()) {
         made = new Map();
         madeAt = generation();

@@ -1,6 +1,6 @@
 /**
- * Content negotiation: which of the forms that an endpoint can answer in does the Accept header ask for? Always JSON, unless an endpoint says that
- * it can write YAML too; whole objects or one of the conversions that Kubernetes offers (`as=Table;v=v1;g=meta.k8s.io`). Clauses that ask for anything
+ * Content negotiation: which of the forms that an endpoint can answer in does the Accept header ask for? JSON or YAML, unless an endpoint says
+ * that it can write one of them only; whole objects or one of the conversions that Kubernetes offers (`as=Table;v=v1;g=meta.k8s.io`). Clauses that ask for anything
  * else, such as protobuf, are passed over.
  */
 import { StatusError } from "../errors.js";
@@ -42,7 +42,7 @@ const PLAIN: Negotiated = { format: "json", contentType: "application/json" };
 export function negotiate(
   accept: string | undefined,
   offers: readonly Conversion[] = [],
-  formats: readonly Negotiated["format"][] = ["json"],
+  formats: readonly Negotiated["format"][] = ["json", "yaml"],
 ): Negotiated {
   if (!accept || accept === "application/json" || accept === "*/*" || accept === "application/json, */*") return PLAIN;
   for (const clause of parseAccept(accept)) {

@@ -119,7 +119,7 @@ describe("refusals", () => {
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
         { method: "POST", body: {}, headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" } },
         406,
-        "only the following media types are accepted: application/json",
+        "only the following media types are accepted: application/json, application/yaml",
       ],
       ["/api/v1/namespaces/default/pods/p/exec", { method: "POST" }, 501, "this server cannot serve pods/exec"],
     ];
@@ -456,6 +456,54 @@ describe("paths beside resources", () => {
     const document = await call(serverRelativeURL);
     expect(document.body.components.schemas["io.k8s.api.apps.v1.Deployment"]).toBeDefined();
     expect((await call("/openapi/v3/apis/nonsense/v1")).code).toBe(404);
+  });
+
+  it("are indented for people, and YAML for those who want nothing else", async () => {
+    const curl = await call("/version", { headers: { "user-agent": "curl/8.5.0" } });
+    expect(curl.text).toMatch(/^\{\n {2}"major": "1",\n/);
+    expect((await call("/version?pretty=false", { headers: { "user-agent": "curl/8.5.0" } })).text).not.toContain("\n");
+    const refused = await call("/api/v1/nodes/absent?pretty=true");
+    expect(refused.text).toMatch(/^\{\n {2}"kind": "Status",\n/);
+    const yaml = { accept: "application/yaml" };
+    const list = await call("/api/v1/namespaces/nowhere/configmaps", { headers: yaml });
+    expect([list.code, list.headers["content-type"]]).toEqual([200, "application/yaml"]);
+    expect(list.text).toMatch(
+      /^apiVersion: v1\nitems: \[\]\nkind: ConfigMapList\nmetadata:\n {2}resourceVersion: "\d+"\n$/,
+    );
+    expect((await call("/api/v1/nodes/absent", { headers: yaml })).text).toContain("reason: NotFound");
+    expect((await call("/api/v1/namespaces?watch=1", { headers: yaml })).code).toBe(406);
+  });
+
+  it("tell the flow that a request belongs to, and how to find it in an audit log", async () => {
+    const flows = "/apis/flowcontrol.apiserver.k8s.io/v1";
+    const rule = (user: string, rest: object) => ({ subjects: [{ kind: "User", user: { name: user } }], ...rest });
+    const anything = { verbs: ["*"], apiGroups: ["*"], resources: ["*"], clusterScope: true, namespaces: ["*"] };
+    const paths = { verbs: ["get"], nonResourceURLs: ["/healthz", "/api/*"] };
+    const make = async (resource: string, name: string, spec: object) =>
+      (await call(`${flows}/${resource}`, { method: "POST", body: { metadata: { name }, spec } })).body.metadata.uid;
+    const level = await make("prioritylevelconfigurations", "slow", {
+      type: "Limited",
+      limited: { nominalConcurrencyShares: 1, limitResponse: { type: "Reject" } },
+    });
+    const schema = (name: string, matchingPrecedence: number, rules: object[]) =>
+      make("flowschemas", name, { matchingPrecedence, priorityLevelConfiguration: { name: "slow" }, rules });
+    const late = await schema("late", 900, [rule("*", { resourceRules: [anything], nonResourceRules: [paths] })]);
+    const early = await schema("early", 10, [
+      rule("admin", { resourceRules: [{ ...anything, resources: ["pods/status"], namespaces: ["a"] }] }),
+    ]);
+    const flowOf = async (path: string) => {
+      const { headers } = await call(path);
+      return [headers["x-kubernetes-pf-flowschema-uid"], headers["x-kubernetes-pf-prioritylevel-uid"]];
+    };
+    expect(await flowOf("/api/v1/namespaces/a/pods/x/status")).toEqual([early, level]);
+    expect(await flowOf("/api/v1/namespaces/b/pods/x/status")).toEqual([late, level]);
+    expect(await flowOf("/api/v1/namespaces/a/pods")).toEqual([late, level]);
+    expect(await flowOf("/api/v1")).toEqual([late, level]);
+    expect(await flowOf("/version")).toEqual([undefined, undefined]);
+    await call(`${flows}/flowschemas/late`, { method: "DELETE" });
+    expect(await flowOf("/api/v1")).toEqual([undefined, undefined]);
+    expect((await call("/version")).headers["audit-id"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect((await call("/version", { headers: { "audit-id": "mine" } })).headers["audit-id"]).toBe("mine");
   });
 
   it("fails everything but the health checks' own story without a quorum", async () => {

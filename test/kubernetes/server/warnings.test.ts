@@ -46,21 +46,6 @@ describe("a warning", () => {
 describe("a client that writes what nothing acts upon", () => {
   it.each<[string, string, object, string]>([
     [
-      "autoscalers",
-      "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers",
-      {
-        metadata: { name: "h" },
-        spec: { maxReplicas: 2, scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "web" } },
-      },
-      "no controller of this simulated cluster scales by metrics",
-    ],
-    [
-      "load balancers",
-      `${CORE}/services`,
-      { metadata: { name: "lb" }, spec: { type: "LoadBalancer", ports: [{ port: 80 }] } },
-      "no load balancers are made",
-    ],
-    [
       "liveness probes",
       `${APPS}/deployments`,
       deployment("live", { livenessProbe: { httpGet } }),

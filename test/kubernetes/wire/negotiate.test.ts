@@ -48,7 +48,6 @@ describe("content negotiation", () => {
 
   it.each([
     "application/vnd.kubernetes.protobuf",
-    "application/yaml",
     "text/html",
     "application/json;as=Table;v=v2;g=meta.k8s.io",
     "application/json;as=Nonsense",
