@@ -9,8 +9,31 @@ import type { ControllerRevision, PodTemplateSpec } from "../schema/generated/ty
 export const REVISIONS = "controllerrevisions.apps";
 const HASH = "controller-revision-hash";
 
-/** What a revision holds: a strategic merge patch that puts the template back. */
-const dataOf = (template: PodTemplateSpec): unknown => ({ spec: { template: { ...template, $patch: "replace" } } });
+const known = new WeakMap<PodTemplateSpec, unknown>();
+
+/**
+ * What a revision holds: a strategic merge patch that puts the template back. Clients (`kubectl rollout undo`, the conformance suite) compare it byte by
+ * byte with what Go makes of the present template: members in alphabetical order, and empty structs written out.
+ */
+function dataOf(template: PodTemplateSpec): unknown {
+  const present = known.get(template);
+  if (present !== undefined) return present;
+  const data = asGo({ spec: { template: { metadata: {}, ...template, $patch: "replace" } } });
+  known.set(template, data);
+  return data;
+}
+
+/** Lists whose items are containers, which always tell their resources. */
+const CONTAINERS: ReadonlySet<string> = new Set(["containers", "initContainers", "ephemeralContainers"]);
+
+function asGo(value: unknown, field = ""): unknown {
+  if (Array.isArray(value))
+    return value.map((item: unknown) => asGo(CONTAINERS.has(field) ? { resources: {}, ...(item as object) } : item));
+  if (typeof value !== "object" || value === null) return value;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined && member !== null);
+  members.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, asGo(member, name)]));
+}
 
 export interface History {
   current: ControllerRevision;
@@ -31,7 +54,8 @@ export async function syncHistory(
   const sorted = [...revisions].sort((a, b) => a.revision - b.revision);
   const data = dataOf(template);
   const next = (sorted.at(-1)?.revision ?? 0) + 1;
-  const equal = sorted.filter((revision) => isEqual(revision.data, data));
+  const exact = sorted.filter((revision) => isEqual(revision.data, data));
+  const equal = exact.length > 0 ? exact : sorted.filter((revision) => isEqual(asGo(revision.data), data));
   const found = equal.at(-1);
   if (found) {
     const old = sorted.filter((revision) => revision !== found);

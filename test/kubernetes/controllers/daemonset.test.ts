@@ -175,4 +175,14 @@ describe("daemonset", () => {
     expect(gaps.slice(0, 5)).toEqual([1, 2, 4, 8, 16]);
     expect(world.events("FailedDaemonPod").length).toBeGreaterThan(0);
   });
+
+  it("keeps its history byte for byte as Go renders the template, which clients compare", async () => {
+    const world = await startWorld();
+    await world.api.create<DaemonSet>("daemonsets.apps", daemonSet());
+    await world.seconds(1);
+    const [revision] = world.api.list<ControllerRevision>("controllerrevisions.apps");
+    expect(JSON.stringify(revision?.data)).toBe(
+      `{"spec":{"template":{"$patch":"replace","metadata":{"labels":{"app":"agent"}},"spec":{"containers":[{"image":"nginx:1","imagePullPolicy":"IfNotPresent","name":"c","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"Always","schedulerName":"default-scheduler","securityContext":{},"terminationGracePeriodSeconds":30}}}}`,
+    );
+  });
 });
