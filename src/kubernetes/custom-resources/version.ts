@@ -114,6 +114,7 @@ export function customVersion(parts: CustomVersionParts): CustomVersion {
     served: version.served,
     stored: version.storage,
     strategy: strategyOf(parts, compiled, scale),
+    ...(version.deprecated ? { deprecation: deprecationOf(info, version) } : {}),
     prune: (object) => pruned(compiled().root, object),
     shape: () => rootShape(compiled().root),
     selectable: selectableFieldsOf(version),
@@ -199,12 +200,6 @@ function strategyOf(
     hasGeneration: true,
     countsStatusChanges: !statusApart,
     warnings: (object) => [
-      ...(version.deprecated
-        ? [
-            version.deprecationWarning ??
-              `${definition.spec.group}/${version.name} ${definition.spec.names.kind} is deprecated`,
-          ]
-        : []),
       ...(object.metadata.finalizers ?? [])
         .filter((finalizer) => !finalizer.includes("/") && !STANDARD_FINALIZERS.has(finalizer))
         .map(
@@ -214,5 +209,10 @@ function strategyOf(
     ],
   };
 }
+
+const deprecationOf = (
+  { group, version, kind }: ResourceInfo,
+  { deprecationWarning }: CustomResourceDefinitionVersion,
+) => deprecationWarning ?? `${group}/${version} ${kind} is deprecated`;
 
 const STANDARD_FINALIZERS = new Set(["orphan", "foregroundDeletion", "kubernetes"]);

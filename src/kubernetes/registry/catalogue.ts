@@ -42,6 +42,8 @@ export interface CustomVersion {
   /** True for the version that objects are stored in. */
   readonly stored: boolean;
   readonly strategy: Strategy;
+  /** What every request for a deprecated version is warned of. */
+  readonly deprecation?: string;
   /** Drops what the schema does not know. Throws DecodeError for metadata of a wrong type. */
   prune(object: Record<string, unknown>): Pruned;
   /** How patches see objects. */

@@ -134,8 +134,15 @@ function get(registry: Registry, exchange: ResourceExchange): Answer | Promise<A
 }
 
 function list(registry: Registry, exchange: ResourceExchange): Answer | Promise<Answer> {
-  const answer = (): Answer => answerList(registry, exchange, listPage(registry, exchange));
   const preparing = prepareAll(registry, exchange);
+  return preparing ? preparing.then(() => answerPage(registry, exchange)) : answerPage(registry, exchange);
+}
+
+function answerPage(registry: Registry, exchange: ResourceExchange): Answer | Promise<Answer> {
+  const page = listPage(registry, exchange);
+  // A page of the past holds objects that are not there any more.
+  const preparing = exchange.entry.definition?.prepare(page.objects);
+  const answer = (): Answer => answerList(registry, exchange, page);
   return preparing ? preparing.then(answer) : answer();
 }
 

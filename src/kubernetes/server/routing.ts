@@ -43,6 +43,18 @@ export function answerResource(
   dependencies: ServerDependencies,
   exchange: ResourceExchange,
 ): Answer | undefined | Promise<Answer | undefined> {
+  const given = answerRequest(dependencies, exchange);
+  const deprecation = exchange.entry.definition?.deprecation;
+  if (!deprecation) return given;
+  const warned = (answer: Answer | undefined): Answer | undefined =>
+    answer && { ...answer, warnings: [deprecation, ...(answer.warnings ?? [])] };
+  return given instanceof Promise ? given.then(warned) : warned(given);
+}
+
+function answerRequest(
+  dependencies: ServerDependencies,
+  exchange: ResourceExchange,
+): Answer | undefined | Promise<Answer | undefined> {
   const { entry, info, target } = exchange;
   if (target.subresource !== undefined) return answerSubresource(dependencies, exchange);
   const { verbs, namespaced, group, resource } = entry.info;

@@ -13,6 +13,7 @@ import type { ResourceExchange } from "./context.js";
 import { objectJson, partialMetadata, tableInfo } from "./encode.js";
 import { parseRevision, selectionOf } from "./listing.js";
 import { booleanParameter, integerParameter } from "./options.js";
+import { warningHeader } from "./respond.js";
 
 /** Simulated seconds between bookmarks. */
 const BOOKMARK_SECONDS = 60;
@@ -134,7 +135,12 @@ export function createWatches(registry: Registry): Watches {
       // The same text serves everybody only if it is the stored object itself.
       const plain = form.as === undefined && !entry.conversion && !entry.definition;
 
-      response.writeHead(200, { "content-type": "application/json", "cache-control": "no-cache, private" });
+      const deprecation = entry.definition?.deprecation;
+      response.writeHead(200, {
+        "content-type": "application/json",
+        "cache-control": "no-cache, private",
+        ...(deprecation ? { warning: warningHeader(deprecation) } : {}),
+      });
       response.flushHeaders();
       const past = parameters.since === undefined ? [] : eventsSince(registry, entry, parameters.since);
       if (!past) {

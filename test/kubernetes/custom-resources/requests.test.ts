@@ -442,3 +442,94 @@ describe("selectable fields", () => {
     red.close();
   });
 });
+
+describe("server-side apply of custom resources", () => {
+  it("merges lists by their keys, and tells who owns which item", async () => {
+    const { define, patch } = await startCluster();
+    await define({
+      version: { subresources: { status: {} } },
+      schema: {
+        type: "object",
+        properties: {
+          spec: {
+            type: "object",
+            properties: {
+              ports: {
+                type: "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["port", "protocol"],
+                items: {
+                  type: "object",
+                  required: ["port"],
+                  properties: {
+                    port: { type: "integer" },
+                    protocol: { type: "string", default: "TCP" },
+                    name: { type: "string" },
+                  },
+                },
+              },
+              tags: { type: "array", "x-kubernetes-list-type": "set", items: { type: "string" } },
+              whole: {
+                type: "object",
+                "x-kubernetes-map-type": "atomic",
+                properties: { a: { type: "string" }, b: { type: "string" } },
+              },
+            },
+          },
+          status: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+        },
+      },
+    });
+    const apply = (manager: string, spec: object, more: object = {}, query = "") =>
+      patch(
+        `${WIDGETS_PATH}/w?fieldManager=${manager}${query}`,
+        JSON.stringify({ apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "w" }, spec, ...more }),
+        "apply-patch+yaml",
+      );
+    await apply("one", { ports: [{ port: 80, name: "web" }], tags: ["a"], whole: { a: "1" } }, { status: { x: 1 } });
+    const both = await apply("two", { ports: [{ port: 81 }, { port: 80, protocol: "UDP" }], tags: ["b"] });
+    expect(both.body.spec).toEqual({
+      ports: [
+        { port: 80, protocol: "TCP", name: "web" },
+        { port: 81, protocol: "TCP" },
+        { port: 80, protocol: "UDP" },
+      ],
+      tags: ["a", "b"],
+      whole: { a: "1" },
+    });
+    expect(both.body.status).toBeUndefined();
+    const refused = await apply("two", { ports: [{ port: 80, name: "mine" }], whole: { b: "2" } });
+    expect([refused.code, refused.body.details.causes]).toEqual([
+      409,
+      [
+        {
+          reason: "FieldManagerConflict",
+          message: 'conflict with "one"',
+          field: '.spec.ports[port=80,protocol="TCP"].name',
+        },
+        { reason: "FieldManagerConflict", message: 'conflict with "one"', field: ".spec.whole" },
+      ],
+    ]);
+    const forced = await apply("two", { tags: ["b"], whole: { b: "2" } }, {}, "&force=true");
+    expect(forced.body.spec).toEqual({
+      ports: [{ port: 80, protocol: "TCP", name: "web" }],
+      tags: ["a", "b"],
+      whole: { b: "2" },
+    });
+    expect((await apply("one", { tags: ["b", "b"] })).body.message).toContain("duplicate entries for key");
+  });
+});
+
+describe("deprecated versions", () => {
+  it("warn whoever asks for them", async () => {
+    const { define, call, create } = await startCluster();
+    await define({ version: { deprecated: true } });
+    const text = '299 - "example.com/v1 Widget is deprecated"';
+    expect((await call(WIDGETS_PATH)).headers.warning).toBe(text);
+    expect((await create({ metadata: { name: "w" } })).headers.warning).toBe(text);
+    const finalizers = ["hold"];
+    expect((await create({ metadata: { name: "f", finalizers } }, WIDGETS_PATH)).headers.warning).toContain(
+      'metadata.finalizers: \\"hold\\": prefer a domain-qualified finalizer name',
+    );
+  });
+});
