@@ -1,7 +1,9 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { duplexPair } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { StatusError } from "../../../src/kubernetes/errors.js";
 import type { PodStreams, ProcessIo } from "../../../src/kubernetes/pod-streams.js";
+import { makeCertificates } from "../server/certificates.js";
 
 /** A few commands and ports in every pod, enough to see what the wire does with them. */
 
@@ -46,6 +48,12 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[], io: ProcessIo,
   forever: (_args, io) => new Promise((resolve) => io.signal.addEventListener("abort", () => resolve(137))),
 };
 
+/** What the port 443 shows its clients. */
+function credentials(): { cert: string; key: string } {
+  const { serverCert: cert, serverKey: key } = makeCertificates();
+  return { cert, key };
+}
+
 export interface FakePod {
   streams: PodStreams;
   /** What answers on its ports. */
@@ -89,6 +97,7 @@ export function fakePodStreams(
         if (port === 81) throw new Error("failed to connect to localhost:81 inside namespace: connection refused");
         const [ours, theirs] = duplexPair();
         if (port === 7) theirs.pipe(theirs);
+        else if (port === 443) server.emit("connection", new TLSSocket(theirs, { isServer: true, ...credentials() }));
         else server.emit("connection", theirs);
         return ours;
       },

@@ -61,6 +61,7 @@ beforeAll(async () => {
   await service("web", [
     { name: "http", port: 80, targetPort: 8080 },
     { name: "dead", port: 82, targetPort: 81 },
+    { name: "https", port: 443, targetPort: 443 },
   ]);
   await service("empty", [{ port: 80 }]);
   await service("outside", [{ port: 80 }], {
@@ -72,6 +73,7 @@ beforeAll(async () => {
     ports: [
       { name: "http", port: 8080, protocol: "TCP" },
       { name: "dead", port: 81, protocol: "TCP" },
+      { name: "https", port: 443, protocol: "TCP" },
     ],
     endpoints: [
       { addresses: ["10.0.0.8"], conditions: { ready: false } },
@@ -113,9 +115,12 @@ describe("pods/proxy", () => {
     expect((await server.call(at("pods/p/proxy/teapot"))).code).toBe(418);
   });
 
-  it.each(["p:80", "http:p:80", "https:p:443", "p:8080", ":p:80", "p"])("understands the name %s", async (name) => {
-    expect((await server.call(at(`pods/${name}/proxy/x`))).body.url).toBe("/x");
-  });
+  it.each(["p:80", "http:p:80", "https:p:443", "https:p:8080", "p:8080", ":p:80", "p"])(
+    "understands the name %s",
+    async (name) => {
+      expect((await server.call(at(`pods/${name}/proxy/x`))).body.url).toBe("/x");
+    },
+  );
 
   it("keeps the caller's credentials to itself and tells where the request came from", async () => {
     const { body } = await server.call(at("pods/p/proxy/headers"));
@@ -163,7 +168,7 @@ describe("pods/proxy", () => {
 });
 
 describe("services/proxy", () => {
-  it.each(["web:http", "http:web:http", "https:web:http", "web:80"])("finds a ready endpoint for %s", async (name) => {
+  it.each(["web:http", "http:web:http", "https:web:https", "web:80"])("finds a ready endpoint for %s", async (name) => {
     expect((await server.call(at(`services/${name}/proxy/x`))).body.url).toBe("/x");
   });
 

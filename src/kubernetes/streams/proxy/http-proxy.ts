@@ -14,7 +14,7 @@ import { gunzip, inflate } from "node:zlib";
 import type { PodStreams } from "../../pod-streams.js";
 import { leaveHttp, type Upgrade } from "../upgrade.js";
 import { type ProxiedPage, rewriteLinks, rewriteUrl } from "./html-links.js";
-import { type ProxyTarget, unreachable } from "./target.js";
+import { type PodTarget, type ProxyTarget, unreachable } from "./target.js";
 
 /** Sends a client's HTTP request on to a port of a pod, or to a process of this machine, and the answer back. */
 
@@ -70,14 +70,33 @@ async function openRequest(proxied: ProxiedRequest): Promise<ClientRequest> {
     return protocol === "https:" ? httpsRequest({ ...at, rejectUnauthorized: false }) : httpRequest(at);
   }
   if (!streams) throw unreachable(`dial tcp ${target.host}: connect: no route to host`);
-  let connection: Duplex;
+  const connection = await connectTo(streams, target);
+  return httpRequest({ ...options, createConnection: () => connection });
+}
+
+async function connectTo(streams: PodStreams, { pod, port, host, scheme }: PodTarget): Promise<Duplex> {
   try {
-    connection = await streams.connect(target.pod, target.port);
+    const connection = await streams.connect(pod, port);
+    if (scheme === "http") return connection;
+    // Programs that are stood in for have no certificate, although the real ones would: they are spoken to without TLS.
+    return (await encrypted(connection)) ?? (await streams.connect(pod, port));
   } catch (error) {
     const refused = (error as Error).message.includes("connection refused");
-    throw unreachable(`dial tcp ${target.host}: ${refused ? "connect: connection refused" : "i/o timeout"}`);
+    throw unreachable(`dial tcp ${host}: ${refused ? "connect: connection refused" : "i/o timeout"}`);
   }
-  return httpRequest({ ...options, createConnection: () => connection });
+}
+
+/** TLS over the connection, whatever the certificate says; undefined when the other side does not speak it. */
+async function encrypted(connection: Duplex): Promise<Duplex | undefined> {
+  const { connect } = await import("node:tls");
+  return new Promise((resolve) => {
+    const secured = connect({ socket: connection, rejectUnauthorized: false }, () => resolve(secured));
+    const giveUp = (): void => {
+      connection.destroy();
+      resolve(undefined);
+    };
+    secured.on("error", giveUp).on("close", giveUp);
+  });
 }
 
 /** Resolves when the answer has begun, and throws StatusError (503) when there is none. */

@@ -3,9 +3,15 @@ import type { KubeObject, ObjectKey } from "../../object.js";
 import type { EndpointSlice, Pod, Service } from "../../schema/generated/types.js";
 
 /** Where a request to `pods/proxy` or `services/proxy` is to go. */
-export type ProxyTarget =
-  | { kind: "pod"; pod: ObjectKey; port: number; scheme: Scheme; host: string }
-  | { kind: "process"; url: URL; host: string };
+export type ProxyTarget = PodTarget | { kind: "process"; url: URL; host: string };
+
+export interface PodTarget {
+  kind: "pod";
+  pod: ObjectKey;
+  port: number;
+  scheme: Scheme;
+  host: string;
+}
 
 export type Scheme = "http" | "https";
 
