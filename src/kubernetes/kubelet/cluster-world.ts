@@ -2,8 +2,8 @@ import type { KubeApi } from "../api.js";
 import type { EndpointSlice, Node, Pod, Service } from "../schema/generated/types.js";
 import { hostnameOf } from "./machine/environment.js";
 import { type DirectoryNode, directory } from "./machine/files.js";
+import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse, Network, Reached } from "./machine/network.js";
-import type { Listener } from "./machine/pod-machine.js";
 
 /** What lies between pods: names, addresses, services, and storage that outlives them. One for the cluster; nothing of it costs anything until it is used. */
 export interface ClusterWorld {

@@ -66,7 +66,7 @@ export function advanceContainer(container: ContainerRuntime, context: Container
   return { container: current, events, wakeMs: wakeMsOf(current, context) };
 }
 
-function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: ContainerContext): number | undefined {
+function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping, env }: ContainerContext): number | undefined {
   if (stopping && state.is !== "running") return undefined;
   switch (state.is) {
     case "waiting":
@@ -80,7 +80,7 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping }: Containe
     case "running": {
       let wakeMs = state.exitMs ?? Number.POSITIVE_INFINITY;
       if (state.stop) wakeMs = Math.min(wakeMs, state.stop.killMs);
-      else if (state.probes) wakeMs = Math.min(wakeMs, nextProbeMs(state));
+      else if (state.probes) wakeMs = Math.min(wakeMs, nextProbeMs(state, env.nowMs));
       if (state.hooking || state.stop || state.probes) return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
       if (!state.started) wakeMs = Math.min(wakeMs, state.startupMs);
       if (!state.ready) wakeMs = Math.min(wakeMs, state.readyMs, state.unhealthyMs ?? Number.POSITIVE_INFINITY);

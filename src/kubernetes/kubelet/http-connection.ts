@@ -1,7 +1,7 @@
 import { Duplex } from "node:stream";
 import type { Clock } from "../../clock/clock.js";
+import type { Listener } from "./machine/listeners.js";
 import type { HttpResponse } from "./machine/network.js";
-import type { Listener } from "./machine/pod-machine.js";
 
 /** A connection to something that listens in a pod: HTTP is parsed by node's own server, everything else goes to the listener line by line. */
 
@@ -60,14 +60,18 @@ export async function serveHttp(listener: Listener, clock: Clock): Promise<Duple
       };
       void clock.track(
         answer().then(
-          ({ status, headers: own = {}, body }) => {
-            const bytes = Buffer.from(body, "latin1");
-            response.writeHead(status, {
-              "content-type": "text/plain; charset=utf-8",
-              "content-length": bytes.length,
-              ...own,
-            });
-            response.end(bytes);
+          ({ status, headers: own = {}, body, delayMs = 0 }) => {
+            const send = (): void => {
+              const bytes = Buffer.from(body, "latin1");
+              response.writeHead(status, {
+                "content-type": "text/plain; charset=utf-8",
+                "content-length": bytes.length,
+                ...own,
+              });
+              response.end(bytes);
+            };
+            if (delayMs === 0) send();
+            else if (Number.isFinite(delayMs)) clock.timer(delayMs, send);
           },
           (error: unknown) => {
             response.writeHead(500, { "content-type": "text/plain" });
@@ -90,11 +94,18 @@ export async function serveHttp(listener: Listener, clock: Clock): Promise<Duple
       http.emit("connection", secured);
       return;
     }
+    if (listener.http && first[0] === TLS_HANDSHAKE) {
+      // Go's words, which are no TLS: the client's handshake fails at once.
+      server.end("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n");
+      return;
+    }
     const text = first.toString("latin1");
     if (listener.http && METHOD.test(text)) {
       server.pause();
       server.unshift(first);
       http.emit("connection", server);
+      // A stream that was paused by hand does not begin to flow with its first listener.
+      server.resume();
       return;
     }
     const answer = (data: string): void => {

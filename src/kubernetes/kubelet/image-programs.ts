@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse } from "./machine/network.js";
 import type { Program } from "./machine/program.js";
+import { agnhost } from "./programs/agnhost.js";
 
 /** What an image brings along: its command, its files, and programs of its own. Images that are not known are servers which answer on their ports. */
 export interface ImageProgram {
@@ -98,6 +99,12 @@ const IMAGES: Readonly<Record<string, ImageProgram>> = {
   redis: REDIS,
 };
 
+const AGNHOST: ImageProgram = {
+  entrypoint: ["/agnhost"],
+  cmd: ["pause"],
+  programs: { "/agnhost": agnhost, "/agnhost-2": agnhost },
+};
+
 const NONE: ImageProgram = {};
 
 export function imageBaseName(image: string): string {
@@ -106,7 +113,8 @@ export function imageBaseName(image: string): string {
   return last.split(":")[0] ?? "";
 }
 
-export const builtinImage = (image: string): ImageProgram => IMAGES[imageBaseName(image)] ?? NONE;
+export const builtinImage = (image: string): ImageProgram =>
+  (imageBaseName(image) === "agnhost" ? AGNHOST : IMAGES[imageBaseName(image)]) ?? NONE;
 
 const ROOT_IMAGES = new Set([
   "alpine",

@@ -7,8 +7,9 @@ import { builtinImage } from "./image-programs.js";
 import { isKnownProgram } from "./known-programs.js";
 import { EnvironmentProblem } from "./machine/environment.js";
 import { fromBytes } from "./machine/files.js";
+import type { Listener } from "./machine/listeners.js";
 import type { Network, Reached } from "./machine/network.js";
-import type { ContainerRun, Listener, PodMachine } from "./machine/pod-machine.js";
+import type { ContainerRun, PodMachine } from "./machine/pod-machine.js";
 import { TextOutput, textInput } from "./machine/streams.js";
 import type { ContainerRuntime } from "./pod-runtime.js";
 import type { CheckResult } from "./probes.js";
@@ -68,6 +69,8 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
     const startedMs = container.state.is === "running" ? container.state.startedMs : clock.now();
     const run = start(container, spec, startedMs, true);
     const { output } = behaviourOf(options.pod(), spec, container.role);
+    // From now on somebody may change what probes look at.
+    options.wake();
     if (run.log.all().length === 0) for (const line of output) run.log.add(line, startedMs);
     return run;
   };
@@ -98,8 +101,8 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
     pending.set(key, entry);
     if (timeoutMs !== Number.POSITIVE_INFINITY)
       entry.timer = clock.timer(timeoutMs, () => {
-        entry.kill?.();
         done(timedOut());
+        entry.kill?.();
       });
     return undefined;
   };

@@ -1,8 +1,9 @@
 import type { Container, Pod } from "../schema/generated/types.js";
 import type { BehaviourOf } from "./behaviour.js";
 import { builtinImage } from "./image-programs.js";
+import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse } from "./machine/network.js";
-import type { Listener, PodMachine } from "./machine/pod-machine.js";
+import type { PodMachine } from "./machine/pod-machine.js";
 import { type PodRuntime, specOf } from "./pod-runtime.js";
 
 /** What listens on the ports of a running pod: programs of the machine, programmed answers, known images, and else anything on a declared port. */

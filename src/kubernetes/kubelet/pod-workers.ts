@@ -23,8 +23,9 @@ import type {
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
 import type { PodPlacement } from "./machine/field-values.js";
+import type { Listener } from "./machine/listeners.js";
 import type { Network } from "./machine/network.js";
-import { createPodMachine, type Listener, type PodLogs, type PodMachine } from "./machine/pod-machine.js";
+import { createPodMachine, type PodLogs, type PodMachine } from "./machine/pod-machine.js";
 import { createPodVolumes } from "./machine/pod-volumes.js";
 import { createPodAddresses } from "./pod-addresses.js";
 import { rejectionOf } from "./pod-admission.js";

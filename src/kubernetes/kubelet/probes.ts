@@ -45,12 +45,12 @@ export function dueProbe(
   return undefined;
 }
 
-/** When the next probe is due; Infinity: none. */
-export function nextProbeMs({ probes = {}, started }: Running): number {
+/** When the next probe is due after this time; Infinity: none. One that is due already is under way, and says so when it is done. */
+export function nextProbeMs({ probes = {}, started }: Running, nowMs: number): number {
   let next = Number.POSITIVE_INFINITY;
   for (const kind of PROBE_KINDS) {
     const state = probes[kind];
-    if (state && (kind === "startup") === !started) next = Math.min(next, state.nextMs);
+    if (state && state.nextMs > nowMs && (kind === "startup") === !started) next = Math.min(next, state.nextMs);
   }
   return next;
 }

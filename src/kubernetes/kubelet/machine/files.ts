@@ -149,11 +149,16 @@ export class FileTree {
 
   /** Undefined when there is nothing. Throws FileError for what cannot be walked. */
   find(path: string, who: Credentials, followLast = true): TreeNode | undefined {
-    return this.locate(path, who, followLast).node;
+    try {
+      return this.locate(path, who, followLast).node;
+    } catch (error) {
+      if (error instanceof FileError && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined;
+      throw error;
+    }
   }
 
   get(path: string, who: Credentials, followLast = true): TreeNode {
-    const node = this.find(path, who, followLast);
+    const { node } = this.locate(path, who, followLast);
     if (!node) throw new FileError("ENOENT");
     return node;
   }

@@ -122,7 +122,7 @@ export class Kernel {
       onExit,
     } as unknown as Task;
     process.work = work(process);
-    process.block = process.startedMs > this.now() ? { untilMs: process.startedMs } : undefined;
+    process.block = { untilMs: process.startedMs };
     this.tasks.push(process);
     if (!this.running && atMs !== undefined && atMs < this.timeMs) this.timeMs = atMs;
     return process;
@@ -176,13 +176,13 @@ export class Kernel {
     this.caughtUp = 0;
     const untilMs = this.clock.now();
     try {
-      for (;;) {
-        this.settle();
-        const next = this.nextMs();
-        if (next === undefined || next > untilMs) break;
+      // What was due before comes first, each at its time; then what has just happened.
+      for (let next = this.nextMs(); next !== undefined && next < untilMs; next = this.nextMs()) {
         if (next > this.timeMs) this.steps = 0;
         this.timeMs = this.caughtUp > CATCH_UP ? untilMs : Math.max(this.timeMs, next);
+        this.settle();
       }
+      if (untilMs > this.timeMs) this.steps = 0;
       this.timeMs = Math.max(this.timeMs, untilMs);
       this.settle();
     } finally {

@@ -15,6 +15,8 @@ export interface HttpResponse {
   headers?: Readonly<Record<string, string>>;
   /** One character a byte. */
   body: string;
+  /** Simulated time for which the answer to a client outside of the pod is held back; infinite: it never comes. */
+  delayMs?: number;
 }
 
 /** How an attempt to reach a server ended. */

@@ -10,23 +10,13 @@ import { ContainerLog } from "./container-log.js";
 import { type EnvironmentSources, environmentOf, expanded, hostnameOf } from "./environment.js";
 import { type Credentials, type FileNode, type FileTree, fromBytes, toBytes } from "./files.js";
 import { Kernel, type Process, type Signal } from "./kernel.js";
-import type { HttpRequest, HttpResponse, Network } from "./network.js";
+import { bindListeners, type Listener } from "./listeners.js";
+import type { Network } from "./network.js";
 import type { PodVolumes } from "./pod-volumes.js";
 import type { Program, System } from "./program.js";
 import { type Input, type Output, Pipe, textInput } from "./streams.js";
 
 /** The machine that the containers of one pod run on: one kernel, one set of volumes, a file tree and a first process for each container. */
-export interface Listener {
-  protocol: "TCP" | "UDP";
-  /** PEM. With it, connections that begin with TLS are served with this certificate; HTTP within the pod's network does without. */
-  tls?: { cert: string; key: string };
-  http?: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
-  /** What comes back for a datagram or a first line. */
-  line?: (text: string) => string;
-  /** The health that gRPC's health service tells. */
-  grpc?: (service: string) => "SERVING" | "NOT_SERVING" | "UNKNOWN";
-}
-
 export interface ContainerRun {
   readonly name: string;
   readonly startedMs: number;
@@ -231,7 +221,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       attached,
       isServer,
     };
-    listenersOf.set(system, run.listeners);
+    bindListeners(system, run.listeners);
     messages.set(run, terminationMessage);
     runs.set(name, run);
     kernel.kick();
@@ -247,7 +237,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
     exec(run, argv, { stdin, stdout, stderr, onExit }) {
       // Who looks into a container is told what it does not have.
       const system: System = { ...run.system, unknown: undefined };
-      listenersOf.set(system, run.listeners);
+      bindListeners(system, run.listeners);
       const bytes = argv.map(toBytes);
       const { env, cwd, who } = run;
       const process = kernel.spawn({
@@ -295,10 +285,3 @@ export function createPodMachine(options: MachineOptions): PodMachine {
     },
   };
 }
-
-/** Where programs announce that they listen. */
-const listenersOf = new WeakMap<System, Map<number, Listener>>();
-
-export const listen = (system: System, port: number, listener: Listener): void => {
-  listenersOf.get(system)?.set(port, listener);
-};

@@ -3,8 +3,8 @@
  * and `port: 1` in version 2.
  */
 import type { Work } from "../machine/kernel.js";
+import { listen } from "../machine/listeners.js";
 import type { HttpRequest, HttpResponse } from "../machine/network.js";
-import { listen } from "../machine/pod-machine.js";
 import type { ProgramContext } from "../machine/program.js";
 
 interface CustomObject {

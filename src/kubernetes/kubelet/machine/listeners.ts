@@ -1,0 +1,25 @@
+import type { HttpRequest, HttpResponse } from "./network.js";
+import type { System } from "./program.js";
+
+/** What programs of a container listen on. */
+export interface Listener {
+  protocol: "TCP" | "UDP";
+  /** PEM. With it, connections that begin with TLS are served with this certificate; HTTP within the pod's network does without. */
+  tls?: { cert: string; key: string };
+  http?: (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
+  /** What comes back for a datagram or a first line. */
+  line?: (text: string) => string;
+  /** The health that gRPC's health service tells. */
+  grpc?: (service: string) => "SERVING" | "NOT_SERVING" | "UNKNOWN";
+}
+
+/** Where programs announce that they listen: by the view that each has of its container. */
+const listenersOf = new WeakMap<System, Map<number, Listener>>();
+
+export const bindListeners = (system: System, listeners: Map<number, Listener>): void => {
+  listenersOf.set(system, listeners);
+};
+
+export const listen = (system: System, port: number, listener: Listener): void => {
+  listenersOf.get(system)?.set(port, listener);
+};
