@@ -130,4 +130,126 @@ describe("statefulset", () => {
     expect(pods(world)[0]?.metadata.deletionTimestamp).toBeDefined();
     expect(get(world).status).toMatchObject({ replicas: 2, readyReplicas: 1 });
   });
+
+  const claimTemplate = {
+    metadata: { name: "data" },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+  } as unknown as PersistentVolumeClaim;
+  const claims = (world: World) =>
+    world.api.list<PersistentVolumeClaim>("persistentvolumeclaims").map(({ metadata }) => metadata.name);
+  const setReady = async (world: World, name: string, status: "True" | "False"): Promise<void> => {
+    const pod = world.get<Pod>("pods", name, "default") as Pod;
+    const lastTransitionTime = new Date(world.clock.now()).toISOString();
+    await world.api.updateStatus<Pod>("pods", {
+      ...pod,
+      status: { ...pod.status, conditions: [{ type: "Ready", status, lastTransitionTime }] },
+    });
+    await world.seconds(2);
+  };
+
+  it("whenScaled Delete: a claim goes with its pod, and a later pod of that name gets a new one", async () => {
+    const world = await worldOf(2, {
+      volumeClaimTemplates: [claimTemplate],
+      persistentVolumeClaimRetentionPolicy: { whenScaled: "Delete", whenDeleted: "Retain" },
+    });
+    await world.seconds(6);
+    expect(claims(world)).toEqual(["data-db-0", "data-db-1"]);
+    const before = world.get("persistentvolumeclaims", "data-db-1", "default")?.metadata.uid;
+    await change(world, { replicas: 1 });
+    await world.clock.settled();
+    await change(world, { replicas: 2 });
+    await world.seconds(10);
+    expect(names(world)).toEqual(["db-0", "db-1"]);
+    expect(claims(world)).toEqual(["data-db-0", "data-db-1"]);
+    expect(world.get("persistentvolumeclaims", "data-db-1", "default")?.metadata.uid).not.toBe(before);
+    await change(world, { replicas: 1 });
+    await world.seconds(5);
+    expect(claims(world)).toEqual(["data-db-0"]);
+    await world.api.delete("statefulsets.apps", { namespace: "default", name: "db" });
+    await world.seconds(5);
+    expect(claims(world)).toEqual(["data-db-0"]);
+  });
+
+  it("whenDeleted Delete: the claims go with the set", async () => {
+    const world = await worldOf(2, {
+      volumeClaimTemplates: [claimTemplate],
+      persistentVolumeClaimRetentionPolicy: { whenScaled: "Retain", whenDeleted: "Delete" },
+    });
+    await world.seconds(6);
+    await change(world, { replicas: 1 });
+    await world.seconds(3);
+    expect(claims(world)).toEqual(["data-db-0", "data-db-1"]);
+    await world.api.delete("statefulsets.apps", { namespace: "default", name: "db" });
+    await world.seconds(5);
+    expect(claims(world)).toEqual([]);
+  });
+
+  it("halts while a pod below is not ready, growing and shrinking", async () => {
+    const world = await worldOf(2);
+    await world.seconds(5);
+    await setReady(world, "db-0", "False");
+    await change(world, { replicas: 3 });
+    await world.seconds(5);
+    expect(names(world)).toEqual(["db-0", "db-1"]);
+    await change(world, { replicas: 1 });
+    await world.seconds(5);
+    expect(names(world)).toEqual(["db-0", "db-1"]);
+    await setReady(world, "db-0", "True");
+    await world.seconds(2);
+    expect(names(world)).toEqual(["db-0"]);
+  });
+
+  it("Parallel: replaces what does not work at once, and of the rest no more than maxUnavailable at a time", async () => {
+    const world = await worldOf(4, {
+      podManagementPolicy: "Parallel",
+      updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 2 } },
+    });
+    await world.seconds(3);
+    await setReady(world, "db-0", "False");
+    const gone: string[] = [];
+    world.api.watch<Pod>("pods", ({ type, object }) => void (type === "DELETED" && gone.push(object.metadata.name)));
+    await change(world, { template: template({ app: "db" }, "nginx:2") });
+    await world.clock.settled();
+    expect(gone.slice(0, 2).sort()).toEqual(["db-0", "db-3"]);
+    await world.seconds(10);
+    expect(images(world)).toEqual(["nginx:2", "nginx:2", "nginx:2", "nginx:2"]);
+    expect(get(world).status?.currentRevision).toBe(get(world).status?.updateRevision);
+  });
+
+  it("OnDelete: leaves pods alone until somebody deletes them", async () => {
+    const world = await worldOf(2, { updateStrategy: { type: "OnDelete" } });
+    await world.seconds(5);
+    await change(world, { template: template({ app: "db" }, "nginx:2") });
+    await world.seconds(5);
+    expect(images(world)).toEqual(["nginx:1", "nginx:1"]);
+    await world.api.delete("pods", { namespace: "default", name: "db-0" });
+    await world.seconds(5);
+    expect(images(world)).toEqual(["nginx:2", "nginx:1"]);
+    expect(get(world).status).toMatchObject({ updatedReplicas: 1, currentReplicas: 1 });
+  });
+
+  it("counts from ordinals.start, and follows when that moves", async () => {
+    const world = await worldOf(2, { ordinals: { start: 3 } });
+    await world.seconds(5);
+    expect(names(world)).toEqual(["db-3", "db-4"]);
+    await change(world, { ordinals: { start: 2 } });
+    await world.seconds(10);
+    expect(names(world)).toEqual(["db-2", "db-3"]);
+  });
+
+  it("a new set waits for the pods of an earlier one of its name", async () => {
+    const world = await worldOf(1);
+    await world.seconds(3);
+    const node = pods(world)[0]?.spec?.nodeName ?? "";
+    world.silence(node);
+    await world.api.delete("statefulsets.apps", { namespace: "default", name: "db" });
+    await world.seconds(1);
+    const { metadata } = await world.api.create<StatefulSet>("statefulsets.apps", statefulSet(1));
+    await world.seconds(5);
+    expect(pods(world)[0]?.metadata.deletionTimestamp).toBeDefined();
+    await world.wake(node);
+    await world.seconds(3);
+    expect(pods(world)[0]?.metadata.ownerReferences?.[0]?.uid).toBe(metadata.uid);
+    expect(world.warnings).toEqual([]);
+  });
 });
