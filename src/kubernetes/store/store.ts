@@ -5,6 +5,7 @@ import { type KubeObject, keyOf } from "../object.js";
 import type { Persistence } from "../persistence.js";
 import type { StoreEvent } from "./event-ring.js";
 import { createJournal } from "./journal.js";
+import { createParkedObjects, PARKED_RESOURCES } from "./parked.js";
 import { Table } from "./table.js";
 
 /** Events kept for each resource: how far a watch may lie behind before it is told 410 Expired. */
@@ -55,6 +56,7 @@ export function createStore({
   ringCapacity?: number;
 }): Store {
   const tables = new Map<string, Table>();
+  const parked = createParkedObjects(clock, (resource, object) => tableOf(resource).put(object));
   const journal = createJournal({ persistence, clock, volatile: VOLATILE });
   /** Events of writes made by subscribers while they were being told of another one: they wait, so that everybody sees one order. */
   const queue: { table: Table; event: StoreEvent }[] = [];
@@ -76,9 +78,21 @@ export function createStore({
     if (!loaded || loaded.revision === 0) return;
     revision = loaded.revision + RESTART_GAP;
     startRevision = revision;
-    for (const record of loaded.records) {
-      if (record.json !== undefined) tableOf(record.resource).put(JSON.parse(record.json) as KubeObject);
+    for (const { resource, key, json } of loaded.records) {
+      if (json === undefined) continue;
+      if (PARKED_RESOURCES.has(resource)) parked.park(resource, key, json);
+      else tableOf(resource).put(JSON.parse(json) as KubeObject);
     }
+  }
+
+  /** The table of a resource that has, or had, objects; all of them are in it. */
+  function whole(resource: string): Table | undefined {
+    if (!parked.isEmpty) parked.takeAll(resource);
+    return tables.get(resource);
+  }
+
+  function unpark(resource: string, key: string): void {
+    if (!parked.isEmpty) parked.take(resource, key);
   }
 
   function tell(table: Table, event: StoreEvent): void {
@@ -104,11 +118,15 @@ export function createStore({
     get revision() {
       return revision;
     },
-    get: (resource, namespace, name) => tables.get(resource)?.get(namespace, name),
-    list: (resource, namespace) => tables.get(resource)?.list(namespace) ?? [],
+    get(resource, namespace, name) {
+      unpark(resource, namespace ? `${namespace}/${name}` : name);
+      return tables.get(resource)?.get(namespace, name);
+    },
+    list: (resource, namespace) => whole(resource)?.list(namespace) ?? [],
     listAt(resource, namespace, atRevision) {
       const events = tableOf(resource).ring.since(atRevision);
       if (!events) return undefined;
+      whole(resource);
       const objects = new Map(
         tableOf(resource)
           .list(namespace)
@@ -123,12 +141,13 @@ export function createStore({
       const keyInEtcd = (object: KubeObject): string => `${object.metadata.namespace ?? ""}/${object.metadata.name}`;
       return [...objects.values()].sort((a, b) => (keyInEtcd(a) < keyInEtcd(b) ? -1 : 1));
     },
-    byIndex: (resource, index, value) => tables.get(resource)?.byIndex(index, value) ?? [],
-    count: (resource) => tables.get(resource)?.size ?? 0,
-    resources: () => [...tables.keys()],
+    byIndex: (resource, index, value) => whole(resource)?.byIndex(index, value) ?? [],
+    count: (resource) => (tables.get(resource)?.size ?? 0) + parked.count(resource),
+    resources: () => [...new Set([...tables.keys(), ...parked.resources()])],
     put(resource, object) {
       journal.assertHealthy();
       const table = tableOf(resource);
+      unpark(resource, keyOf(object));
       object.metadata.resourceVersion = String(++revision);
       const previous = table.put(object);
       journal.record(resource, keyOf(object), object, revision);
@@ -138,6 +157,7 @@ export function createStore({
     remove(resource, object) {
       journal.assertHealthy();
       const table = tableOf(resource);
+      unpark(resource, keyOf(object));
       revision++;
       table.remove(object);
       const last: KubeObject = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
@@ -156,6 +176,9 @@ export function createStore({
     },
     eventsSince: (resource, since) => tableOf(resource).ring.since(since),
     flushed: (upTo = revision) => journal.flushed(upTo),
-    close: () => journal.flush(),
+    close() {
+      parked.stop();
+      journal.flush();
+    },
   };
 }

@@ -190,3 +190,58 @@ describe("persistence", () => {
     expect(store.eventsSince("pods", store.revision)).toEqual([]);
   });
 });
+
+describe("events of before a restart", () => {
+  const event = (name: string): StoreRecord => ({
+    revision: Number(name.slice(1)),
+    resource: "events",
+    key: `default/${name}`,
+    json: JSON.stringify({ ...object(name), kind: "Event", reason: name }),
+  });
+
+  function restarted() {
+    const written: StoreRecord[] = [];
+    const persistence: Persistence = {
+      load: () => ({ revision: 3, records: [event("e1"), event("e2"), event("e3")] }),
+      commit: (records) => void written.push(...records),
+    };
+    const stepped = clock();
+    return { store: createStore({ clock: stepped, persistence }), clock: stepped, written };
+  }
+
+  it("are there for whoever asks, one or all of them", () => {
+    const { store } = restarted();
+    expect(store.count("events")).toBe(3);
+    expect(store.resources()).toEqual(["events"]);
+    expect(store.get("events", "default", "e2")).toMatchObject({ reason: "e2" });
+    expect(store.get("events", "default", "e2")).toBe(store.get("events", "default", "e2"));
+    expect(names(store.list("events"))).toEqual(["default/e1", "default/e2", "default/e3"]);
+    expect(store.count("events")).toBe(3);
+  });
+
+  it("are changed and removed like any other object", async () => {
+    const { store, written } = restarted();
+    const heard: string[] = [];
+    store.subscribe("events", ({ type, previous }) => heard.push(`${type} ${previous?.metadata.name}`));
+    store.put("events", object("e1"));
+    const second = store.get("events", "default", "e2");
+    if (!second) throw new Error("no event");
+    store.remove("events", second);
+    expect(heard).toEqual(["MODIFIED e1", "DELETED e2"]);
+    expect(names(store.list("events"))).toEqual(["default/e1", "default/e3"]);
+    await store.flushed();
+    expect(written.map(({ key, json }) => [key, json !== undefined])).toEqual([
+      ["default/e1", true],
+      ["default/e2", false],
+    ]);
+  });
+
+  it("are made after a while although nobody asks, and nobody is told", async () => {
+    const { store, clock: stepped } = restarted();
+    const heard: unknown[] = [];
+    store.subscribe("events", (event) => heard.push(event));
+    await stepped.advance(31_000);
+    expect(names(store.list("events"))).toEqual(["default/e1", "default/e2", "default/e3"]);
+    expect(heard).toEqual([]);
+  });
+});
