@@ -40,7 +40,7 @@ export function createAdmissionExtensions({
   isAllowed(attributes: AccessAttributes): { allowed: boolean; reason: string };
 }): AdmissionExtensions {
   const versions = createVersions(catalogue);
-  const environment = { catalogue, isAllowed, equivalents: versions.equivalents, convert: versions.convert };
+  const environment = { catalogue, isAllowed, ...versions };
   const validating = createPolicyIndex<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>(api, {
     policies: `validatingadmissionpolicies.${GROUP}`,
     bindings: `validatingadmissionpolicybindings.${GROUP}`,

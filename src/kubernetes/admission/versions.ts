@@ -1,14 +1,19 @@
 /** The versions in which the same objects are served, and their conversion for whoever speaks of another version than the request. */
+import { internalError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import type { ResourceCatalogue, ResourceEntry } from "../registry/catalogue.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
+import { pruneAndCheck } from "../wire/prune.js";
+import { DecodeError } from "../wire/scalars.js";
 
 export interface Versions {
   /** The other versions of a resource. */
   equivalents(info: ResourceInfo): readonly ResourceInfo[];
   /** The object as another version shows it. Throws when a conversion webhook would have to be asked first. */
   convert(object: KubeObject, from: ResourceInfo, to: ResourceInfo): KubeObject;
-  /** The same, asking conversion webhooks. */
+  /** What a policy or webhook made of an object, without what its type does not know. Throws StatusError for values of a wrong type. */
+  pruned(object: KubeObject, info: ResourceInfo): KubeObject;
+  /** The same as `convert`, asking conversion webhooks. */
   converted(object: KubeObject, from: ResourceInfo, to: ResourceInfo): Promise<KubeObject>;
 }
 
@@ -57,6 +62,18 @@ export function createVersions(catalogue: ResourceCatalogue): Versions {
       const middle = stored(object, source);
       if (middle instanceof Promise) throw new Error(`${from.resource} cannot be converted without a webhook`);
       return shown(middle, target);
+    },
+    pruned(object, info) {
+      // Subresources may have a kind of their own.
+      if (object.kind !== info.kind) return object;
+      const definition = entryOf(info)?.definition;
+      try {
+        const { object: known } = definition ? definition.prune(object) : pruneAndCheck(info.type, object);
+        return known as KubeObject;
+      } catch (error) {
+        if (error instanceof DecodeError) throw internalError(error.message);
+        throw error;
+      }
     },
     async converted(object, from, to) {
       const [source, target] = [entryOf(from), entryOf(to)];

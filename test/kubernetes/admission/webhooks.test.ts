@@ -263,6 +263,63 @@ describe("mutating webhooks", () => {
   });
 });
 
+describe("webhooks for custom resources", () => {
+  const version = (name: string, storage: boolean, data: object) => ({
+    name,
+    storage,
+    served: true,
+    schema: { openAPIV3Schema: { type: "object", properties: { data } } },
+  });
+  const define = (versions: object[]) =>
+    make("customresourcedefinitions.apiextensions.k8s.io", {
+      metadata: { name: "tests.example.com" },
+      spec: {
+        group: "example.com",
+        scope: "Namespaced",
+        names: { plural: "tests", kind: "Test" },
+        versions,
+      },
+    });
+  const stage = (review: { request: { object: { data: Record<string, string> } } }) => {
+    const { data } = review.request.object;
+    if (data["stage-1"]) return patch([{ op: "add", path: "/data/stage-2", value: "yes" }])(review);
+    return patch([{ op: "add", path: "/data/stage-1", value: "yes" }])(review);
+  };
+  const rules = [
+    { apiGroups: ["example.com"], apiVersions: ["v1"], operations: ["CREATE", "UPDATE"], resources: ["tests"] },
+  ];
+
+  it("see the version of their rules, whichever is asked for and stored; what the schema does not know goes again", async () => {
+    const known = { type: "object", properties: { start: { type: "string" }, "stage-1": { type: "string" } } };
+    const open = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+    const definition = await define([version("v1", true, known), version("v2", false, open)]);
+    await clock.advance(1000);
+    server.handlers["/stage"] = stage;
+    await mutating("stages", hook("one", "/stage", { rules }), hook("two", "/stage", { rules }));
+    const test = { metadata: { name: "t", namespace: "default" }, data: { start: "yes" } };
+    expect((await make("tests.example.com", test)).data).toEqual({ start: "yes", "stage-1": "yes" });
+    const current = api.get<KubeObject>("customresourcedefinitions.apiextensions.k8s.io", {
+      name: definition.metadata.name,
+    });
+    const versions = [version("v1", false, open), version("v2", true, open)];
+    await api.update("customresourcedefinitions.apiextensions.k8s.io", {
+      ...(current as KubeObject),
+      spec: { ...(current?.spec as object), versions },
+    });
+    const operations = [{ op: "add", path: "/data/more", value: "1" }];
+    const changed = await api.patch("tests.example.com", { namespace: "default", name: "t" }, "json", operations);
+    expect(changed).toMatchObject({
+      apiVersion: "example.com/v2",
+      data: { start: "yes", "stage-1": "yes", "stage-2": "yes", more: "1" },
+    });
+    expect(server.seen.at(-1)?.review.request).toMatchObject({
+      kind: { version: "v1" },
+      requestKind: { version: "v2" },
+      object: { apiVersion: "example.com/v1" },
+    });
+  });
+});
+
 describe("webhook configurations", () => {
   it("are refused with conditions that do not compile, and with what upstream refuses", async () => {
     const error = await refused(

@@ -132,7 +132,8 @@ export function mutatingAdmissionPolicies(
     }
     if (!deepEqual(object, input.object)) {
       const { object: draft, info } = request;
-      if (draft) replaceContents(draft, cloneJson(environment.convert(object, matched, info)));
+      const made = environment.pruned(environment.convert(object, matched, info), info);
+      if (draft) replaceContents(draft, cloneJson(made));
       round.changed();
     }
     round.ran(key, spec?.reinvocationPolicy === "IfNeeded");

@@ -13,6 +13,8 @@ export interface PolicyEnvironment {
   readonly equivalents: Equivalents;
   /** The object as another version shows it. */
   convert(object: KubeObject, from: ResourceInfo, to: ResourceInfo): KubeObject;
+  /** What a policy made of an object, without what its type does not know. */
+  pruned(object: KubeObject, info: ResourceInfo): KubeObject;
   isAllowed(attributes: AccessAttributes): { allowed: boolean; reason: string };
 }
 

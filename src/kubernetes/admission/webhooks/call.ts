@@ -164,7 +164,7 @@ export function createWebhookCaller({
     }
     const { namespace = "", name = "", port = 443 } = service ?? {};
     const serverName = `${name}.${namespace}.svc`;
-    const where = path ?? service?.path ?? "/";
+    const where = path ?? (service?.path || "/");
     return {
       url: `https://${serverName}:${port}${where}`,
       path: where,

@@ -147,7 +147,7 @@ export function mutatingWebhooks(environment: WebhookEnvironment, index: Webhook
     }
     if (deepEqual(patched, object)) return false;
     const back = await environment.versions.converted(patched, matched, info);
-    replaceContents(draft, cloneJson(back));
+    replaceContents(draft, cloneJson(environment.versions.pruned(back, info)));
     return true;
   }
 

@@ -9,7 +9,7 @@ import type {
 } from "../../schema/generated/types.js";
 import { defined, mapItems, withDefaults, withField } from "./defaulting.js";
 import { duplicate, invalidValue, named, oneOf, required, requiredOneOf, tooMany, unsupported } from "./field.js";
-import { qualifiedName } from "./names.js";
+import { dnsSubdomain, qualifiedName } from "./names.js";
 import { validateSelector } from "./rules.js";
 
 const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
@@ -173,8 +173,18 @@ export function validateClient(
     ...(port < 1 || port > 65_535
       ? [invalidValue(`${field}.port`, port, "port is not valid: must be between 1 and 65535, inclusive")]
       : []),
-    ...(path !== undefined && !path.startsWith("/")
-      ? [invalidValue(`${field}.path`, path, "must start with a '/'")]
-      : []),
+    ...validatePath(`${field}.path`, path),
   ];
+}
+
+/** Empty and `/` are the root; every other segment must be a name. */
+function validatePath(at: string, path = ""): StatusCause[] {
+  if (path === "" || path === "/") return [];
+  if (!path.startsWith("/")) return [invalidValue(at, path, "must start with a '/'")];
+  const segments = path.slice(1).replace(/\/$/, "").split("/");
+  return segments.flatMap((segment, i) =>
+    segment === ""
+      ? [invalidValue(at, path, `segment[${i}] may not be empty`)]
+      : dnsSubdomain(segment).map((complaint) => invalidValue(at, path, `segment[${i}]: ${complaint}`)),
+  );
 }
