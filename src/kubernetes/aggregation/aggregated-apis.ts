@@ -3,6 +3,7 @@
  * as it is known: the availability controller finds that out.
  */
 import type { KubeApi } from "../api.js";
+import { judgeMetricsServer } from "../metrics/metrics-server.js";
 import type { APIService } from "../schema/generated/types.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
 
@@ -58,7 +59,11 @@ export function createAggregatedApis(api: KubeApi): AggregatedApis {
   });
 
   return {
-    find: (group, version) => (byVersion.size === 0 ? undefined : byVersion.get(`${group}/${version}`)),
+    find: (group, version) => {
+      const found = byVersion.size === 0 ? undefined : byVersion.get(`${group}/${version}`);
+      // The one that this process plays itself.
+      return found && judgeMetricsServer(api, found)?.status !== "True" ? found : undefined;
+    },
     usersOf: (namespace, name) =>
       byVersion.size === 0
         ? []

@@ -14,6 +14,7 @@ import {
 import { identityHeaders } from "../aggregation/front-proxy.js";
 import type { KubeApi } from "../api.js";
 import type { Controller } from "../controller.js";
+import { judgeMetricsServer } from "../metrics/metrics-server.js";
 import type { APIService, EndpointSlice, Service } from "../schema/generated/types.js";
 import { HOST_ENDPOINT } from "../streams/proxy/target.js";
 import { defineController, on } from "./define-controller.js";
@@ -99,7 +100,7 @@ export function availableApiServices({ apis, caller }: { apis: AggregatedApis; c
   return defineController({ name: "remote-available-controller" }, ({ api, clock, queue }) => ({
     async reconcile(name) {
       const service = api.get<APIService>(API_SERVICES, { name });
-      if (!service || !isRemote(service)) return;
+      if (!service || !isRemote(service) || judgeMetricsServer(api, service)) return;
       const { list, ...verdict } = checkService(api, service) ?? (await askDiscovery(caller, service));
       const current = api.get<APIService>(API_SERVICES, { name });
       if (!current || !isRemote(current)) return;

@@ -1,4 +1,5 @@
 import { formatSeconds } from "../../clock/clock.js";
+import type { KubeApi } from "../api.js";
 import type { Controller } from "../controller.js";
 import { defineController, on } from "../controllers/define-controller.js";
 import { withCondition } from "../runtime/conditions.js";
@@ -18,38 +19,38 @@ type Verdict = { status: "True" | "False"; reason: string; message: string };
 
 const PASSED: Verdict = { status: "True", reason: "Passed", message: "all checks passed" };
 
+/** Whether metrics-server is there and ready; undefined: the APIService is another's, or answered by somebody else. */
+export function judgeMetricsServer(api: KubeApi, { metadata, spec }: APIService): Verdict | undefined {
+  if (metadata.name !== METRICS_API_SERVICE || !spec?.service) return undefined;
+  const { namespace = "", name = "" } = spec.service;
+  const service = api.get<Service>("services", { namespace, name });
+  const refused = (reason: string, message: string): Verdict => ({ status: "False", reason, message });
+  if (!service) return refused("ServiceNotFound", `service/${name} in ${JSON.stringify(namespace)} is not present`);
+  const slices = api.list<EndpointSlice>("endpointslices.discovery.k8s.io", {
+    namespace,
+    labelSelector: `kubernetes.io/service-name=${name}`,
+  });
+  const pods = slices
+    .flatMap(({ endpoints = [] }) => endpoints)
+    .flatMap(({ targetRef }) =>
+      targetRef?.name ? (api.get<Pod>("pods", { namespace, name: targetRef.name }) ?? []) : [],
+    );
+  const isOurs = (pod: Pod): boolean => pod.spec?.containers.some(({ image }) => IMAGE.test(image ?? "")) ?? false;
+  if (pods.length > 0 && !pods.some(isOurs)) return undefined;
+  if (!pods.some((pod) => isPodReady(pod))) {
+    const why = `endpoints for service/${name} in ${JSON.stringify(namespace)} have no addresses with port name ${JSON.stringify(service.spec?.ports?.[0]?.name ?? "")}`;
+    return refused("MissingEndpoints", why);
+  }
+  return PASSED;
+}
+
 /** `serve` begins or ends answering. */
 export const metricsServerController = ({ serve }: { serve(available: boolean): void }): Controller =>
   defineController({ name: "metrics-server" }, ({ api, clock, queue }) => {
-    /** Undefined: the APIService is answered by somebody else. */
-    const judge = ({ spec }: APIService): Verdict | undefined => {
-      const { namespace = "", name = "" } = spec?.service ?? {};
-      if (!spec?.service) return undefined;
-      const service = api.get<Service>("services", { namespace, name });
-      const refused = (reason: string, message: string): Verdict => ({ status: "False", reason, message });
-      if (!service) return refused("ServiceNotFound", `service/${name} in ${JSON.stringify(namespace)} is not present`);
-      const slices = api.list<EndpointSlice>("endpointslices.discovery.k8s.io", {
-        namespace,
-        labelSelector: `kubernetes.io/service-name=${name}`,
-      });
-      const pods = slices
-        .flatMap(({ endpoints = [] }) => endpoints)
-        .flatMap(({ targetRef }) =>
-          targetRef?.name ? (api.get<Pod>("pods", { namespace, name: targetRef.name }) ?? []) : [],
-        );
-      const isOurs = (pod: Pod): boolean => pod.spec?.containers.some(({ image }) => IMAGE.test(image ?? "")) ?? false;
-      if (pods.length > 0 && !pods.some(isOurs)) return undefined;
-      if (!pods.some((pod) => isPodReady(pod))) {
-        const why = `endpoints for service/${name} in ${JSON.stringify(namespace)} have no addresses with port name ${JSON.stringify(service.spec?.ports?.[0]?.name ?? "")}`;
-        return refused("MissingEndpoints", why);
-      }
-      return PASSED;
-    };
-
     return {
       async reconcile() {
         const apiService = api.get<APIService>(RESOURCE, { name: METRICS_API_SERVICE });
-        const verdict = apiService && judge(apiService);
+        const verdict = apiService && judgeMetricsServer(api, apiService);
         serve(verdict?.status === "True");
         if (!apiService || !verdict) return;
         const condition = { type: "Available", lastTransitionTime: formatSeconds(clock.now()), ...verdict };
