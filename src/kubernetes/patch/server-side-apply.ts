@@ -108,7 +108,9 @@ function applyOnce(
     return { result: { object: live, changed: false }, conflicts: [] };
 
   const synced = request.manager === KUBECTL && !unchanged ? withLastApplied(pruned, applied) : pruned;
-  const object = { ...synced, metadata: { ...synced.metadata, managedFields: writeManagers(managers) } };
+  const managedFields = writeManagers(managers);
+  // An object that says nothing but its name owns nothing.
+  const object = { ...synced, metadata: { ...synced.metadata, ...(managedFields ? { managedFields } : {}) } };
   return { result: { object, changed: true }, conflicts: [] };
 }
 

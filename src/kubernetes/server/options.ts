@@ -1,6 +1,6 @@
 import type { DeleteOptions, WriteOptions } from "../api.js";
 import { badRequest, invalid, type StatusCause } from "../errors.js";
-import { unsupported } from "../registry/strategies/field.js";
+import { invalidValue, unsupported } from "../registry/strategies/field.js";
 import type { Exchange } from "./context.js";
 
 /** Options that come in the query of a request (or, for deletions, in its body), as the registry knows them. */
@@ -50,6 +50,9 @@ export function writeOptions(
       field: "fieldManager",
     });
   }
+  // As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the plain space.
+  if (fieldManager && !/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(fieldManager))
+    causes.push(invalidValue("fieldManager", fieldManager, "should only contain printable characters"));
   if (causes.length > 0) throw invalid("meta.k8s.io", kind, "", causes);
   return {
     fieldManager: fieldManager ?? managerOf(request.headers["user-agent"]),

@@ -9,7 +9,7 @@ import { type Caller, find, shown, storedEntry } from "../registry/machinery.js"
 import { type PatchOptions, patchObject } from "../registry/patching.js";
 import { select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
-import { invalidValue } from "../registry/strategies/field.js";
+import { forbiddenField, invalidValue, required } from "../registry/strategies/field.js";
 import { notSimulated } from "../registry/strategies/not-simulated.js";
 import { changeObject } from "../registry/update.js";
 import { checkObject, type Decoded, decodeBody, decodePatch, type Expected, strictText } from "../wire/decode.js";
@@ -214,14 +214,11 @@ export async function readPatch(exchange: ResourceExchange, expected: Expected) 
     fieldValidation,
   });
   if (type === "apply" && !info.query.get("fieldManager")) {
-    throw badRequest(
-      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-    );
+    throw invalid("meta.k8s.io", "PatchOptions", "", [required("fieldManager", "is required for apply patch")]);
   }
   if (type !== "apply" && options.force) {
-    throw badRequest(
-      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
-    );
+    const detail = "may not be specified for non-apply patch";
+    throw invalid("meta.k8s.io", "PatchOptions", "", [forbiddenField("force", detail)]);
   }
   if (type === "apply" && fieldValidation === "Strict" && complaints.length > 0)
     throw badRequest(`error strict decoding YAML: ${complaints.join(", ")}`);
@@ -335,7 +332,12 @@ export function intoNamespace({ entry, target }: ResourceExchange, object: KubeO
   return { ...object, metadata: { ...object.metadata, namespace: target.namespace } };
 }
 
-/** The name of the path goes into the object; another name in it is refused later, where names are compared. */
+/** The name of the path goes into the object, and may not be another one than the object's own. */
 export function named({ target }: ResourceExchange, object: KubeObject): KubeObject {
-  return object.metadata.name ? object : { ...object, metadata: { ...object.metadata, name: target.name as string } };
+  const name = target.name as string;
+  const given = object.metadata.name;
+  if (!given) return { ...object, metadata: { ...object.metadata, name } };
+  if (given !== name)
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+  return object;
 }

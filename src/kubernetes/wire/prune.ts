@@ -42,7 +42,7 @@ function pruneStruct(walk: Walk, schema: TypeSchema, value: Record<string, unkno
     const present = value[key];
     let kept: unknown;
     if (field === undefined) walk.unknown.push(pathText(walk.path, key));
-    else if (present !== null) kept = pruneValue(walk, field.type, present, schema.name, key);
+    else if (present !== null && present !== undefined) kept = pruneValue(walk, field.type, present, schema.name, key);
     if (kept === present) continue;
     changes ??= new Map();
     changes.set(key, kept);

@@ -105,3 +105,41 @@ describe("an applied scale", () => {
     expect((await patch("absent/scale?fieldManager=m", "apply-patch+yaml", absent)).code).toBe(404);
   });
 });
+
+describe("an applied object", () => {
+  const apply = (path: string, body: object, query = "fieldManager=m") =>
+    server.call(`${path}?${query}`, {
+      method: "PATCH",
+      body,
+      headers: { "content-type": "application/apply-patch+yaml" },
+    });
+
+  it("may say nothing but its name", async () => {
+    const bare = { apiVersion: "v1", kind: "Namespace", metadata: { name: "bare" } };
+    const created = await apply("/api/v1/namespaces/bare", bare);
+    expect(created.code).toBe(201);
+    expect(created.body.metadata.managedFields).toBeUndefined();
+    const again = await apply("/api/v1/namespaces/bare", bare);
+    expect([again.code, again.body.metadata.resourceVersion]).toEqual([200, created.body.metadata.resourceVersion]);
+    await apply("/api/v1/namespaces/bare", { ...bare, metadata: { name: "bare", labels: { a: "b" } } });
+    const emptied = await apply("/api/v1/namespaces/bare", bare);
+    expect(emptied.body.metadata.labels?.a).toBeUndefined();
+  });
+
+  it("is of the name in the path, by a manager that can be read", async () => {
+    const other = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "other" } };
+    const path = "/api/v1/namespaces/default/configmaps/mine";
+    expect((await apply(path, other)).body.message).toBe(
+      "the name of the object (other) does not match the name on the URL (mine)",
+    );
+    expect((await server.call(path, { method: "PUT", body: other })).code).toBe(400);
+    for (const [query, message] of [
+      ["", "fieldManager: Required value: is required for apply patch"],
+      ["fieldManager=a%00b", 'fieldManager: Invalid value: "a\\u0000b": should only contain printable characters'],
+      [`fieldManager=${"x".repeat(129)}`, "fieldManager: Too long: may not be more than 128 bytes"],
+    ] as const) {
+      const refused = await apply(path, { ...other, metadata: { name: "mine" } }, query);
+      expect([refused.code, refused.body.message]).toEqual([422, `PatchOptions.meta.k8s.io "" is invalid: ${message}`]);
+    }
+  });
+});
