@@ -29,6 +29,17 @@ export function pruneAndCheck(typeName: string, object: Record<string, unknown>)
 
 const METADATA: FieldType = { kind: "ref", ref: "ObjectMeta" };
 
+/** JSON schemas have members that can be schemas, though the published schema does not say so. */
+const SCHEMA = "JSONSchemaProps";
+const NESTED_SCHEMA: FieldType = { kind: "ref", ref: SCHEMA };
+const NESTED_SCHEMAS: FieldType = { kind: "list", item: NESTED_SCHEMA };
+
+function isNestedSchema(struct: string, field: string, value: unknown): boolean {
+  if (struct !== SCHEMA) return false;
+  if (field === "items") return typeof value === "object";
+  return (field === "additionalProperties" || field === "additionalItems") && isObject(value);
+}
+
 interface Walk {
   unknown: string[];
   /** Way to the struct or list being walked: field names, map keys and list indexes. */
@@ -64,6 +75,8 @@ function withChanges(value: Record<string, unknown>, changes: ReadonlyMap<string
 function pruneValue(walk: Walk, type: FieldType, value: unknown, struct: string, field: string): unknown {
   switch (type.kind) {
     case "scalar":
+      if (type.scalar === "any" && isNestedSchema(struct, field, value))
+        return pruneValue(walk, Array.isArray(value) ? NESTED_SCHEMAS : NESTED_SCHEMA, value, struct, field);
       // The common scalars are judged here, without a call.
       if (
         type.scalar === "string" ? typeof value === "string" : type.scalar === "boolean" && typeof value === "boolean"

@@ -170,6 +170,20 @@ describe("custom resource definitions", () => {
     expect((await define({ schema: object({ a: intOrString, metadata: { type: "object" } }) })).code).toBe(201);
   });
 
+  it("are read whole: schemas of items and values of maps are schemas too", async () => {
+    const { call } = await startCluster();
+    const post = (a: object, query = "") =>
+      call(`${DEFINITIONS_PATH}${query}`, { method: "POST", body: definitionOf({ schema: object({ a }) }) });
+    const wrong = await post({ type: "array", items: { type: "object", properties: "none" } });
+    expect([wrong.code, wrong.body.message]).toEqual([400, expect.stringContaining("cannot unmarshal string")]);
+    const unknown = { type: "object", additionalProperties: { type: "string", foo: 1 } };
+    expect((await post(unknown, "?fieldValidation=Strict")).body.message).toContain(
+      'unknown field "spec.versions[0].schema.openAPIV3Schema.properties.a.additionalProperties.foo"',
+    );
+    const { spec } = (await post({ type: "array", items: { type: "string", foo: 1 } })).body;
+    expect(spec.versions[0].schema.openAPIV3Schema.properties.a.items).toEqual({ type: "string" });
+  });
+
   it("keep their names, and the versions that objects are stored in", async () => {
     const { define, call, patch, clock } = await startCluster();
     const at = `${DEFINITIONS_PATH}/widgets.example.com`;
