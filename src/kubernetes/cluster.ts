@@ -1,5 +1,6 @@
 import type { Clock } from "../clock/clock.js";
 import type { AdmissionPlugin } from "./admission/plugin.js";
+import type { ImageBehaviour } from "./image-behaviour.js";
 import type { KubeApi } from "./api.js";
 import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
 import type { Persistence } from "./persistence.js";
@@ -41,6 +42,8 @@ export interface ClusterOptions {
   cloud?: CloudInstances;
   /** Gives load balancers to Services. Without it those of type LoadBalancer stay pending, as in a cluster without a cloud. */
   loadBalancers?: LoadBalancers;
+  /** How the containers of images behave, by image name; `*` in a name stands for anything. Pods' own annotations and ConfigMaps go before it. */
+  images?: Readonly<Record<string, ImageBehaviour>>;
   log?: ClusterLog;
 }
 

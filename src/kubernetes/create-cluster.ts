@@ -38,6 +38,8 @@ import { createStore } from "./store/store.js";
 const SILENT: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
 /** What a conversion webhook has to answer in. */
 const CONVERSION_SECONDS = 30;
+/** From so many pods on, starting is worth interrupting. */
+const MANY_PODS = 1_000;
 const NODE_LEASES = "kube-node-lease";
 
 const component = (name: string): UserInfo => ({ username: `system:${name}`, groups: ["system:authenticated"] });
@@ -113,6 +115,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     clock,
     log,
     caCert: tls.caCert,
+    images: options.images,
     issueToken: (pod, request) => security.issuePodToken(pod, request),
   });
   // Renewals of node leases are never written: a read shows when the last one would have been.
@@ -190,17 +193,26 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       await createMissing(bootstrapObjects({ serviceCidr: options.serviceCidr, caCert: tls.caCert }));
       const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
       kubelets.start();
-      stops = [
-        start(loops.filter(({ publishesCa }) => !publishesCa)),
-        () => stopPublishers(),
-        createScheduler({
-          api: schedulerApi,
-          clock,
-          log,
-          events: createEventRecorder({ api: schedulerApi, clock, log, component: "default-scheduler" }),
-        }).start(),
-        () => kubelets.stop(),
+      const parts: (() => () => void)[] = [
+        ...loops.filter(({ publishesCa }) => !publishesCa).map((loop) => () => start([loop])),
+        () =>
+          createScheduler({
+            api: schedulerApi,
+            clock,
+            log,
+            events: createEventRecorder({ api: schedulerApi, clock, log, component: "default-scheduler" }),
+          }).start(),
       ];
+      const begun = [() => stopPublishers(), () => kubelets.stop()];
+      stops = begun;
+      // Each looks at everything there is: after a restart with thousands of pods clients are answered in between.
+      const isLarge = store.count("pods") > MANY_PODS;
+      for (const part of parts) {
+        if (isLarge) await new Promise<void>((resolve) => clock.defer(resolve));
+        // Closed meanwhile.
+        if (stops !== begun) return;
+        begun.push(part());
+      }
       startPublishers();
     },
     async listen(address) {

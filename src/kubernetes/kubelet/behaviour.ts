@@ -1,8 +1,9 @@
 import { hash32 } from "../../clock/random.js";
+import type { BehaviourProgram, ExecAnswer, HttpAnswer, ImageBehaviour } from "../image-behaviour.js";
 import { isQuantity } from "../registry/quantity.js";
 import type { Container, Pod } from "../schema/generated/types.js";
 import { commandOf } from "./entrypoint.js";
-import { builtinImage, type ImageProgram } from "./image-programs.js";
+import type { ImageProgram } from "./image-programs.js";
 import { isKnownProgram } from "./known-programs.js";
 import { toBytes } from "./machine/files.js";
 import type { HttpRequest, HttpResponse } from "./machine/network.js";
@@ -32,46 +33,14 @@ export interface Behaviour {
   oomKilled: boolean;
   terminationMessage: string | undefined;
   /** Answers of its server; undefined: as the image does. */
-  http: ((port: number, request: HttpRequest) => HttpResponse | Promise<HttpResponse> | undefined) | undefined;
+  http:
+    | ((port: number, request: HttpRequest, pod: Pod) => HttpResponse | Promise<HttpResponse> | undefined)
+    | undefined;
   /** Answers to commands that somebody runs in it; undefined: they are run by the machine. */
   exec: ((argv: readonly string[]) => ExecAnswer | undefined) | undefined;
   ports: readonly number[] | undefined;
-}
-
-export interface ExecAnswer {
-  exitCode?: number;
-  stdout?: string;
-  stderr?: string;
-}
-
-/** An answer over HTTP, programmed. */
-export interface HttpAnswer {
-  status?: number;
-  body?: string;
-  headers?: Record<string, string>;
-}
-
-/** How a container behaves, in JSON: the value of the annotation, of a ConfigMap's keys, and of the option `images` of a cluster. */
-export interface BehaviourProgram {
-  exitCode?: number;
-  runForSeconds?: number;
-  /** Ends with exit code 1 (or `exitCode`) each time it has run so long. */
-  crashEverySeconds?: number;
-  readyAfterSeconds?: number;
-  neverReady?: boolean;
-  imagePull?: "missing" | "ok";
-  stopAfterSeconds?: number;
-  logs?: string[];
-  oomKilled?: boolean;
-  terminationMessage?: string;
-  /** By path, or by `<port>/path`; `*` is every other path. A text is a body, a number a status. */
-  http?: Record<string, HttpAnswer | string | number>;
-  /** By the beginning of a command line; `*` is every other. A text is what it prints, a number its exit code. */
-  exec?: Record<string, ExecAnswer | string | number>;
-  /** What each container uses, for the metrics API (read in metrics/usage.ts). */
-  usage?: { cpu?: string; memory?: string };
-  /** Ports it listens on beside those that the pod declares. */
-  ports?: number[];
+  /** What the image brings along. */
+  image: ImageProgram;
 }
 
 interface Annotation extends BehaviourProgram {
@@ -128,6 +97,23 @@ function problemWith(program: Record<string, unknown>, path: string): string | u
 
 type Parsed = { annotation: Annotation } | { problem: string };
 
+/** Reads one program that stands in JSON; `extra` are members that are not part of it. */
+export function parseProgram(
+  text: string,
+  extra: readonly string[] = [],
+): { program: Record<string, unknown> } | { problem: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { problem: `not JSON: ${(error as Error).message}` };
+  }
+  if (!isObject(value)) return { problem: "not a JSON object" };
+  const rest = Object.fromEntries(Object.entries(value).filter(([key]) => !extra.includes(key)));
+  const problem = problemWith(rest, "");
+  return problem ? { problem } : { program: value };
+}
+
 function parseAnnotation(text: string): Parsed {
   let value: unknown;
   try {
@@ -173,49 +159,69 @@ const INIT_MS = { min: 50, spread: 150 };
 const initMs = (pod: Pod, { name }: Container): number =>
   INIT_MS.min + (hash32(`${pod.metadata.uid}/${name}`) % INIT_MS.spread);
 
-function httpOf(answers: NonNullable<BehaviourProgram["http"]>): NonNullable<Behaviour["http"]> {
+const asBytes = (body: string | Uint8Array | undefined): string =>
+  body === undefined ? "" : typeof body === "string" ? toBytes(body) : Buffer.from(body).toString("latin1");
+
+function responseOf(answer: HttpAnswer | string | number): HttpResponse {
+  if (typeof answer === "number") return { status: answer, body: "" };
+  if (typeof answer === "string") return { status: 200, body: toBytes(answer) };
+  return { status: answer.status ?? 200, headers: answer.headers, body: asBytes(answer.body) };
+}
+
+function httpOf(answers: NonNullable<ImageBehaviour["http"]>): NonNullable<Behaviour["http"]> {
+  if (typeof answers === "function")
+    return (port, { method, path, headers, body }, { metadata }) => {
+      const pod = { namespace: metadata.namespace ?? "", name: metadata.name };
+      const answer = answers(port, { method, path, headers, body: Buffer.from(body, "latin1"), pod });
+      if (answer === undefined) return undefined;
+      return answer instanceof Promise ? answer.then(responseOf) : responseOf(answer);
+    };
   return (port, { path }) => {
     const plain = path.replace(/[?#].*$/, "");
     const answer =
       answers[`${port}${path}`] ?? answers[`${port}${plain}`] ?? answers[path] ?? answers[plain] ?? answers["*"];
-    if (answer === undefined) return { status: 404, body: "404 page not found\n" };
-    if (typeof answer === "number") return { status: answer, body: "" };
-    if (typeof answer === "string") return { status: 200, body: toBytes(answer) };
-    return { status: answer.status ?? 200, headers: answer.headers, body: toBytes(answer.body ?? "") };
+    return answer === undefined ? { status: 404, body: "404 page not found\n" } : responseOf(answer);
   };
 }
 
-function execOf(answers: NonNullable<BehaviourProgram["exec"]>): NonNullable<Behaviour["exec"]> {
+const execAnswer = (answer: ExecAnswer | string | number | undefined): ExecAnswer | undefined => {
+  if (typeof answer === "number") return { exitCode: answer };
+  return typeof answer === "string" ? { stdout: answer } : answer;
+};
+
+function execOf(answers: NonNullable<ImageBehaviour["exec"]>): NonNullable<Behaviour["exec"]> {
+  if (typeof answers === "function") return (argv) => execAnswer(answers(argv));
   return (argv) => {
     const line = argv.join(" ");
     const key = Object.keys(answers)
       .filter((prefix) => prefix !== "*" && line.startsWith(prefix))
       .sort((a, b) => b.length - a.length)[0];
-    const answer = answers[key ?? "*"];
-    if (typeof answer === "number") return { exitCode: answer };
-    return typeof answer === "string" ? { stdout: answer } : answer;
+    return execAnswer(answers[key ?? "*"]);
   };
 }
 
 /** How a container of a role behaves. */
 export type BehaviourOf = (pod: Pod, container: Container, role: Role) => Behaviour;
 
-/** Programs of images that somebody has given; the annotation of a pod goes before them. */
-export type ImagePrograms = (image: string) => BehaviourProgram | undefined;
+/** What is known of images: what they bring along, and how somebody says that they behave. The annotation of a pod goes before it. */
+export interface Images {
+  program(image: string): ImageProgram;
+  behaviour(image: string): ImageBehaviour | undefined;
+}
 
-function programOf(pod: Pod, container: Container, role: Role, images: ImagePrograms | undefined): BehaviourProgram {
+function programOf(pod: Pod, container: Container, role: Role, images: Images): ImageBehaviour {
   const result = annotationOf(pod);
   const annotation = result && "annotation" in result ? result.annotation : undefined;
-  const ofImage = images?.(container.image ?? "");
+  const ofImage = images.behaviour(container.image ?? "");
   if (!annotation && !ofImage) return NOTHING;
   return { ...ofImage, ...(role === "app" ? annotation : {}), ...annotation?.containers?.[container.name] };
 }
 
-const NOTHING: BehaviourProgram = {};
+const NOTHING: ImageBehaviour = {};
 
-export function behaviourOf(pod: Pod, container: Container, role: Role, images?: ImagePrograms): Behaviour {
+export function behaviourOf(pod: Pod, container: Container, role: Role, images: Images): Behaviour {
   const program = programOf(pod, container, role, images);
-  const image = builtinImage(container.image ?? "");
+  const image = images.program(container.image ?? "");
   const { crashEverySeconds } = program;
   // An exit code without a time means: ends at once.
   const runForSeconds = crashEverySeconds ?? program.runForSeconds ?? (program.exitCode === undefined ? undefined : 0);
@@ -235,6 +241,7 @@ export function behaviourOf(pod: Pod, container: Container, role: Role, images?:
     http: program.http && httpOf(program.http),
     exec: program.exec && execOf(program.exec),
     ports: program.ports,
+    image,
   };
 }
 

@@ -3,15 +3,17 @@ import type { KubeApi, WatchEvent } from "../api.js";
 import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
 import type { NodeHeartbeats } from "../controller.js";
 import { badRequest, internalError, notFound, type StatusError } from "../errors.js";
+import type { ImageBehaviour } from "../image-behaviour.js";
 import { keyOf, type ObjectKey } from "../object.js";
 import type { PodStreams } from "../pod-streams.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
 import { ATTACHMENTS } from "../runtime/volumes.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
-import type { Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
+import type { ConfigMap, Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
 import { type BehaviourOf, behaviourOf } from "./behaviour.js";
 import { createClusterWorld } from "./cluster-world.js";
 import { heartbeatView } from "./heartbeats.js";
+import { createImageRegistry } from "./image-registry.js";
 import { createNodeAgent, type NodeAgent } from "./node-agent.js";
 import { type PodLogOptions, podLog } from "./pod-log.js";
 import { createPodStreams } from "./pod-streams.js";
@@ -50,6 +52,8 @@ export interface KubeletsOptions {
   /** Default: a recorder of its own with component `kubelet`. */
   events?: EventRecorder;
   caCert?: string;
+  /** How images behave, by name; `*` in a name stands for anything. */
+  images?: Readonly<Record<string, ImageBehaviour>>;
   /** Makes a token for a service account as the TokenRequest API does; absent: tokens in pods are empty. */
   issueToken?: (pod: Pod, request: { audience: string | undefined; expirationSeconds: number }) => Promise<string>;
 }
@@ -73,7 +77,8 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
     },
     pick: (items) => random.pick(items),
   });
-  const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role);
+  const images = createImageRegistry(options.images, events);
+  const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role, images);
   const token = createTokenCache(options.issueToken, clock);
 
   const queue = createWorkQueue({
@@ -122,6 +127,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   return {
     heartbeats: { lastRenewalMs },
     start() {
+      stops.push(api.watch<ConfigMap>("configmaps", images.onConfigMap));
       stops.push(api.watch<Pod>("pods", onPod), api.watch<Node>("nodes", onNode), api.watch(ATTACHMENTS, onAttachment));
     },
     stop() {

@@ -14,6 +14,8 @@ export interface ImageProgram {
   files?: Readonly<Record<string, string>>;
   /** Programs by path or name. */
   programs?: Readonly<Record<string, Program>>;
+  /** Its programs announce every port they listen on: a port that the pod declares says nothing. */
+  listensItself?: boolean;
   /** Ports its server listens on without saying so in the pod. */
   ports?: readonly number[];
   /** Lines it prints when its server starts. */
@@ -102,6 +104,7 @@ const IMAGES: Readonly<Record<string, ImageProgram>> = {
 const AGNHOST: ImageProgram = {
   entrypoint: ["/agnhost"],
   cmd: ["pause"],
+  listensItself: true,
   programs: { "/agnhost": agnhost, "/agnhost-2": agnhost },
 };
 

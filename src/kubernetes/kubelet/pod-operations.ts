@@ -3,7 +3,6 @@ import type { Container, HTTPGetAction, Pod } from "../schema/generated/types.js
 import type { BehaviourOf } from "./behaviour.js";
 import type { ContainerOperations } from "./container-operations.js";
 import { endsByItself } from "./entrypoint.js";
-import { builtinImage } from "./image-programs.js";
 import { isKnownProgram } from "./known-programs.js";
 import { EnvironmentProblem } from "./machine/environment.js";
 import { fromBytes } from "./machine/files.js";
@@ -58,7 +57,7 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
       container: spec,
       number: container.restarts,
       atMs,
-      image: builtinImage(spec.image ?? ""),
+      image: behaviourOf(options.pod(), spec, container.role).image,
       isServer,
       privileged: spec.securityContext?.privileged === true,
     });
@@ -117,7 +116,7 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
         return undefined;
       }
       // A program that only the image knows is taken at its word.
-      if (!behaviour.runsProgram && !isKnownProgram(command, builtinImage(spec.image ?? ""))) {
+      if (!behaviour.runsProgram && !isKnownProgram(command, behaviour.image)) {
         done(OK);
         return undefined;
       }

@@ -1,6 +1,5 @@
 import type { Container, Pod } from "../schema/generated/types.js";
 import type { BehaviourOf } from "./behaviour.js";
-import { builtinImage } from "./image-programs.js";
 import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse } from "./machine/network.js";
 import type { PodMachine } from "./machine/pod-machine.js";
@@ -53,8 +52,8 @@ export function listenerOf(
     if (own && own.protocol === protocol) return own;
     const behaviour = sources.behaviourOf(pod, spec, container.role);
     if (nowMs < container.state.startedMs + behaviour.readyAfterMs || behaviour.neverReady) continue;
-    const image = builtinImage(container.image);
-    if (image.programs) continue;
+    const { image } = behaviour;
+    if (image.listensItself) continue;
     const known = behaviour.ports?.includes(port) || image.ports?.includes(port);
     const isUnknownServer = !image.http && !behaviour.runsProgram && !behaviour.http;
     const listens =
@@ -69,7 +68,7 @@ export function listenerOf(
       },
     };
     const http = (request: HttpRequest): HttpResponse | Promise<HttpResponse> =>
-      behaviour.http?.(port, request) ?? image.http?.(request, files) ?? greeting(pod, spec);
+      behaviour.http?.(port, request, pod) ?? image.http?.(request, files) ?? greeting(pod, spec);
     return { protocol, http, line: image.line ?? (() => ""), grpc: () => "SERVING" };
   }
   return undefined;

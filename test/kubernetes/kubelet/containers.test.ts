@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { ProcessIo } from "../../../src/kubernetes/pod-streams.js";
 import type { Container, Pod, PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
-import { nodeSpec, startCluster } from "../scheduler/cluster-fixture.js";
+import { type FixtureOptions, nodeSpec, startCluster } from "../scheduler/cluster-fixture.js";
 
 const AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.56";
 const BUSYBOX = "registry.k8s.io/e2e-test-images/busybox:1.36.1-1";
 
-async function withNode() {
-  const cluster = await startCluster();
+async function withNode(options: FixtureOptions = {}) {
+  const cluster = await startCluster(options);
   cluster.kubelets.start();
   await cluster.kubelets.addNode(nodeSpec("node-1"));
   await cluster.clock.advance(2_000);
@@ -551,12 +551,84 @@ describe("looking into a pod", () => {
     expect((await http("web", 80)).text).toContain("Welcome to nginx!");
     await expect(http("web", 81)).rejects.toThrow("connection refused");
     expect((await http("host", 9376)).text).toMatch(/\r\n\r\nhost$/);
-    expect((await http("told", 8080)).text).toMatch(/^HTTP\/1\.1 200 OK[^]*home$/);
-    expect((await http("told", 8081, "/x")).text).toMatch(/^HTTP\/1\.1 418 [^]*tea$/);
+    expect((await http("told", 8080)).text).toMatch(/^HTTP\/1\.1 200 OK.*home$/s);
+    expect((await http("told", 8081, "/x")).text).toMatch(/^HTTP\/1\.1 418 .*tea$/s);
     expect(await exec("told", ["app", "version"])).toEqual({ code: 0, out: "1.2\n", err: "" });
     expect((await exec("host", ["wget", "-qO-", `http://${getPod("web").status?.podIP}/`])).out).toContain(
       "Welcome to nginx!",
     );
     expect((await exec("host", ["curl", "-s", "http://nosuch/"])).code).toBe(6);
+  });
+});
+
+describe("programmed images", () => {
+  it("are functions of whoever makes the cluster", async () => {
+    const { clock, run, http, exec, log, status, api, phase } = await withNode({
+      images: {
+        "my/web": {
+          http: async (port, { path, body }) => ({
+            status: 201,
+            body: `${port}${path}${Buffer.from(body).toString()}`,
+          }),
+          exec: (argv) => (argv[0] === "web" ? { stdout: "hi\n", exitCode: 5 } : undefined),
+          run: async ({ log, sleep, env, writeFile, argv }) => {
+            log(`started ${env.MODE} ${argv.join(",")}`);
+            writeFile("/dev/termination-log", "told");
+            await sleep(10_000);
+            return 3;
+          },
+        },
+      },
+    });
+    await run("web", {
+      restartPolicy: "Never",
+      containers: [
+        {
+          name: "app",
+          image: "my/web:1.2",
+          args: ["--x"],
+          env: [{ name: "MODE", value: "fast" }],
+          ports: [{ containerPort: 8080 }],
+        },
+      ],
+    });
+    await run("stopped", { containers: [{ name: "app", image: "my/web:2" }] });
+    await clock.advance(4_000);
+    expect(log("web")).toBe("started fast --x\n");
+    expect((await http("web", 8080, "/a?b")).text).toMatch(/^HTTP\/1\.1 201 .*8080\/a\?b$/s);
+    expect(await exec("web", ["web", "check"])).toEqual({ code: 5, out: "hi\n", err: "" });
+    expect((await exec("web", ["cat", "/dev/termination-log"])).out).toBe("told");
+    await api.delete("pods", { namespace: "default", name: "stopped" });
+    await clock.advance(10_000);
+    expect(phase("web")).toBe("Failed");
+    expect(status("web")?.state?.terminated).toMatchObject({ exitCode: 3, message: "told" });
+    expect(api.get("pods", { namespace: "default", name: "stopped" })).toBeUndefined();
+  });
+
+  it("are described in ConfigMaps with a label", async () => {
+    const { clock, run, status, messages, api, phase, eventsAbout } = await withNode();
+    await api.create("configmaps", {
+      metadata: { name: "images", namespace: "default", labels: { "eksim.dev/images": "true" } },
+      data: {
+        flaky: JSON.stringify({ image: "example.com/*/flaky", crashEverySeconds: 5, terminationMessage: "again" }),
+        gone: JSON.stringify({ imagePull: "missing" }),
+        hungry: JSON.stringify({ runForSeconds: 1, oomKilled: true }),
+        wrong: JSON.stringify({ nonsense: 1 }),
+      },
+    });
+    const image = (name: string) => ({ containers: [{ name: "app", image: name }] });
+    await run("flaky", image("example.com/team/flaky:7"));
+    await run("gone", image("registry.example.com/x/gone:1"));
+    await run("hungry", { ...image("hungry"), restartPolicy: "Never" });
+    await clock.advance(9_000);
+    expect(status("flaky")?.lastState?.terminated).toMatchObject({ exitCode: 1, message: "again" });
+    expect(messages("gone").join()).toContain("Failed to pull image");
+    expect(phase("hungry")).toBe("Failed");
+    expect(status("hungry")?.state?.terminated).toMatchObject({ exitCode: 137, reason: "OOMKilled" });
+    expect(
+      eventsAbout("images")
+        .map(({ message }) => message)
+        .join(),
+    ).toContain('wrong: unknown key "nonsense"');
   });
 });

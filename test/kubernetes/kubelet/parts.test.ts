@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { behaviourOf, behaviourProblem } from "../../../src/kubernetes/kubelet/behaviour.js";
+import { createImageRegistry } from "../../../src/kubernetes/kubelet/image-registry.js";
 import { imageOf } from "../../../src/kubernetes/kubelet/images.js";
 import { createPodAddresses } from "../../../src/kubernetes/kubelet/pod-addresses.js";
 import type { Container, Pod } from "../../../src/kubernetes/schema/generated/types.js";
@@ -48,6 +49,7 @@ describe("pod addresses", () => {
 
 describe("the behaviour annotation", () => {
   const container: Container = { name: "app", image: "nginx" };
+  const images = createImageRegistry();
   const pod = (text: string) =>
     ({ metadata: { name: "p", annotations: { "eksim.dev/behaviour": text } } }) as unknown as Pod;
 
@@ -64,11 +66,11 @@ describe("the behaviour annotation", () => {
   it("applies to app containers, and to any container that it names", () => {
     const programmed = pod('{"exitCode": 4, "containers": {"setup": {"runForSeconds": 2}}}');
     expect(behaviourProblem(programmed)).toBeUndefined();
-    expect(behaviourOf(programmed, container, "app")).toMatchObject({ runForMs: 0, exitCode: 4 });
-    expect(behaviourOf(programmed, { ...container, name: "setup" }, "init")).toMatchObject({
+    expect(behaviourOf(programmed, container, "app", images)).toMatchObject({ runForMs: 0, exitCode: 4 });
+    expect(behaviourOf(programmed, { ...container, name: "setup" }, "init", images)).toMatchObject({
       runForMs: 2_000,
       exitCode: 0,
     });
-    expect(behaviourOf(programmed, { ...container, name: "other" }, "sidecar").runForMs).toBeUndefined();
+    expect(behaviourOf(programmed, { ...container, name: "other" }, "sidecar", images).runForMs).toBeUndefined();
   });
 });

@@ -29,6 +29,8 @@ function machine() {
   const tree = new FileTree(root, () => kernel.now());
   const system: System = {
     kernel,
+    clock,
+    pod: { namespace: "default", name: "web-0" },
     tree,
     container: "app",
     hostname: "web-0",

@@ -1,6 +1,7 @@
 import { createClock } from "../../../src/clock/create-clock.js";
 import { admissionPlugins } from "../../../src/kubernetes/admission/index.js";
 import type { NodeSpec } from "../../../src/kubernetes/cluster.js";
+import type { ImageBehaviour } from "../../../src/kubernetes/image-behaviour.js";
 import { createKubelets } from "../../../src/kubernetes/kubelet/index.js";
 import type { Persistence } from "../../../src/kubernetes/persistence.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
@@ -18,11 +19,17 @@ export interface FixtureOptions {
   persistence?: Persistence;
   startMs?: number;
   admission?: boolean;
+  images?: Readonly<Record<string, ImageBehaviour>>;
 }
 
 export const START_MS = Date.parse("2026-03-01T12:00:00Z");
 
-export async function startCluster({ persistence, startMs = START_MS, admission = false }: FixtureOptions = {}) {
+export async function startCluster({
+  persistence,
+  startMs = START_MS,
+  admission = false,
+  images,
+}: FixtureOptions = {}) {
   const clock = createClock({ kind: "stepped" }, { seed: 7, startMs });
   const problems: unknown[] = [];
   const log = {
@@ -42,7 +49,7 @@ export async function startCluster({ persistence, startMs = START_MS, admission 
     if (!api.get("namespaces", { name })) await api.create("namespaces", { metadata: { name } });
   const events = createEventRecorder({ api, clock, log, component: "default-scheduler" });
   const scheduler = createScheduler({ api, clock, log, events });
-  const kubelets = createKubelets({ api, clock, log });
+  const kubelets = createKubelets({ api, clock, log, images });
 
   const getPod = (name: string): Pod => {
     const pod = api.get<Pod>("pods", { namespace: "default", name });

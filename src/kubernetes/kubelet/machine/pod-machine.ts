@@ -147,6 +147,8 @@ export function createPodMachine(options: MachineOptions): PodMachine {
     const lookup = { tree, own: image.programs };
     const system: System = {
       kernel,
+      clock,
+      pod: { namespace: pod.metadata.namespace ?? "", name: pod.metadata.name },
       tree,
       container: name,
       hostname: hostnameOf(pod),

@@ -1,3 +1,4 @@
+import type { Clock } from "../../../clock/clock.js";
 import type { Random } from "../../../clock/random.js";
 import { absolutePath, type Credentials, type FileTree } from "./files.js";
 import type { Block, Kernel, Process, Work } from "./kernel.js";
@@ -23,6 +24,8 @@ export type Program = (context: ProgramContext) => Work<number>;
 /** One container as the programs in it see it. */
 export interface System {
   readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly pod: { namespace: string; name: string };
   readonly tree: FileTree;
   readonly container: string;
   readonly hostname: string;

@@ -22,21 +22,8 @@ const KINDS: Readonly<Record<string, Silence>> = {
 
 /** Parts of pods, by what shows that a pod has them. */
 const POD_PARTS: readonly { has: (spec: PodSpec) => boolean; text: string }[] = [
-  {
-    has: (spec) => allContainers(spec).some(({ livenessProbe }) => livenessProbe),
-    text: "liveness probes are not run by simulated kubelets: no container fails one",
-  },
-  {
-    has: (spec) =>
-      allContainers(spec).some(
-        ({ lifecycle }) => lifecycle?.postStart || (lifecycle?.preStop && !lifecycle.preStop.sleep),
-      ),
-    text: "lifecycle hooks are not run by simulated kubelets, except preStop.sleep",
-  },
   { has: ({ resourceClaims }) => (resourceClaims?.length ?? 0) > 0, text: noDevices },
 ];
-
-const allContainers = ({ containers, initContainers = [] }: PodSpec) => [...initContainers, ...(containers ?? [])];
 
 /** What of the object has no effect here, in words for the client who wrote it. */
 export function notSimulated(resource: string, object: KubeObject): string[] {
