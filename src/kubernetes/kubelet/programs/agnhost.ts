@@ -258,10 +258,19 @@ function* grpcHealth(context: ProgramContext, args: readonly string[]): Work<num
 }
 
 /** Answers on every port that a variable SERVE_PORT_<n> names, with the variable's value. */
-function* porter(context: ProgramContext): Work<number> {
+function* porter(context: ProgramContext, args: readonly string[]): Work<number> {
+  const asJson = args.includes("--json-response");
   for (const [name, value] of context.env) {
     const [, port] = /^SERVE_(?:TLS_)?PORT_(\d+)$/.exec(name) ?? [];
-    if (port) listen(context.system, Number(port), { protocol: "TCP", http: () => text(value) });
+    if (!port) continue;
+    const http = ({ method }: HttpRequest): HttpResponse => {
+      if (asJson) return text(`${JSON.stringify({ Method: method, Body: value })}\n`);
+      // As Go's server does: what begins with a tag is sent as a page.
+      return value.startsWith("<a ")
+        ? { ...text(value), headers: { "content-type": "text/html; charset=utf-8" } }
+        : text(value);
+    };
+    listen(context.system, Number(port), { protocol: "TCP", http });
   }
   return yield* serveUntil(context, () => undefined);
 }
