@@ -77,9 +77,13 @@ export interface KubeApi {
   delete<T extends KubeObject>(resource: ResourceName, key: ObjectKey, options?: DeleteOptions): Promise<T>;
   /**
    * Calls `handler` with ADDED for every present object (synchronously, before this returns), then for every later event as it happens, inside the write.
-   * Handlers must be short and must not write: they put keys into work queues.
+   * Handlers must be short and must not write: they put keys into work queues. `changesOnly`: not the present objects.
    */
-  watch<T extends KubeObject>(resource: ResourceName, handler: (event: WatchEvent<T>) => void): () => void;
+  watch<T extends KubeObject>(
+    resource: ResourceName,
+    handler: (event: WatchEvent<T>) => void,
+    options?: { changesOnly?: boolean },
+  ): () => void;
   /** The same server as another user and field manager. */
   as(user: UserInfo, fieldManager: string): KubeApi;
   /** Present revision of the store. */

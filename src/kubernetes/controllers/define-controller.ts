@@ -19,8 +19,8 @@ export interface Loop {
   /** Makes right whatever `key` stands for. Throwing means: again, after a while. */
   reconcile(key: string): Promise<void> | void;
   watches: readonly Watch[];
-  /** One watch over each of many resources, whenever they come to be served. */
-  each?: { resources: ServedResources; watch(resource: string): Watch };
+  /** One watch over each of many resources, whenever they come to be served. `changesOnly`: what is there already does not matter. */
+  each?: { resources: ServedResources; watch(resource: string): Watch; changesOnly?: true };
   /** Runs once after the watches have delivered what is there. */
   start?(): void;
   stop?(): void;
@@ -55,17 +55,21 @@ export function defineController(options: ControllerOptions, build: (environment
       // Nothing is reconciled before the present work has unwound, so the loop exists by then.
       const queue = createWorkQueue({ clock, log, name: options.name, reconcile: (key) => loop.reconcile(key) });
       const loop = build({ ...context, events, queue });
-      const begin = ({ resource, keys }: Watch): (() => void) =>
-        api.watch(resource, (event) => {
-          // Only a change has something before it: "no previous" means that everything about the object counts.
-          const found = keys(event.type === "MODIFIED" ? event : { type: event.type, object: event.object });
-          if (found === undefined) return;
-          if (typeof found === "string") queue.add(found);
-          else for (const key of found) queue.add(key);
-        });
-      const stops = loop.watches.map(begin);
+      const begin = ({ resource, keys }: Watch, changesOnly = false): (() => void) =>
+        api.watch(
+          resource,
+          (event) => {
+            // Only a change has something before it: "no previous" means that everything about the object counts.
+            const found = keys(event.type === "MODIFIED" ? event : { type: event.type, object: event.object });
+            if (found === undefined) return;
+            if (typeof found === "string") queue.add(found);
+            else for (const key of found) queue.add(key);
+          },
+          { changesOnly },
+        );
+      const stops = loop.watches.map((watch) => begin(watch));
       const { each } = loop;
-      if (each) stops.push(each.resources.follow((resource) => begin(each.watch(resource))));
+      if (each) stops.push(each.resources.follow((resource) => begin(each.watch(resource), each.changesOnly)));
       loop.start?.();
       return () => {
         for (const stop of stops) stop();

@@ -103,6 +103,7 @@ export const namespaceController = (): Controller =>
       ],
       each: {
         resources,
+        changesOnly: true,
         watch: (resource) =>
           on<KubeObject>(resource, ({ type, object }) => {
             const { namespace } = object.metadata;

@@ -45,6 +45,7 @@ export const resourceQuotaController = (): Controller =>
       ],
       each: {
         resources: countable,
+        changesOnly: true,
         watch: (resource) =>
           on<KubeObject>(resource, ({ type, object, previous }) => {
             const keys = quotas.get(object.metadata.namespace ?? "");

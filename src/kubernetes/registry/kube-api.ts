@@ -85,10 +85,14 @@ export function createKubeApi(machinery: Machinery, caller: Caller): KubeApi {
     },
     delete: async <T extends KubeObject>(resource: string, key: ObjectKey, options: DeleteOptions = {}) =>
       (await deleteObject(machinery, entry(resource), as(options), key, options)).object as T,
-    watch<T extends KubeObject>(resource: string, handler: (event: WatchEvent<T>) => void): () => void {
+    watch<T extends KubeObject>(
+      resource: string,
+      handler: (event: WatchEvent<T>) => void,
+      options: { changesOnly?: boolean } = {},
+    ): () => void {
       const { storage } = entry(resource);
       const typed = handler as (event: WatchEvent) => void;
-      for (const object of store.list(storage)) typed({ type: "ADDED", object });
+      if (!options.changesOnly) for (const object of store.list(storage)) typed({ type: "ADDED", object });
       return store.subscribe(storage, typed);
     },
     as: (user: UserInfo, fieldManager: string) =>
