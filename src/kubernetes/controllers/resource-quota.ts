@@ -11,10 +11,12 @@ import { servedResources } from "./served-resources.js";
 const RESOURCE = "resourcequotas";
 /** Many changes in a row are counted together. */
 const GATHER_MS = 100;
+/** Changes of a status alone are not looked at, but every so often everything is counted again: upstream's --resource-quota-sync-period. */
+const RESYNC_MS = 5 * 60_000;
 
 export const resourceQuotaController = (): Controller =>
   defineController({ name: "resourcequota-controller" }, (env) => {
-    const { api, queue } = env;
+    const { api, queue, clock } = env;
     const reader = { list: (resource: string, namespace?: string) => api.list(resource, { namespace }) };
     /** Keys of the quotas of each namespace; most have none, and then nothing is looked at. */
     const quotas = new Map<string, Set<string>>();
@@ -24,7 +26,14 @@ export const resourceQuotaController = (): Controller =>
       ({ namespaced, resource }) => namespaced && !["events", "leases", RESOURCE].includes(resource),
     );
 
+    const resync = (): void => {
+      for (const keys of quotas.values()) for (const key of keys) queue.add(key);
+      timer = clock.timer(RESYNC_MS, resync);
+    };
+    let timer = clock.timer(RESYNC_MS, resync);
+
     return {
+      stop: () => timer.cancel(),
       async reconcile(key) {
         const quota = api.get<ResourceQuota>(RESOURCE, parseKey(key));
         if (!quota) return queue.forget(key);

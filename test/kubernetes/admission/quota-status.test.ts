@@ -100,6 +100,18 @@ describe("a ResourceQuota's status", () => {
     expect(await quota({ "requests.example.com/dongle": "1" }, ["NotBestEffort"])).toBe("(no refusal)");
   });
 
+  it("puts right within five minutes what others write into it", async () => {
+    const { api, clock } = await startWithQuota({ pods: "5" });
+    await clock.advance(200);
+    const quota = api.get<ResourceQuota>("resourcequotas", { namespace: "default", name: "q" }) as ResourceQuota;
+    await api.updateStatus<ResourceQuota>("resourcequotas", { ...quota, status: { hard: { pods: "7" } } });
+    await clock.advance(60_000);
+    const status = () => api.get<ResourceQuota>("resourcequotas", quota.metadata)?.status;
+    expect(status()).toEqual({ hard: { pods: "7" } });
+    await clock.advance(4 * 60_000);
+    expect(status()).toEqual({ hard: { pods: "5" }, used: { pods: "0" } });
+  });
+
   it("shows the limits as they are after a change", async () => {
     const { api, clock } = await startWithQuota({ pods: "5" });
     await clock.advance(200);
