@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { CallConverter } from "../../../src/kubernetes/custom-resources/conversion.js";
 import { serveCustomResources } from "../../../src/kubernetes/custom-resources/serve.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
+import { issueAuthority, issueServerCertificate } from "../../../src/kubernetes/pki/certificates.js";
 import { type Review, startWebhookServer } from "../admission/webhook-server.js";
 import { openWatch, startServer } from "../server/server-fixture.js";
+import { nodeSpec } from "../simulated-cluster.js";
 import { DEFINITIONS_PATH, definitionOf, startCluster } from "./fixture.js";
 
 const text = (names: string[]) => Object.fromEntries(names.map((name) => [name, { type: "string" }]));
@@ -162,6 +164,76 @@ describe("conversion by webhook", () => {
       expect.stringContaining("conversion webhook for example.com/v1, Kind=Widget "),
     ]);
     expect(body.message).toContain(message);
+  });
+});
+
+describe("a converter's pod", () => {
+  it("is called through its Service, with its own certificate", async () => {
+    const { cluster, clock, define, create, call } = await startCluster();
+    await cluster.addNode(nodeSpec(0));
+    const authority = issueAuthority("ca", Date.now());
+    const name = "convert.default.svc";
+    const leaf = issueServerCertificate({
+      authority,
+      authorityName: "ca",
+      commonName: name,
+      names: [name],
+      nowMs: Date.now(),
+    });
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    const labels = { app: "convert" };
+    const { api } = cluster;
+    const metadata = { name: "convert", namespace: "default", labels };
+    await api.create("secrets", {
+      metadata,
+      type: "Opaque",
+      data: { "tls.crt": base64(leaf.certificate), "tls.key": base64(leaf.key) },
+    } as never);
+    await api.create("services", {
+      metadata,
+      spec: { selector: labels, ports: [{ port: 9443, targetPort: 9444 }] },
+    } as never);
+    await api.create("pods", {
+      metadata,
+      spec: {
+        containers: [
+          {
+            name: "c",
+            image: "registry.k8s.io/e2e-test-images/agnhost:2.53",
+            args: [
+              "crd-conversion-webhook",
+              "--tls-cert-file=/certificates/tls.crt",
+              "--tls-private-key-file=/certificates/tls.key",
+              "--alsologtostderr",
+              "-v=4",
+              "--port=9444",
+            ],
+            readinessProbe: { httpGet: { scheme: "HTTPS", port: 9444, path: "/readyz" }, periodSeconds: 1 },
+            ports: [{ containerPort: 9444 }],
+            volumeMounts: [{ name: "tls", mountPath: "/certificates", readOnly: true }],
+          },
+        ],
+        volumes: [{ name: "tls", secret: { secretName: "convert" } }],
+      },
+    } as never);
+    await clock.advance(10_000);
+    const service = { namespace: "default", name: "convert", path: "/crdconvert", port: 9443 };
+    const webhook = {
+      clientConfig: { service, caBundle: base64(authority.certificate) },
+      conversionReviewVersions: ["v1"],
+    };
+    const made = await define({
+      group: "stable.example.com",
+      versions: versions("v1"),
+      conversion: { strategy: "Webhook", webhook },
+    });
+    expect(made.code).toBe(201);
+    const path = (version: string) => `/apis/stable.example.com/${version}/namespaces/default/widgets`;
+    const host = { apiVersion: "stable.example.com/v2", metadata: { name: "a" }, host: "host1", port: "80" };
+    expect((await create(host, path("v2"))).body).toMatchObject({ host: "host1", port: "80" });
+    expect((await call(`${path("v1")}?fieldSelector=hostPort%3Dhost1:80`)).body.items).toMatchObject([
+      { apiVersion: "stable.example.com/v1", hostPort: "host1:80" },
+    ]);
   });
 });
 
