@@ -12,7 +12,7 @@ import { type Bindings, plan } from "./interpreter.js";
 import { CelIssue, formatIssue } from "./lexer.js";
 import { type Node, parse } from "./parser.js";
 import type { CelType, ObjectType } from "./types.js";
-import type { Value } from "./values.js";
+import { CelError, type Value } from "./values.js";
 
 export type { Bindings } from "./interpreter.js";
 export * from "./types.js";
@@ -70,6 +70,16 @@ export interface Program {
 
 export type Compiled = { program: Program } | { error: string };
 
+/** What is beyond the machine (numbers, texts, depth) is a failure of the expression, not of the server. */
+function guarded<T>(evaluate: () => T): T {
+  try {
+    return evaluate();
+  } catch (error) {
+    if (error instanceof RangeError) throw new CelError(error.message);
+    throw error;
+  }
+}
+
 /** The cause of failure is in the form of cel-go: `ERROR: <input>:1:6: undefined field 'x'` with the line and a pointer; one for each issue. */
 export function compile(expression: string, environment: CelEnvironment): Compiled {
   let root: Node;
@@ -97,7 +107,7 @@ export function compile(expression: string, environment: CelEnvironment): Compil
       estimatedCost: () => estimateCost(root, checked),
       evaluate(bindings, budget) {
         const limit = Math.min(PER_CALL_LIMIT, budget?.remaining ?? PER_CALL_LIMIT);
-        const { value, cost } = run(bindings, limit);
+        const { value, cost } = guarded(() => run(bindings, limit));
         if (budget) budget.remaining -= cost;
         return value;
       },

@@ -91,10 +91,14 @@ const RESERVED = new Set(
   "as break const continue else for function if import let loop package namespace return var void while".split(" "),
 );
 const MAX_DEPTH = 250;
+const TOO_DEEP = `expression recursion limit exceeded: ${MAX_DEPTH}`;
+const MAX_CHARACTERS = 100_000;
 /** What the generated parser of cel-go lists when something that begins an expression is missing. */
 const EXPECTED =
   "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
+/** How many of the levels below are `||` and `&&`. */
+const LOGICAL_LEVELS = 2;
 const BINARY: readonly (readonly string[])[] = [
   ["||"],
   ["&&"],
@@ -129,6 +133,11 @@ class Parser {
   #depth = 0;
 
   constructor(source: string) {
+    if (source.length > MAX_CHARACTERS)
+      throw new CelIssue(
+        `expression code point size exceeds limit: size: ${source.length}, limit ${MAX_CHARACTERS}`,
+        0,
+      );
     this.#tokens = tokenize(source);
   }
 
@@ -170,8 +179,7 @@ class Parser {
   }
 
   #expression(): Node {
-    if (++this.#depth > MAX_DEPTH)
-      throw new CelIssue(`expression recursion limit exceeded: ${MAX_DEPTH}`, this.#peek().pos);
+    if (++this.#depth > MAX_DEPTH) throw new CelIssue(TOO_DEEP, this.#peek().pos);
     const condition = this.#binary(0);
     const question = this.#take("?");
     let result = condition;
@@ -189,14 +197,33 @@ class Parser {
     const operators = BINARY[level];
     if (!operators) return this.#unary();
     let left = this.#binary(level + 1);
-    for (;;) {
+    if (level < LOGICAL_LEVELS) return this.#logical(left, operators[0] as string, level);
+    for (let count = 0; ; count++) {
       const operator = operators.find((candidate) => this.#is(candidate));
       if (!operator) return left;
       const { pos } = this.#expect(operator);
+      if (count >= MAX_DEPTH) throw new CelIssue(TOO_DEEP, pos);
       const right = this.#binary(level + 1);
       const name = operator === "in" ? "@in" : `_${operator}_`;
       left = { node: "call", name, args: [left, right], pos };
     }
+  }
+
+  /** Long chains of `&&` and `||` become balanced trees: they may be as long as an expression can be. */
+  #logical(first: Node, operator: string, level: number): Node {
+    const operands = [first];
+    const positions: number[] = [];
+    for (let taken = this.#take(operator); taken; taken = this.#take(operator)) {
+      positions.push(taken.pos);
+      operands.push(this.#binary(level + 1));
+    }
+    const build = (from: number, to: number): Node => {
+      if (from === to) return operands[from] as Node;
+      const middle = Math.floor((from + to) / 2);
+      const args = [build(from, middle), build(middle + 1, to)];
+      return { node: "call", name: `_${operator}_`, args, pos: positions[middle] as number };
+    };
+    return build(0, operands.length - 1);
   }
 
   #unary(): Node {
@@ -222,8 +249,7 @@ class Parser {
     let result = start;
     let depth = 0;
     for (;;) {
-      if (depth++ > MAX_DEPTH)
-        throw new CelIssue(`expression recursion limit exceeded: ${MAX_DEPTH}`, this.#peek().pos);
+      if (depth++ > MAX_DEPTH) throw new CelIssue(TOO_DEEP, this.#peek().pos);
       const dot = this.#take(".");
       if (dot) {
         const optional = this.#take("?") !== undefined;

@@ -213,6 +213,28 @@ describe("CEL", () => {
     expect(budget.remaining).toBeLessThan(1000);
   });
 
+  it("takes long chains of conditions, and refuses what is too deep or too long", () => {
+    const chain = (count: number, operator: string, term: string): string => Array(count).fill(term).join(operator);
+    expect(evaluate(chain(5000, " && ", "1 < 2"))).toBe(true);
+    expect(evaluate(chain(5000, " || ", "1 > 2"))).toBe(false);
+    expect(evaluate(`${chain(240, "+", "1")} == 240`)).toBe(true);
+    expect(evaluate(chain(5000, "+", "1"))).toContain("expression recursion limit exceeded: 250");
+    expect(evaluate(`${"(".repeat(300)}1${")".repeat(300)}`)).toContain("expression recursion limit exceeded: 250");
+    expect(evaluate(`x${".y".repeat(300)}`)).toContain("expression recursion limit exceeded: 250");
+    expect(evaluate(`"${"a".repeat(100_000)}"`)).toContain("expression code point size exceeds limit");
+  });
+
+  it("makes no texts that would fill the memory", () => {
+    const self: [CelType, unknown] = [STRING, "x".repeat(1_000_000)];
+    for (const expression of [
+      "self.replace('', self)",
+      "[self, self, self, self, self, self, self, self].map(s, s + s + s).join()",
+      "'%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s%s'.format([self,self,self,self,self,self,self,self,self,self,self,self,self,self,self,self,self,self])",
+    ])
+      expect(evaluate(expression, { self }), expression).toContain("actual cost limit exceeded");
+    expect(evaluate("'%.500f'.format([1.0])")).toContain("precision 500 is too large");
+  });
+
   it("takes patterns that hang backtracking engines", () => {
     expect(evaluate("self.matches('^(a+)+$')", { self: [STRING, `${"a".repeat(40)}!`] })).toBe(false);
   });

@@ -1,6 +1,16 @@
 /** The strings extension, `format` included, and Kubernetes' regular expressions. Positions count characters, not UTF-16 units. */
 import { regexFindAll } from "../regex.js";
-import { CelError, formatDouble, ListValue, MapValue, toText, typeNameOf, Uint, type Value } from "../values.js";
+import {
+  CelBudgetError,
+  CelError,
+  formatDouble,
+  ListValue,
+  MapValue,
+  toText,
+  typeNameOf,
+  Uint,
+  type Value,
+} from "../values.js";
 import { define, type Overload, regexCost, traversal, traversalAndResult } from "./declare.js";
 
 const characters = (text: string): string[] => [...text];
@@ -41,7 +51,18 @@ function split(text: string, separator: string, limit = -1n): ListValue {
   return new ListValue([...kept, parts.slice(Number(limit) - 1).join(separator)]);
 }
 
+/** Longer texts would have cost more than any expression may; they are not even made. */
+const LONGEST = 16 * 1024 * 1024;
+
+function assertSize(characters: number): void {
+  if (characters > LONGEST) throw new CelBudgetError();
+}
+
+const occurrences = (text: string, part: string): number =>
+  part === "" ? text.length + 1 : text.split(part).length - 1;
+
 function replace(text: string, from: string, to: string, limit = -1n): string {
+  assertSize(text.length + occurrences(text, from) * to.length);
   if (limit < 0n) return text.replaceAll(from, () => to);
   let rest = text;
   let done = "";
@@ -62,7 +83,9 @@ const ascii = (text: string, pattern: RegExp, change: (letter: string) => string
   text.replace(pattern, change);
 
 function join(list: ListValue, separator = ""): string {
-  return [...list].map((item) => toText(item)).join(separator);
+  const texts = [...list].map((item) => toText(item));
+  assertSize(texts.reduce((sum, item) => sum + item.length + separator.length, 0));
+  return texts.join(separator);
 }
 
 const QUOTED: Readonly<Record<string, string>> = {
@@ -134,13 +157,21 @@ function clause(verb: string, precision: number, value: Value): string {
   }
 }
 
+const MOST_DIGITS = 100;
+
 function format(template: string, args: ListValue): string {
   let next = 0;
+  let size = template.length;
   return template.replace(/%(?:%|(?:\.(\d+))?([\s\S]?))/g, (whole, precision?: string, verb?: string) => {
     if (whole === "%%") return "%";
     if (!verb) throw new CelError("could not parse formatting clause: unexpected end of string");
     if (next >= args.size) throw new CelError(`index ${next} out of range`);
-    return clause(verb, precision === undefined ? 6 : Number(precision), args.at(next++));
+    const digits = precision === undefined ? 6 : Number(precision);
+    if (digits > MOST_DIGITS) throw new CelError(`could not parse formatting clause: precision ${digits} is too large`);
+    const made = clause(verb, digits, args.at(next++));
+    size += made.length;
+    assertSize(size);
+    return made;
   });
 }
 
