@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
 import type { ClusterBackend } from "./backends/backend.js";
-import { createEmbeddedBackend } from "./backends/embedded/embedded-backend.js";
+import { createEmbeddedBackend, type EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
 import type { Clock } from "./clock/clock.js";
 import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
@@ -108,6 +108,8 @@ export async function startEmulator(options: {
   version: string;
   /** Behaviour of EKS; another table than the real one is for tests. */
   operations?: GatewayDependencies["operations"];
+  /** How the containers of images behave, by image name. */
+  images?: EmbeddedBackendOptions["images"];
 }): Promise<Emulator> {
   const { config, log, version } = options;
   if (config.backend === "kind") {
@@ -128,6 +130,7 @@ export async function startEmulator(options: {
     // What lives in memory only ends with this process, and the backend has it in memory already.
     persistenceFor: (clusterId) => (config.dataDir === IN_MEMORY ? undefined : state.objects(clusterId)),
     secrets: state.secrets,
+    images: options.images,
     accessFor: (clusterId) =>
       createClusterAccess({
         cluster: () => state.clusters.seen(clusterId),

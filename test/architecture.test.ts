@@ -128,9 +128,10 @@ describe("the house", () => {
   });
 
   it("never builds a shell command", () => {
-    const wrong = sources.filter((file) =>
-      /\bexec(Sync)?\(|shell:\s*true/.test(readFileSync(file, "utf8").replace(/\.exec\(/g, "")),
-    );
+    const wrong = sources.filter((file) => {
+      const text = readFileSync(file, "utf8");
+      return text.includes("child_process") && /\bexec(Sync)?\(|shell:\s*true/.test(text.replace(/\.exec\(/g, ""));
+    });
     expect(wrong.map((file) => relative(SRC, file))).toEqual([]);
   });
 });

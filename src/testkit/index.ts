@@ -1,4 +1,12 @@
 /** The public library: an emulator inside your own process, for tests and scripts. */
 
+export type {
+  BehaviourProgram,
+  ContainerContext,
+  ExecAnswer,
+  HttpAnswer,
+  ImageBehaviour,
+  PodHttpRequest,
+} from "../backends/embedded/embedded-backend.js";
 export { ApiError } from "./http.js";
 export { type EksClientConfig, type Eksim, type EksimOptions, startEksim } from "./start-eksim.js";

@@ -1,3 +1,4 @@
+import type { ImageBehaviour } from "../backends/embedded/embedded-backend.js";
 import { atRest, type SteppedClock } from "../clock/clock.js";
 import { isStepped } from "../clock/create-clock.js";
 import { parseDuration } from "../clock/duration.js";
@@ -30,6 +31,8 @@ export interface EksimOptions {
   accessKeyId?: string;
   /** Default: `silent`. */
   logLevel?: string;
+  /** How the containers of images behave, by image name; `*` in a name stands for anything. See docs/images.md. */
+  images?: Readonly<Record<string, ImageBehaviour>>;
 }
 
 /** What an `@aws-sdk/client-*` takes. */
@@ -94,7 +97,7 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
     ...(options.enforceInsights ? { "enforce-insights": "true" } : {}),
   };
   const config = readConfig(flags, {});
-  const emulator = await startEmulator({ config, log: createLog(config), version: "testkit" });
+  const emulator = await startEmulator({ config, log: createLog(config), version: "testkit", images: options.images });
   const accessKeyId = options.accessKeyId ?? "test";
   const caller: Caller = {
     endpoint: emulator.endpoint,

@@ -8,7 +8,7 @@ import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
 import { admitsClient } from "../../domain/eks/endpoint-access.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
-import type { SimulatedCluster } from "../../kubernetes/cluster.js";
+import type { ClusterOptions, SimulatedCluster } from "../../kubernetes/cluster.js";
 import type { Persistence } from "../../kubernetes/persistence.js";
 import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
 import {
@@ -43,6 +43,15 @@ export interface ClusterAccess {
   authorize(attributes: AccessAttributes): { decision: "allow" | "deny" | "no-opinion"; reason: string };
 }
 
+export type {
+  BehaviourProgram,
+  ContainerContext,
+  ExecAnswer,
+  HttpAnswer,
+  ImageBehaviour,
+  PodHttpRequest,
+} from "../../kubernetes/image-behaviour.js";
+
 export interface EmbeddedBackendOptions {
   clock: Clock;
   log: {
@@ -56,6 +65,8 @@ export interface EmbeddedBackendOptions {
   persistenceFor(clusterId: string): Persistence | undefined;
   secrets: SecretStore;
   accessFor(clusterId: string): ClusterAccess;
+  /** How the containers of images behave in every cluster, by image name. */
+  images?: ClusterOptions["images"];
 }
 
 /** Group of kubelets. */
@@ -128,6 +139,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
       cloud: { state: (id) => machines.get(id) ?? "missing" },
+      images: options.images,
       loadBalancers: eksLoadBalancers({ region: spec.region, api: () => cluster.api }),
       log,
     });
