@@ -17,6 +17,9 @@ export const ATTACHMENTS = "volumeattachments.storage.k8s.io";
 export const needsAttachment = (driver: CSIDriver | undefined): boolean =>
   driver !== undefined && driver.spec.attachRequired !== false;
 
+/** The label that a driver with zonal volumes gives to its nodes beside the well-known one. */
+export const driverZoneLabel = (driver: string): string => `topology.${driver}/zone`;
+
 /** The name of the VolumeAttachment of a volume to a node. */
 export const attachmentName = (volume: string, node: string): string => `csi-${digestOf(`${volume}^${node}`)}`;
 

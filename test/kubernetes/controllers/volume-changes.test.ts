@@ -156,12 +156,18 @@ describe("CSINodes", () => {
     const drivers = () =>
       api.list<CSINode>("csinodes.storage.k8s.io").map(({ metadata, spec }) => [metadata.name, spec.drivers]);
     const registered = (nodeID: string) => [
-      { name: DRIVER, nodeID, topologyKeys: ["topology.kubernetes.io/zone"], allocatable: { count: 25 } },
+      {
+        name: DRIVER,
+        nodeID,
+        topologyKeys: [`topology.${DRIVER}/zone`, "topology.kubernetes.io/zone"],
+        allocatable: { count: 25 },
+      },
     ];
     expect(drivers()).toEqual([
       ["node-0", registered("i-0")],
       ["node-1", registered("i-1")],
     ]);
+    expect(api.get("nodes", { name: "node-1" })?.metadata.labels?.[`topology.${DRIVER}/zone`]).toBe("us-east-1b");
     await api.delete("daemonsets.apps", { namespace: "kube-system", name: "block-csi-node" });
     await clock.advance(60_000);
     expect(drivers()).toEqual([

@@ -2,7 +2,7 @@ import type { Controller } from "../../controller.js";
 import { isStatusError } from "../../errors.js";
 import { isEqual } from "../../runtime/hash.js";
 import { isPodReady, isPodTerminal } from "../../runtime/pods.js";
-import { DRIVERS, needsAttachment } from "../../runtime/volumes.js";
+import { DRIVERS, driverZoneLabel, needsAttachment } from "../../runtime/volumes.js";
 import type { CSIDriver, CSINode, CSINodeDriver, Node, Pod } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
 
@@ -35,9 +35,20 @@ export const csiNodeController = (): Controller =>
       return {
         name: driver.metadata.name,
         nodeID,
-        ...(isZonal ? { topologyKeys: [ZONE] } : {}),
+        ...(isZonal ? { topologyKeys: [driverZoneLabel(driver.metadata.name), ZONE] } : {}),
         ...(needsAttachment(driver) ? { allocatable: { count: ATTACHABLE } } : {}),
       };
+    };
+
+    /** A driver's own name for the zone, by which older volumes and storage classes find the node; it stays when the driver goes. */
+    const label = async (node: Node, drivers: readonly CSINodeDriver[]): Promise<void> => {
+      const zone = node.metadata.labels?.[ZONE] ?? "";
+      const missing = drivers
+        .flatMap(({ name, topologyKeys = [] }) => topologyKeys.filter((key) => key === driverZoneLabel(name)))
+        .filter((key) => node.metadata.labels?.[key] !== zone);
+      if (missing.length === 0) return;
+      const labels = { ...node.metadata.labels, ...Object.fromEntries(missing.map((key) => [key, zone])) };
+      await api.update<Node>("nodes", { ...node, metadata: { ...node.metadata, labels } });
     };
 
     return {
@@ -56,8 +67,9 @@ export const csiNodeController = (): Controller =>
         const known = new Set(api.list<CSIDriver>(DRIVERS).map(({ metadata }) => metadata.name));
         // What somebody else has written of drivers without an object stays.
         const drivers = [...present.spec.drivers.filter((driver) => !known.has(driver.name)), ...ours];
-        if (isEqual(drivers, present.spec.drivers)) return;
         try {
+          await label(node, ours);
+          if (isEqual(drivers, present.spec.drivers)) return;
           await api.update<CSINode>(RESOURCE, { ...present, spec: { ...present.spec, drivers } });
         } catch (error) {
           if (!isStatusError(error, "NotFound")) throw error;

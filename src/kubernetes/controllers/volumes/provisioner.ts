@@ -4,7 +4,7 @@ import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
 import { orAbsent } from "../../runtime/absent.js";
 import { digestOf } from "../../runtime/hash.js";
-import { DRIVERS, needsAttachment, SELECTED_NODE } from "../../runtime/volumes.js";
+import { DRIVERS, driverZoneLabel, needsAttachment, SELECTED_NODE } from "../../runtime/volumes.js";
 import type {
   CSIDriver,
   Node,
@@ -44,11 +44,16 @@ export const volumeProvisionerController = (): Controller =>
     };
 
     /** The zone of a volume that only nodes of one zone can reach. */
-    const zoneFor = (claim: PersistentVolumeClaim, { allowedTopologies }: StorageClass): string | undefined => {
+    const zoneFor = (
+      claim: PersistentVolumeClaim,
+      { allowedTopologies, provisioner }: StorageClass,
+    ): string | undefined => {
       const selected = claim.metadata.annotations?.[SELECTED_NODE];
       if (selected) return api.get<Node>("nodes", { name: selected })?.metadata.labels?.[ZONE];
       const allowed = (allowedTopologies ?? []).flatMap(({ matchLabelExpressions = [] }) =>
-        matchLabelExpressions.flatMap(({ key, values }) => (key === ZONE ? values : [])),
+        matchLabelExpressions.flatMap(({ key, values }) =>
+          key === ZONE || key === driverZoneLabel(provisioner) ? values : [],
+        ),
       );
       const present = api.list<Node>("nodes").flatMap(({ metadata }) => metadata.labels?.[ZONE] ?? []);
       const zones = [...new Set(present)].filter((zone) => allowed.length === 0 || allowed.includes(zone)).sort();
