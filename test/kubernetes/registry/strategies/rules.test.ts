@@ -300,6 +300,9 @@ describe("defaults", () => {
 describe("validation", () => {
   const deployment = (changes: object) => ({ spec: with_({ selector: SELECTOR, template: TEMPLATE }, changes) });
   const job = (changes: object) => ({ spec: with_({ template: inTemplate({ restartPolicy: "Never" }) }, changes) });
+  const indexed = (changes: object) => job(with_({ completionMode: "Indexed", completions: 5 }, changes));
+  const onFailure = (rules: object[], restartPolicy = "Never") =>
+    job({ template: inTemplate({ restartPolicy }), podFailurePolicy: { rules } });
 
   it.each<[resource: string, fields: object, message: string]>([
     ["pods", { spec: { containers: [] } }, "spec.containers: Required value"],
@@ -475,6 +478,90 @@ describe("validation", () => {
       'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
     ],
     ["jobs.batch", job({ completionMode: "Indexed", parallelism: 2 }), "when completion mode is Indexed"],
+    [
+      "jobs.batch",
+      job({ backoffLimitPerIndex: 1 }),
+      "spec.backoffLimitPerIndex: Invalid value: 1: requires indexed completion mode",
+    ],
+    [
+      "jobs.batch",
+      indexed({ maxFailedIndexes: 1 }),
+      "spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified",
+    ],
+    [
+      "jobs.batch",
+      indexed({ backoffLimitPerIndex: 1, maxFailedIndexes: 9 }),
+      "must be less than or equal to completions",
+    ],
+    [
+      "jobs.batch",
+      indexed({ parallelism: 100_001 }),
+      "must be less than or equal to 100000 when completion mode is Indexed",
+    ],
+    ["jobs.batch", job({ managedBy: "me" }), 'must be a domain-prefixed path (such as "acme.io/foo")'],
+    ["jobs.batch", job({ podReplacementPolicy: "Never" }), 'supported values: "Failed", "TerminatingOrFailed"'],
+    [
+      "jobs.batch",
+      onFailure([{ action: "", onExitCodes: { operator: "In", values: [1] } }]),
+      'spec.podFailurePolicy.rules[0].action: Required value: valid values: ["Count" "FailIndex" "FailJob" "Ignore"]',
+    ],
+    [
+      "jobs.batch",
+      onFailure([{ action: "FailIndex", onExitCodes: { operator: "In", values: [1] } }]),
+      "requires the backoffLimitPerIndex to be set",
+    ],
+    [
+      "jobs.batch",
+      onFailure([{ action: "FailJob", onExitCodes: { operator: "In", values: [2, 0, 2], containerName: "x" } }]),
+      [
+        '[spec.podFailurePolicy.rules[0].onExitCodes.containerName: Invalid value: "x": must be one of the container or initContainer names in the pod template',
+        "spec.podFailurePolicy.rules[0].onExitCodes.values[1]: Invalid value: 0: must not be 0 for the In operator",
+        "spec.podFailurePolicy.rules[0].onExitCodes.values[2]: Duplicate value: 2",
+        "spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: [2,0,2]: must be ordered]",
+      ].join(", "),
+    ],
+    [
+      "jobs.batch",
+      onFailure([{ action: "Ignore" }]),
+      "spec.podFailurePolicy.rules[0]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required",
+    ],
+    [
+      "jobs.batch",
+      onFailure([{ action: "Ignore", onPodConditions: [{ type: "A" }] }], "OnFailure"),
+      'only "Never" is supported when podFailurePolicy is specified',
+    ],
+    ["jobs.batch", job({ successPolicy: { rules: [{ succeededCount: 1 }] } }), "requires indexed completion mode"],
+    [
+      "jobs.batch",
+      indexed({ successPolicy: { rules: [] } }),
+      "at least one rules must be specified when the successPolicy is specified",
+    ],
+    [
+      "jobs.batch",
+      indexed({ successPolicy: { rules: [{}] } }),
+      "at least one of succeededCount or succeededIndexes must be specified",
+    ],
+    [
+      "jobs.batch",
+      indexed({ successPolicy: { rules: [{ succeededIndexes: "0-2", succeededCount: 4 }] } }),
+      "must be less than or equal to 3 (the number of indexes in the specified succeededIndexes field)",
+    ],
+    ...[
+      ["invalid-format", 'cannot convert string to integer for index: "invalid"'],
+      ["1-2-3", "an index interval can have at most two parts separated by '-'"],
+      ["5", 'too large index: "5"'],
+      ["3-2", "non-increasing order, previous: 3, current: 2"],
+      ["2,1", "non-increasing order, previous: 2, current: 1"],
+    ].map(([succeededIndexes, message = ""]): [string, object, string] => [
+      "jobs.batch",
+      indexed({ successPolicy: { rules: [{ succeededIndexes }] } }),
+      message,
+    ]),
+    [
+      "cronjobs.batch",
+      { spec: { schedule: "@hourly", jobTemplate: job({ manualSelector: true }) } },
+      'spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: "nil", "false"',
+    ],
     ["jobs.batch", job({ selector: { matchLabels: { a: "b" } } }), "`selector` does not match template `labels`"],
     [
       "cronjobs.batch",
