@@ -1,5 +1,6 @@
 /** A request for admission in the form in which webhooks and expressions see it: `AdmissionRequest` of admission.k8s.io/v1, without the objects. */
 import type { KubeObject } from "../object.js";
+import { type ScalePaths, scaleOf } from "../registry/scale.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
 import type { AdmissionRequest } from "./plugin.js";
 
@@ -46,9 +47,13 @@ function kindOf(info: ResourceInfo, subresource: string | undefined, object: Kub
   return { group: info.group, version: info.version, kind: info.kind };
 }
 
-/** `matched`: the version in which the webhook or policy speaks of the object. */
-export function reviewedRequest(request: AdmissionRequest, matched: ResourceInfo): ReviewedRequest {
-  const { info, subresource, name, namespace, user, operation, dryRun, object } = request;
+/** `matched`: the version in which the webhook or policy speaks of the object; `object`: what goes over the wire. */
+export function reviewedRequest(
+  request: AdmissionRequest,
+  matched: ResourceInfo,
+  object: KubeObject | undefined,
+): ReviewedRequest {
+  const { info, subresource, name, namespace, user, operation, dryRun } = request;
   const isNamespace = info.group === "" && info.resource === "namespaces";
   const where = isNamespace ? name : namespace;
   const { username, uid, groups, extra } = user;
@@ -70,6 +75,12 @@ export function reviewedRequest(request: AdmissionRequest, matched: ResourceInfo
       ? { kind: options, apiVersion: "meta.k8s.io/v1", ...(dryRun ? { dryRun: ["All"] } : {}) }
       : { ...(object as Record<string, unknown> | undefined) },
   };
+}
+
+/** The objects as the request's kind has them: the scale subresource is written as a Scale. */
+export function wireObjects({ subresource, object, previous, info }: AdmissionRequest, paths?: ScalePaths) {
+  if (subresource !== "scale" || object?.kind !== info.kind) return { object, previous };
+  return { object: scaleOf(object, paths), previous: previous && scaleOf(previous, paths) };
 }
 
 /** Makes `target` say what `source` says without becoming another object: the registry holds on to the draft, and to its metadata. */

@@ -5,12 +5,16 @@ import type { ResourceCatalogue, ResourceEntry } from "../registry/catalogue.js"
 import type { ResourceInfo } from "../schema/resource-info.js";
 import { pruneAndCheck } from "../wire/prune.js";
 import { DecodeError } from "../wire/scalars.js";
+import type { AdmissionRequest } from "./plugin.js";
+import { wireObjects } from "./review.js";
 
 export interface Versions {
   /** The other versions of a resource. */
   equivalents(info: ResourceInfo): readonly ResourceInfo[];
   /** The object as another version shows it. Throws when a conversion webhook would have to be asked first. */
   convert(object: KubeObject, from: ResourceInfo, to: ResourceInfo): KubeObject;
+  /** The objects of a request as its kind has them, in its own version. */
+  sent(request: AdmissionRequest): { object: KubeObject | undefined; previous: KubeObject | undefined };
   /** What a policy or webhook made of an object, without what its type does not know. Throws StatusError for values of a wrong type. */
   pruned(object: KubeObject, info: ResourceInfo): KubeObject;
   /** The same as `convert`, asking conversion webhooks. */
@@ -58,11 +62,13 @@ export function createVersions(catalogue: ResourceCatalogue): Versions {
     },
     convert(object, from, to) {
       const [source, target] = [entryOf(from), entryOf(to)];
-      if (from === to || !source || !target) return object;
+      if (from === to || !source || !target || object.kind !== from.kind) return object;
       const middle = stored(object, source);
       if (middle instanceof Promise) throw new Error(`${from.resource} cannot be converted without a webhook`);
       return shown(middle, target);
     },
+    sent: (request) =>
+      wireObjects(request, request.subresource === "scale" ? entryOf(request.info)?.definition?.scale : undefined),
     pruned(object, info) {
       // Subresources may have a kind of their own.
       if (object.kind !== info.kind) return object;
@@ -77,7 +83,7 @@ export function createVersions(catalogue: ResourceCatalogue): Versions {
     },
     async converted(object, from, to) {
       const [source, target] = [entryOf(from), entryOf(to)];
-      if (from === to || !source || !target) return object;
+      if (from === to || !source || !target || object.kind !== from.kind) return object;
       const middle = await stored(object, source);
       await target.definition?.prepare([middle]);
       return shown(middle, target);

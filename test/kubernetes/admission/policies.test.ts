@@ -166,6 +166,31 @@ describe("ValidatingAdmissionPolicy", () => {
     );
   });
 
+  it("sees a change of scale as a Scale, and warns where it is only to warn", async () => {
+    const { api, deploy, policy, bind } = await world();
+    const matchConstraints = {
+      resourceRules: [
+        { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["deployments/scale"] },
+      ],
+    };
+    await policy("scale", {
+      matchConstraints,
+      validations: [
+        {
+          expression:
+            "request.subResource == 'scale' && request.kind.kind == 'Scale' && object.kind == 'Scale' && object.spec.replicas - oldObject.spec.replicas <= 2",
+        },
+      ],
+    });
+    await bind("scale", "scale");
+    await deploy("web", 1);
+    const key = { namespace: "default", name: "web" };
+    const scale = (replicas: number) =>
+      api.patch("deployments.apps", key, "merge", { spec: { replicas } }, { subresource: "scale" });
+    await scale(3);
+    expect((await refused(scale(9))).message).toContain("denied request: failed expression:");
+  });
+
   it("is refused itself when an expression does not compile, and tells in its status what types do not fit", async () => {
     const { api, clock, policy } = await world();
     const error = await refused(

@@ -18,8 +18,9 @@ export interface Binding extends KubeObject {
 /** A policy in effect. */
 export interface Hook<P extends Policy, B extends Binding> {
   readonly policy: P;
-  /** By name; never empty. */
-  readonly bindings: readonly B[];
+  readonly criteria: MatchCriteria;
+  /** By name; never empty. `criteria` absent: they narrow nothing. */
+  readonly bindings: readonly { binding: B; criteria?: MatchCriteria }[];
 }
 
 export interface PolicyIndex<P extends Policy, B extends Binding> {
@@ -58,8 +59,14 @@ export function createPolicyIndex<P extends Policy, B extends Binding>(
     if (policyByName.size === 0 || bindingByName.size === 0) return [];
     const bound = [...bindingByName.values()].sort(byName);
     return [...policyByName.values()].sort(byName).flatMap((policy) => {
-      const own = bound.filter(({ spec }) => spec?.policyName === policy.metadata.name);
-      return own.length > 0 ? [{ policy, bindings: own }] : [];
+      const own = bound
+        .filter(({ spec }) => spec?.policyName === policy.metadata.name)
+        .map((binding) => {
+          const match = binding.spec?.matchResources;
+          return { binding, ...(match ? { criteria: criteriaOf(match, true) } : {}) };
+        });
+      const criteria = criteriaOf(policy.spec?.matchConstraints, false);
+      return own.length > 0 ? [{ policy, criteria, bindings: own }] : [];
     });
   }
 
@@ -74,7 +81,7 @@ export function createPolicyIndex<P extends Policy, B extends Binding>(
   };
 }
 
-export const criteriaOf = (match: MatchResources | undefined, isBinding: boolean): MatchCriteria => ({
+const criteriaOf = (match: MatchResources | undefined, isBinding: boolean): MatchCriteria => ({
   // A binding without rules narrows nothing; a policy without rules is about nothing.
   ...(isBinding && !match?.resourceRules?.length ? {} : { rules: match?.resourceRules ?? [] }),
   excluded: match?.excludeResourceRules,

@@ -29,7 +29,7 @@ import {
   OutOfBudget,
   withVariables,
 } from "./expressions.js";
-import { ConfigurationError, criteriaOf, type Hook, type PolicyIndex, paramsOf } from "./index-of-policies.js";
+import { ConfigurationError, type Hook, type PolicyIndex, paramsOf } from "./index-of-policies.js";
 import { compileVariables, expressionOf, type PolicyEnvironment } from "./policy.js";
 import { inputFor } from "./validating.js";
 
@@ -74,18 +74,17 @@ export function mutatingAdmissionPolicies(
   }
 
   function visit(
-    { policy, bindings }: MutatingHook,
+    { policy, criteria, bindings }: MutatingHook,
     request: AdmissionRequest,
     reader: AdmissionReader,
     round: Round,
     failures: Failure[],
   ): void {
     const { spec } = policy;
-    const matched = matchRequest(criteriaOf(spec?.matchConstraints, false), request, reader, environment.equivalents);
+    const matched = matchRequest(criteria, request, reader, environment.equivalents);
     if (!matched) return;
-    for (const binding of bindings) {
-      const match = binding.spec?.matchResources;
-      if (match && !matchRequest(criteriaOf(match, true), request, reader, environment.equivalents)) continue;
+    for (const { binding, criteria: narrower } of bindings) {
+      if (narrower && !matchRequest(narrower, request, reader, environment.equivalents)) continue;
       const fail = (message: string): void => {
         if (spec?.failurePolicy !== "Ignore") failures.push({ policy, binding, message });
       };
@@ -120,7 +119,8 @@ export function mutatingAdmissionPolicies(
     if (!conditions.matches) return;
     const key = [metadata.name, binding.metadata.name, params?.metadata.namespace, params?.metadata.name].join("/");
     if (!round.shouldRun(key)) return;
-    if (!input.object) return;
+    // A Scale is a view: there is nothing that a mutation could stay in.
+    if (!input.object || input.object.kind !== request.object?.kind) return;
     let object = input.object;
     for (const { mutation, expression, compiled } of evaluator.mutations) {
       try {

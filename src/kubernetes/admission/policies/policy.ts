@@ -6,6 +6,7 @@ import type { Mutation, Variable } from "../../schema/generated/types.js";
 import type { ResourceInfo } from "../../schema/resource-info.js";
 import type { AccessAttributes } from "../../security.js";
 import type { Equivalents } from "../matching.js";
+import type { AdmissionRequest } from "../plugin.js";
 import { type Compilation, compileExpression, type ExpressionScope } from "./expressions.js";
 
 export interface PolicyEnvironment {
@@ -13,6 +14,8 @@ export interface PolicyEnvironment {
   readonly equivalents: Equivalents;
   /** The object as another version shows it. */
   convert(object: KubeObject, from: ResourceInfo, to: ResourceInfo): KubeObject;
+  /** The objects of a request as its kind has them. */
+  sent(request: AdmissionRequest): { object: KubeObject | undefined; previous: KubeObject | undefined };
   /** What a policy made of an object, without what its type does not know. */
   pruned(object: KubeObject, info: ResourceInfo): KubeObject;
   isAllowed(attributes: AccessAttributes): { allowed: boolean; reason: string };

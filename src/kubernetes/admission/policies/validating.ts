@@ -17,7 +17,7 @@ import {
   OutOfBudget,
   withVariables,
 } from "./expressions.js";
-import { ConfigurationError, criteriaOf, type Hook, type PolicyIndex, paramsOf } from "./index-of-policies.js";
+import { ConfigurationError, type Hook, type PolicyIndex, paramsOf } from "./index-of-policies.js";
 import { compileVariables, type PolicyEnvironment } from "./policy.js";
 
 export type ValidatingHook = Hook<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>;
@@ -80,18 +80,17 @@ export function validatingAdmissionPolicies(
   }
 
   function visit(
-    { policy, bindings }: ValidatingHook,
+    { policy, criteria, bindings }: ValidatingHook,
     request: AdmissionRequest,
     reader: AdmissionReader,
     denials: Denial[],
   ): void {
     const { spec } = policy;
-    const matched = matchRequest(criteriaOf(spec?.matchConstraints, false), request, reader, environment.equivalents);
+    const matched = matchRequest(criteria, request, reader, environment.equivalents);
     if (!matched) return;
     let input: Omit<ExpressionInput, "params"> | undefined;
-    for (const binding of bindings) {
-      const match = binding.spec?.matchResources;
-      if (match && !matchRequest(criteriaOf(match, true), request, reader, environment.equivalents)) continue;
+    for (const { binding, criteria: narrower } of bindings) {
+      if (narrower && !matchRequest(narrower, request, reader, environment.equivalents)) continue;
       try {
         const params = paramsOf(spec?.paramKind, binding.spec?.paramRef, request.namespace, { ...environment, reader });
         for (const param of params) {
@@ -123,11 +122,12 @@ export function inputFor(
   environment: PolicyEnvironment,
 ): Omit<ExpressionInput, "params"> {
   const isNamespace = request.info.group === "" && request.info.resource === "namespaces";
+  const sent = environment.sent(request);
   const convert = (object: AdmissionRequest["object"]) => object && environment.convert(object, request.info, matched);
   return {
-    request: reviewedRequest(request, matched),
-    object: convert(request.object),
-    previous: convert(request.previous),
+    request: reviewedRequest(request, matched, sent.object),
+    object: convert(sent.object),
+    previous: convert(sent.previous),
     namespace: request.namespace && !isNamespace ? reader.get("namespaces", { name: request.namespace }) : undefined,
     asker: askerFor(request.user, environment.isAllowed),
   };

@@ -48,8 +48,9 @@ async function invocationOf(
   if (!matched) return undefined;
   const converted = async (object: KubeObject | undefined): Promise<KubeObject | undefined> =>
     object && versions.converted(object, request.info, matched);
-  const [object, previous] = [await converted(request.object), await converted(request.previous)];
-  const reviewed = reviewedRequest(request, matched);
+  const sent = versions.sent(request);
+  const [object, previous] = [await converted(sent.object), await converted(sent.previous)];
+  const reviewed = reviewedRequest(request, matched, sent.object);
   if (hook.webhook.matchConditions?.length) {
     const asker = askerFor(request.user, isAllowed);
     const bindings = () => bindingsFor({ request: reviewed, object, previous, namespace: undefined, asker });
@@ -134,7 +135,8 @@ export function mutatingWebhooks(environment: WebhookEnvironment, index: Webhook
   ): Promise<boolean> {
     const { object: draft, info } = request;
     const name = JSON.stringify(hook.webhook.name);
-    if (!draft || !object)
+    // A Scale is a view: there is nothing that a change could stay in.
+    if (!draft || !object || object.kind !== draft.kind)
       throw internalError(
         `admission webhook ${name} attempted to modify the object, which is not supported for this operation`,
       );
