@@ -12,6 +12,8 @@ export interface Converter {
   convert(object: KubeObject, apiVersion: string): KubeObject;
   /** To be awaited before `convert` of these objects; undefined when there is nothing to wait for. */
   prepare(objects: readonly KubeObject[], apiVersion: string): Promise<void> | undefined;
+  /** As `convert`, for an object that may still change: nothing is remembered of it. */
+  convertDraft(draft: KubeObject, apiVersion: string): KubeObject | Promise<KubeObject>;
 }
 
 /**
@@ -24,10 +26,8 @@ export type CallConverter = (
   review: Record<string, unknown>,
 ) => Promise<unknown>;
 
-const byName: Converter = {
-  convert: (object, apiVersion) => ({ ...object, apiVersion }),
-  prepare: () => undefined,
-};
+const renamed = (object: KubeObject, apiVersion: string): KubeObject => ({ ...object, apiVersion });
+const byName: Converter = { convert: renamed, convertDraft: renamed, prepare: () => undefined };
 
 /** Where conversion calls cannot be made, a definition that needs them says so with every object. */
 const unavailable =
@@ -63,7 +63,7 @@ function webhookConverter(
   const known = (object: KubeObject, apiVersion: string): KubeObject | undefined =>
     object.apiVersion === apiVersion ? object : converted.get(object)?.get(apiVersion);
 
-  async function ask(objects: readonly KubeObject[], apiVersion: string): Promise<void> {
+  async function ask(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]> {
     const kind = `${objects[0]?.apiVersion}, Kind=${definition.spec.names.kind}`;
     const refuse = (why: string): never => {
       throw internalError(`conversion webhook for ${kind} ${why}`);
@@ -95,11 +95,16 @@ function webhookConverter(
       refuse(`failed: ${message ? String(message) : `response.result.status was '${status ?? ""}', not 'Success'`}`);
     const list = Array.isArray(convertedObjects) ? convertedObjects : [];
     if (list.length !== objects.length) refuse(`returned ${list.length} objects, expected ${objects.length}`);
-    objects.forEach((object, index) => {
+    return objects.map((object, index) => {
       const problem = conversionProblem(object, list[index], apiVersion);
       if (problem) refuse(`returned invalid object at index ${index}: ${problem}`);
-      remember(object, withOwnMetadata(object, list[index] as KubeObject));
+      return withOwnMetadata(object, list[index] as KubeObject);
     });
+  }
+
+  async function learn(objects: readonly KubeObject[], apiVersion: string): Promise<void> {
+    const answers = await ask(objects, apiVersion);
+    for (const [index, object] of objects.entries()) remember(object, answers[index] as KubeObject);
   }
 
   return {
@@ -110,8 +115,10 @@ function webhookConverter(
     },
     prepare(objects, apiVersion) {
       const unknown = objects.filter((object) => !known(object, apiVersion));
-      return unknown.length === 0 ? undefined : ask(unknown, apiVersion);
+      return unknown.length === 0 ? undefined : learn(unknown, apiVersion);
     },
+    convertDraft: (draft, apiVersion) =>
+      draft.apiVersion === apiVersion ? draft : ask([draft], apiVersion).then(([answer]) => answer as KubeObject),
   };
 }
 

@@ -121,6 +121,8 @@ export function serveCustomResources({
   function withdraw(name: string): void {
     const before = served.get(name);
     served.delete(name);
+    for (const version of before?.spec.versions ?? [])
+      schemas.delete(typeNameOf(before?.spec.group ?? "", version.name, before?.acceptance.names.kind ?? ""));
     catalogue.setCustom(name, []);
     end(before);
     if (before) reconsider(name, before.spec.group);

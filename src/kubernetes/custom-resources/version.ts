@@ -129,8 +129,7 @@ export function customVersion(parts: CustomVersionParts): CustomVersion {
         views.set(object, object);
         return object;
       }
-      const convert = (): KubeObject => {
-        const stored = converter.convert(object, storedApiVersion);
+      const remember = (stored: KubeObject): KubeObject => {
         // They are one object, as long as they share their metadata, into which the store writes the revision.
         if (stored.metadata === object.metadata) {
           views.set(stored, object);
@@ -138,8 +137,8 @@ export function customVersion(parts: CustomVersionParts): CustomVersion {
         }
         return stored;
       };
-      const asked = converter.prepare([object], storedApiVersion);
-      return asked ? asked.then(convert) : convert();
+      const stored = converter.convertDraft(object, storedApiVersion);
+      return stored instanceof Promise ? stored.then(remember) : remember(stored);
     },
     onReplaced: parts.onReplaced,
   };
