@@ -226,6 +226,11 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
   if (state.stop) return followStop(container, state, state.stop, moment);
+  if (container.restartForResize && !stopping) {
+    emit("Normal", "Killing", `Container ${container.name} resize requires restart`);
+    const { restartForResize: _, ...rest } = container;
+    return becomes(rest, beginStop(rest, state, moment, graceSecondsOf(moment)));
+  }
   if (state.hooking) return followHook(container, state, moment);
   if (state.probes) return followProbes(container, state, moment);
   if (!state.live && hasProbes(spec) && operations.isLive(container))

@@ -18,7 +18,8 @@ export function containerStatus(pod: Pod, runtime: PodRuntime, container: Contai
   const isRunning = state.is === "running";
   const hasRun = isRunning || state.is === "terminated" || last !== undefined;
   const { fullName, imageID } = imageOf(image);
-  const resources = isRunning ? specOf(pod, container)?.resources : undefined;
+  const allocated = runtime.allocated ? runtime.allocated[name] : specOf(pod, container)?.resources;
+  const resources = isRunning ? allocated : undefined;
   const id = (run: number): string => `containerd://${digestOf(`${pod.metadata.uid}/${name}/${run}`)}`;
   // A container that waits for its next start still counts, and shows, the run before.
   const containerID = hasRun ? id(restarts) : "";

@@ -20,6 +20,8 @@ const OWNED: ReadonlySet<string> = new Set([
   "PodScheduled",
 ]);
 
+const RESIZE_PENDING = "PodResizePending";
+
 /** All conditions of the pod: the kubelet's own for `phase` at `nowMs`, and what others wrote (readiness gates, DisruptionTarget). */
 export function conditionsOf(
   pod: Pod,
@@ -35,6 +37,8 @@ export function conditionsOf(
     PodScheduled: YES,
   };
   const previous = pod.status?.conditions;
+  const { generation } = pod.metadata;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
   const now = formatSeconds(nowMs);
   const conditions: PodCondition[] = [];
   for (const type of OWNED) {
@@ -47,9 +51,21 @@ export function conditionsOf(
       lastTransitionTime: before?.status === text ? (before.lastTransitionTime ?? now) : now,
       ...(reason ? { reason } : {}),
       ...(message ? { message } : {}),
+      ...observed,
     });
   }
-  for (const condition of previous ?? []) if (!OWNED.has(condition.type)) conditions.push(condition);
+  for (const condition of previous ?? [])
+    if (!OWNED.has(condition.type) && condition.type !== RESIZE_PENDING) conditions.push(condition);
+  if (runtime.resizePending) {
+    const before = conditionOf(previous, RESIZE_PENDING);
+    conditions.push({
+      type: RESIZE_PENDING,
+      status: "True",
+      lastTransitionTime: before?.lastTransitionTime ?? now,
+      ...runtime.resizePending,
+      ...observed,
+    });
+  }
   return conditions;
 }
 

@@ -1,5 +1,5 @@
 import { isSidecar } from "../scheduler/resources.js";
-import type { Container, ContainerStatus, Pod, PodSpec } from "../schema/generated/types.js";
+import type { Container, ContainerStatus, Pod, PodSpec, ResourceRequirements } from "../schema/generated/types.js";
 import type { Behaviour, BehaviourOf } from "./behaviour.js";
 
 /** What a kubelet knows about the containers of one pod: immutable values, replaced as time goes on. All times are epoch ms. */
@@ -15,6 +15,10 @@ export interface PodRuntime {
   readonly stopping?: { readonly graceSeconds: number };
   /** Why it failed as a whole (kubelet admission, deadline, shutdown). */
   readonly failure?: { readonly reason: string; readonly message: string };
+  /** What its containers were given, once that is no longer what the spec asks for; by container. */
+  readonly allocated?: Readonly<Record<string, ResourceRequirements | undefined>>;
+  /** Why it does not get the resources that it was given the right to ask for. */
+  readonly resizePending?: { readonly reason: "Deferred" | "Infeasible"; readonly message: string };
   /** True when nothing will ever change again: terminal phase written, or gone. */
   readonly ended?: boolean;
 }
@@ -31,6 +35,8 @@ export interface ContainerRuntime {
   readonly crashes: number;
   /** How the run before ended. */
   readonly last?: Terminated;
+  /** Its new resources take effect with a restart. */
+  readonly restartForResize?: boolean;
 }
 
 export type ContainerState =

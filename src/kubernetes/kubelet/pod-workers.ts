@@ -9,6 +9,7 @@ import { isEqual } from "../runtime/hash.js";
 import { isPodTerminal } from "../runtime/pods.js";
 import { ATTACHMENTS, attachmentName, DRIVERS, needsAttachment } from "../runtime/volumes.js";
 import { NodeInfo } from "../scheduler/node-info.js";
+import { shortages } from "../scheduler/plugins/node-resources.js";
 import { type PodInfo, podInfoOf } from "../scheduler/pod-info.js";
 import type { PodSet } from "../scheduler/pod-sets.js";
 import type {
@@ -36,6 +37,7 @@ import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
 import { listenerOf } from "./pod-servers.js";
 import { statusOf } from "./pod-status.js";
 import type { PodPresence } from "./pod-streams.js";
+import { RESIZE_RETRY_MS, resized, resizedContainers, withPendingResize } from "./resize.js";
 import { drawTiming, type Timing } from "./timings.js";
 
 /** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
@@ -256,9 +258,19 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   /** A pod may ask for other resources while it runs (the resize subresource): the node's accounts follow. */
   const resize = (pod: Pod, worker: Worker): void => {
     if (worker.info.pod.spec === pod.spec || worker.runtime.ended) return;
+    const wanted = podInfoOf(pod, noSets);
     node.removePod(worker.info);
-    worker.info = podInfoOf(pod, noSets);
-    node.addPod(worker.info);
+    const changed = resizedContainers(worker.info.pod, pod);
+    const lacks = changed.length > 0 ? shortages(wanted, node) : undefined;
+    if (lacks) {
+      node.addPod(worker.info);
+      worker.runtime = withPendingResize(worker.runtime, worker.info.pod, lacks);
+      return;
+    }
+    const before = worker.info.pod;
+    worker.info = wanted;
+    node.addPod(wanted);
+    if (changed.length > 0) worker.runtime = resized(worker.runtime, before, pod, changed);
   };
 
   const swallowGone = (error: unknown): void => {
@@ -329,7 +341,9 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       if (worker.listeners) for (const listener of [...worker.listeners]) listener();
       tell(pod, step.events);
       await report(pod, key, worker);
-      return step.wakeMs === undefined ? undefined : Math.max(0, step.wakeMs - clock.now());
+      const wakeMs = step.wakeMs === undefined ? undefined : Math.max(0, step.wakeMs - clock.now());
+      if (worker.runtime.resizePending?.reason !== "Deferred" || worker.runtime.ended) return wakeMs;
+      return Math.min(wakeMs ?? RESIZE_RETRY_MS, RESIZE_RETRY_MS);
     },
     isWriting: (key) => writing === key,
     reboot(diedMs) {

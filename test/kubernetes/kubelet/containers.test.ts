@@ -632,3 +632,54 @@ describe("programmed images", () => {
     ).toContain('wrong: unknown key "nonsense"');
   });
 });
+
+describe("a pod that asks for other resources while it runs", () => {
+  it("gets them, waits for them, or is told that it never will; and restarts where its policy says so", async () => {
+    const { clock, run, api, getPod, status, condition, messages } = await withNode();
+    const resources = (cpu: string) => ({ requests: { cpu }, limits: { cpu: "3" } });
+    const pod = (cpu: string, extra: Partial<Container> = {}) => ({
+      containers: [{ name: "app", image: "nginx:1.29", resources: resources(cpu), ...extra }],
+    });
+    await run("web", pod("100m"));
+    await run("other", pod("1"));
+    await run("picky", pod("100m", { resizePolicy: [{ resourceName: "cpu", restartPolicy: "RestartContainer" }] }));
+    await clock.advance(3_000);
+    const resize = (name: string, cpu: string) => {
+      const present = getPod(name);
+      const [container] = present.spec?.containers ?? [];
+      const spec = { ...present.spec, containers: [{ ...container, resources: resources(cpu) }] } as PodSpec;
+      return api.update("pods", { ...present, spec }, { subresource: "resize" });
+    };
+    await resize("web", "300m");
+    await clock.advance(1_000);
+    expect(status("web")).toMatchObject({
+      allocatedResources: { cpu: "300m" },
+      resources: resources("300m"),
+      restartCount: 0,
+    });
+    expect(getPod("web")).toMatchObject({ metadata: { generation: 2 }, status: { observedGeneration: 2 } });
+    await resize("web", "1");
+    await clock.advance(1_000);
+    expect(condition("web", "PodResizePending")).toMatchObject({ status: "True", reason: "Deferred" });
+    expect(status("web")?.allocatedResources).toEqual({ cpu: "300m" });
+    await api.delete("pods", { namespace: "default", name: "other" });
+    await clock.advance(6_000);
+    expect(condition("web", "PodResizePending")).toBeUndefined();
+    expect(status("web")?.allocatedResources).toEqual({ cpu: "1" });
+    await resize("web", "2500m");
+    await clock.advance(1_000);
+    expect(condition("web", "PodResizePending")).toMatchObject({
+      reason: "Infeasible",
+      message: "Node didn't have enough capacity: cpu, requested: 2500, capacity: 1930",
+    });
+    await resize("picky", "200m");
+    await clock.advance(3_000);
+    expect(status("picky")).toMatchObject({ restartCount: 1, allocatedResources: { cpu: "200m" } });
+    expect(messages("picky")).toContain("Container app resize requires restart");
+    const present = getPod("web");
+    const bare = present.spec?.containers.map((container) => ({ ...container, resources: {} }));
+    await expect(
+      api.update("pods", { ...present, spec: { ...present.spec, containers: bare } } as Pod, { subresource: "resize" }),
+    ).rejects.toThrow("Pod QOS Class may not change as a result of resizing");
+  });
+});

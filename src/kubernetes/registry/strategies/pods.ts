@@ -91,9 +91,31 @@ function validateSpecUpdate(spec: PodSpec, previous: PodSpec): StatusCause[] {
   return causes;
 }
 
+/** Resources change through the resize subresource alone; what has been asked for once stays asked for, and the pod keeps its class. */
+function validateResize(pod: Pod, previous: Pod): StatusCause[] {
+  if (!pod.spec || !previous.spec || pod.spec === previous.spec) return [];
+  const causes: StatusCause[] = [];
+  const before = previous.status?.qosClass;
+  const now = qosClass(pod.spec);
+  if (before && now !== before)
+    causes.push(invalidValue("spec", now, "Pod QOS Class may not change as a result of resizing"));
+  pod.spec.containers?.forEach((container, index) => {
+    const old = previous.spec?.containers.find(({ name }) => name === container.name)?.resources;
+    for (const kind of ["requests", "limits"] as const)
+      if (Object.keys(old?.[kind] ?? {}).some((name) => container.resources?.[kind]?.[name] === undefined))
+        causes.push(
+          forbiddenField(`spec.containers[${index}].resources.${kind}`, `resource ${kind} cannot be removed`),
+        );
+  });
+  return causes;
+}
+
 export const pods = strategyOf<Pod>({
   setDefaults(pod) {
     if (pod.spec) pod.spec = defaultPodOnly(pod.spec);
+    // Pods of old may have asked for a negative grace: they get the shortest.
+    if ((pod.spec?.terminationGracePeriodSeconds ?? 0) < 0)
+      pod.spec = { ...(pod.spec as PodSpec), terminationGracePeriodSeconds: 1 };
   },
   prepareForCreate(pod, context) {
     pod.status = { phase: "Pending" };
@@ -108,8 +130,9 @@ export const pods = strategyOf<Pod>({
       },
     ];
   },
-  validate(pod) {
+  validate(pod, _context, previous) {
     const causes = validatePodSpec("spec", pod.spec);
+    if (previous) causes.push(...validateResize(pod, previous));
     if (pod.spec?.nodeName && pod.spec.schedulingGates?.length) {
       causes.push(forbiddenField("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
     }

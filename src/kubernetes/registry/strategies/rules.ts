@@ -16,7 +16,7 @@ export interface StrategyOf<T extends KubeObject>
   prepareForCreate?(draft: T, context: WriteContext): void;
   prepareForUpdate?(draft: T, previous: T, context: WriteContext): void;
   prepareForSubresource?(draft: T, previous: T, subresource: string, context: WriteContext): void;
-  validate?(object: T, context: WriteContext): StatusCause[];
+  validate?(object: T, context: WriteContext, previous?: T): StatusCause[];
   validateUpdate?(object: T, previous: T, context: WriteContext): StatusCause[];
   validateStatusUpdate?(object: T, previous: T, context: WriteContext): StatusCause[];
   deleteGracePeriodSeconds?(object: T, requested: number | undefined): number;
