@@ -128,6 +128,66 @@ describe.skipIf(!program)("kubectl, into pods", () => {
     for (const page of pages) expect(page).toContain("Welcome to nginx");
   });
 
+  it("get --raw reads through the proxies whatever the conformance suite's porter serves, and logs what its generator writes", async () => {
+    const image = "registry.k8s.io/e2e-test-images/agnhost:2.56";
+    const page = '<a href="/rewriteme">test</a>';
+    const env = Object.entries({
+      SERVE_PORT_1080: page,
+      SERVE_PORT_160: "foo",
+      SERVE_PORT_162: "bar",
+      SERVE_TLS_PORT_460: "tls",
+    });
+    const porter = podOf("porter", image, undefined, {
+      command: ["/agnhost", "porter"],
+      env: env.map(([name, value]) => ({ name, value })),
+      ports: [{ name: "plain", containerPort: 160 }],
+    });
+    const answers = podOf("answers", image, undefined, {
+      command: ["/agnhost", "porter", "--json-response"],
+      env: [{ name: "SERVE_PORT_80", value: "foo" }],
+    });
+    const ports = [
+      { name: "one", port: 80, targetPort: "plain" },
+      { name: "two", port: 81, targetPort: 162 },
+      { name: "tls", port: 443, targetPort: 460 },
+    ];
+    const service = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "porter" },
+      spec: { selector: { app: "porter" }, ports },
+    };
+    await run("create -f -", { input: { apiVersion: "v1", kind: "List", items: [porter, answers, service] } });
+    await run(
+      `run generator --image=${image} --restart=Never -- logs-generator --log-lines-total 100 --run-duration 20s`,
+    );
+    await run("wait --for=condition=Ready pod/porter pod/answers --timeout=60s");
+    const at = "/api/v1/namespaces/default";
+    const expected = {
+      "services/porter:one/proxy/": "foo",
+      "services/http:porter:two/proxy/": "bar",
+      "services/https:porter:tls/proxy/": "tls",
+      "pods/porter/proxy/": "foo",
+      "pods/porter:162/proxy/": "bar",
+      "pods/https:porter:460/proxy/": "tls",
+      "pods/porter:1080/proxy/": `<a href="${at}/pods/porter:1080/proxy/rewriteme">test</a>`,
+      "pods/answers/proxy/some/path": '{"Method":"GET","Body":"foo"}\n',
+    };
+    const found = await Promise.all(
+      Object.keys(expected).map(async (path) => [path, await run(`get --raw ${at}/${path}`)] as const),
+    );
+    expect(Object.fromEntries(found)).toEqual(expected);
+    await run("wait --for=jsonpath={.status.phase}=Succeeded pod/generator --timeout=60s");
+    const [all, last, byte, none] = await Promise.all([
+      run("logs generator"),
+      run("logs generator --tail=1 --timestamps"),
+      run("logs generator --limit-bytes=1"),
+      run("logs generator --since-time=2999-01-01T00:00:00Z"),
+    ]);
+    expect([all.trimEnd().split("\n").length, byte.length, none]).toEqual([100, 1, ""]);
+    expect(last).toMatch(/^\S+Z \S+ .*logs_generator\.go:76\] 99 /);
+  });
+
   it("debug adds a container, copies a pod and visits a node", async () => {
     await run("debug web --image=busybox --container=dbg --profile=general -- sh -c 'echo debugging'");
     await run(
