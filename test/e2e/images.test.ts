@@ -9,6 +9,8 @@ interface Pod {
 
 const SUBNETS = ["subnet-a", "subnet-b"];
 const ROLE = "arn:aws:iam::000000000000:role/eks";
+/** A busy machine may take its time to start. */
+const STARTUP_MS = 120_000;
 const PODS = "/api/v1/namespaces/default/pods";
 
 let eksim: Eksim;
@@ -51,7 +53,7 @@ beforeAll(async () => {
   await create("good", "shop/migrate:7", { env: [{ name: "TARGET", value: "v2" }] });
   await create("bad", "shop/migrate:7", { env: [{ name: "TARGET", value: "v3" }] });
   await eksim.advanceUntil(async () => (await phase("bad")) === "Running", "10m");
-});
+}, STARTUP_MS);
 afterAll(() => eksim?.stop());
 
 describe("an image programmed by a test", () => {

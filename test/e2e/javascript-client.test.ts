@@ -21,7 +21,7 @@ import {
   Watch,
 } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type KubectlCluster, startKubectlCluster } from "./kubectl.js";
+import { type KubectlCluster, STARTUP_MS, startKubectlCluster } from "./kubectl.js";
 
 /** @kubernetes/client-node against a cluster of an emulator in this process: everything of it that is more than a request and an answer. */
 
@@ -73,7 +73,7 @@ beforeAll(async () => {
   config = new KubeConfig();
   config.loadFromString(cluster.eksim.kubeconfig("demo"));
   core = config.makeApiClient(CoreV1Api);
-});
+}, STARTUP_MS);
 afterAll(() => cluster?.stop());
 
 describe("the JavaScript client", () => {

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type KubectlCluster, newestKubectl, printed, startKubectlCluster } from "./kubectl.js";
+import { type KubectlCluster, newestKubectl, printed, STARTUP_MS, startKubectlCluster } from "./kubectl.js";
 
 /** kubectl's sub-commands that open a stream into a pod: logs, exec, cp, attach, port-forward, proxy, debug, run -i. */
 
@@ -43,7 +43,7 @@ describe.skipIf(!program)("kubectl, into pods", () => {
     ];
     await run("create -f -", { input: { apiVersion: "v1", kind: "List", items } });
     await run("wait --for=condition=Ready pod/talker pod/web --timeout=120s");
-  });
+  }, STARTUP_MS);
   afterAll(async () => {
     for (const child of running) child.kill();
     await cluster?.stop();

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasProgram, type KubectlCluster, newestKubectl, startKubectlCluster } from "./kubectl.js";
+import { hasProgram, type KubectlCluster, newestKubectl, STARTUP_MS, startKubectlCluster } from "./kubectl.js";
 
 /** What people type: kubectl's sub-commands against one cluster. Those that open streams into pods have a file of their own. */
 
@@ -23,7 +23,7 @@ describe.skipIf(!program)("kubectl", () => {
     cluster = await startKubectlCluster(program as string);
     await run("wait --for=create nodes -l eks.amazonaws.com/nodegroup=workers --timeout=60s");
     await run("wait --for=condition=Ready nodes --all --timeout=120s");
-  });
+  }, STARTUP_MS);
   afterAll(() => cluster?.stop());
 
   it.each([

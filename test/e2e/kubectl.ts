@@ -27,6 +27,9 @@ export function hasProgram(name: string, question = "--version"): boolean {
   }
 }
 
+/** How long a cluster may take to start on a busy machine. */
+export const STARTUP_MS = 120_000;
+
 export interface Outcome {
   code: number;
   out: string;
