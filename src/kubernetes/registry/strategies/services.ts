@@ -45,7 +45,9 @@ function carryAllocations(spec: ServiceSpec, previous: ServiceSpec): ServiceSpec
       });
     }
   }
-  if (spec.type === "ExternalName" && previous.type !== "ExternalName" && spec.clusterIP === previous.clusterIP) {
+  // A cleared address takes the list of addresses with it, as the address that is simply left does.
+  const givesUpAddress = !spec.clusterIP || spec.clusterIP === previous.clusterIP;
+  if (spec.type === "ExternalName" && previous.type !== "ExternalName" && givesUpAddress) {
     const { clusterIP: _ip, clusterIPs: _ips, ipFamilies: _families, ipFamilyPolicy: _policy, ...rest } = result;
     result = rest;
   }

@@ -124,6 +124,39 @@ describe("a Service", () => {
   });
 });
 
+describe("a Service that changes its type", () => {
+  const local: ServiceSpec = { type: "LoadBalancer", externalTrafficPolicy: "Local" };
+
+  it("gives up everything that only the old type has", async () => {
+    const service = await create("web", local);
+    expect((await update(service, { type: "ClusterIP" })).spec).toEqual({
+      type: "ClusterIP",
+      clusterIP: service.spec?.clusterIP,
+      clusterIPs: service.spec?.clusterIPs,
+      ipFamilies: ["IPv4"],
+      ipFamilyPolicy: "SingleStack",
+      internalTrafficPolicy: "Cluster",
+      sessionAffinity: "None",
+      ports: [{ port: 80, targetPort: 80, protocol: "TCP" }],
+    });
+  });
+
+  it.each([
+    ["leaves its address", {}],
+    ["clears its address", { clusterIP: "" }],
+    ["clears all its addresses", { clusterIP: "", clusterIPs: undefined }],
+  ])("to ExternalName has no address any more, when the update %s", async (_, changes) => {
+    const service = await create("web", local);
+    const changed = await update(service, { type: "ExternalName", externalName: "example.com", ...changes });
+    expect(changed.spec).toEqual({
+      type: "ExternalName",
+      externalName: "example.com",
+      sessionAffinity: "None",
+      ports: [{ port: 80, targetPort: 80, protocol: "TCP" }],
+    });
+  });
+});
+
 describe("address ranges", () => {
   it.each(["10.100.0.0/16", "172.20.0.0/16", "10.0.0.0/29", "fd30:1c53:5f8a::/108"])(
     "%s: every place has one address, and comes back from it",
