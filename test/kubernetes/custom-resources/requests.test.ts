@@ -350,7 +350,7 @@ describe("validation rules", () => {
   });
 
   it("must compile, and may not cost without bounds", async () => {
-    const { define } = await startCluster();
+    const { define, create } = await startCluster();
     const withRule = (rule: object, properties: object = { x: { type: "integer" } }) =>
       define({
         schema: {
@@ -366,6 +366,125 @@ describe("validation rules", () => {
       (await withRule({ rule: "self.x.all(a, self.x.all(b, a.all(c, b.all(d, c == d))))" }, lists)).text,
     ).toContain("estimated rule cost exceeds budget by factor of more than 100x");
     expect((await withRule({ rule: "self.x > 0", reason: "Because" })).text).toContain("Unsupported value");
+    const nested = {
+      x: {
+        type: "array",
+        items: {
+          type: "array",
+          items: { type: "string" },
+          "x-kubernetes-validations": [{ rule: "self.all(s, s == 'string constant')" }],
+        },
+      },
+    };
+    expect((await withRule({ rule: "true" }, nested)).text).toContain("exceeds budget");
+    const large = { x: { type: "array", maxItems: 725, items: { type: "integer" } } };
+    expect((await withRule({ rule: "self.x.all(a, self.x.all(b, a == b))" }, large)).code).toBe(201);
+    expect((await create({ metadata: { name: "w" }, spec: { x: new Array(725).fill(20) } })).body.message).toContain(
+      "call cost exceeds limit",
+    );
+  });
+});
+
+describe("ratcheting", () => {
+  const ENUM = { type: "string", enum: ["notfoo"] };
+  const RULE = { type: "string", "x-kubernetes-validations": [{ rule: 'self != "foo"' }] };
+  const schemaWith = (field: object) => ({
+    type: "object",
+    properties: {
+      field,
+      other: { type: "string" },
+      struct: { type: "object", properties: { field, other: { type: "string" } } },
+      list: {
+        type: "array",
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["key"],
+        items: {
+          type: "object",
+          required: ["key"],
+          properties: { key: { type: "string" }, field, other: { type: "string" } },
+        },
+      },
+      map: {
+        type: "object",
+        additionalProperties: { type: "object", properties: { field, other: { type: "string" } } },
+      },
+      atomicArray: { type: "array", items: field },
+      setArray: { type: "array", "x-kubernetes-list-type": "set", items: field },
+    },
+  });
+  const invalid = (other?: string, field = "foo") => {
+    const more = other ? { other } : {};
+    return {
+      field,
+      ...more,
+      struct: { field, ...more },
+      list: [
+        { key: "a", field, ...more },
+        { key: "b", field, ...more },
+      ],
+      map: { a: { field, ...more } },
+    };
+  };
+
+  it.each([
+    ["values", ENUM, ["field", "struct.field", "list[0].field", "list[1].field", "map.a.field"]],
+    ["rules", RULE, ["field", "struct.field", "list[0].field", "list[1].field", "map[a].field"]],
+  ])("spares what stays as it was, where old and new can be told to be the same: %s", async (_what, field, places) => {
+    const { define, patch } = await startCluster();
+    await define();
+    const apply = (object: object, labels: object = {}) =>
+      patch(
+        `${WIDGETS_PATH}/w?fieldManager=manager`,
+        JSON.stringify({ apiVersion: "example.com/v1", kind: "Widget", metadata: { name: "w", labels }, ...object }),
+        "apply-patch+yaml",
+      );
+    const lists = (more: string[] = []) => ({ atomicArray: ["foo", ...more], setArray: ["foo", ...more] });
+    await apply({ ...invalid(), ...lists() });
+    const at = `${DEFINITIONS_PATH}/widgets.example.com`;
+    const schema = schemaWith(field);
+    await patch(
+      at,
+      [{ op: "replace", path: "/spec/versions/0/schema/openAPIV3Schema", value: schema }],
+      "json-patch+json",
+    );
+    expect((await apply({ ...invalid(), ...lists() }, { a: "b" })).code).toBe(200);
+    expect((await apply({ ...invalid("x"), ...lists() })).code).toBe(200);
+    const fieldsOf = async (object: object): Promise<string[]> =>
+      (await apply(object)).body.details.causes.map((cause: { field: string }) => cause.field);
+    expect(await fieldsOf({ ...invalid("x"), ...lists(["notfoo"]) })).toEqual(["atomicArray[0]", "setArray[0]"]);
+    if (field === ENUM) expect(await fieldsOf({ ...invalid("x", "bar"), ...lists() })).toEqual(places);
+  });
+});
+
+describe("transition rules", () => {
+  it("are evaluated also over what stays as it was, and without an old value if they say so", async () => {
+    const { define, create, patch } = await startCluster();
+    const changing = (rule: string, more: object = {}) => ({
+      type: "string",
+      maxLength: 5,
+      "x-kubernetes-validations": [{ rule, ...more }],
+    });
+    const map = (values: object) => ({ type: "object", maxProperties: 5, additionalProperties: values });
+    await define({
+      schema: {
+        type: "object",
+        properties: {
+          always: map(changing("self != oldSelf")),
+          maybe: map(changing("!oldSelf.hasValue() || self != oldSelf.value()", { optionalOldSelf: true })),
+          never: map(changing("oldSelf.hasValue()", { optionalOldSelf: true, message: "there must be an old one" })),
+        },
+      },
+    });
+    expect((await create({ metadata: { name: "n" }, never: { a: "x" } })).body.message).toContain(
+      'never[a]: Invalid value: "string": there must be an old one',
+    );
+    expect((await create({ metadata: { name: "w" }, always: { a: "x" }, maybe: { a: "x" } })).code).toBe(201);
+    const labelled = await patch(`${WIDGETS_PATH}/w`, { metadata: { labels: { a: "b" } } });
+    expect(labelled.body.details.causes.map(({ field }: { field: string }) => field)).toEqual([
+      "always[a]",
+      "maybe[a]",
+    ]);
+    expect((await patch(`${WIDGETS_PATH}/w`, { always: { a: "y" }, maybe: { a: "y" } })).code).toBe(200);
   });
 });
 
