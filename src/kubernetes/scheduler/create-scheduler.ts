@@ -252,6 +252,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     api.watch("persistentvolumeclaims", onStorage),
     api.watch("persistentvolumes", onStorage),
     api.watch("storageclasses.storage.k8s.io", onStorage),
+    api.watch("csinodes.storage.k8s.io", onStorage),
   ];
 
   return () => {

@@ -2,6 +2,7 @@ import type { KubeApi } from "../api.js";
 import { matcherOfMap } from "../runtime/label-selector.js";
 import { controllerOf } from "../runtime/owners.js";
 import type {
+  CSINode,
   LabelSelector,
   Namespace,
   PersistentVolume,
@@ -41,6 +42,15 @@ function asLabelSelector(map: Record<string, string> | undefined): LabelSelector
   return selector;
 }
 
+const NO_LIMITS: ReadonlyMap<string, number> = new Map();
+
+function limitsOf(node: CSINode | undefined): ReadonlyMap<string, number> {
+  const limits = new Map<string, number>();
+  for (const { name, allocatable } of node?.spec.drivers ?? [])
+    if (allocatable?.count !== undefined) limits.set(name, allocatable.count);
+  return limits.size > 0 ? limits : NO_LIMITS;
+}
+
 export interface WatchedLookups extends ClusterLookups {
   stop(): void;
 }
@@ -78,6 +88,7 @@ export function createLookups(api: KubeApi): WatchedLookups {
     volume: (name) => api.get<PersistentVolume>("persistentvolumes", { name }),
     volumes: () => api.list<PersistentVolume>("persistentvolumes"),
     storageClass: (name) => api.get<StorageClass>("storageclasses.storage.k8s.io", { name }),
+    volumeLimits: (name) => limitsOf(api.get<CSINode>("csinodes.storage.k8s.io", { name })),
     groupSelectors,
     stop,
   };

@@ -16,6 +16,8 @@ export interface ClusterLookups {
   volume(name: string): PersistentVolume | undefined;
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
+  /** How many volumes each CSI driver can attach to the node; drivers without a limit are absent. */
+  volumeLimits(nodeName: string): ReadonlyMap<string, number>;
   /** Selectors of the Services and the controller that the pod belongs to, for the default spread constraints; empty: none. */
   groupSelectors(pod: PodInfo): readonly LabelSelector[];
 }

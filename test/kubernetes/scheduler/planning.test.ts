@@ -36,6 +36,7 @@ function cluster(nodes: readonly Node[]) {
     volume: () => undefined,
     volumes: () => [],
     storageClass: () => undefined,
+    volumeLimits: () => new Map(),
     groupSelectors: (info) => (info.labels.app ? [{ matchLabels: { app: info.labels.app } }] : []),
   });
   for (const each of nodes) snapshot.setNode(each);

@@ -504,6 +504,29 @@ describe("claims", () => {
     expect(nodeOf("second")).toBeDefined();
   });
 
+  it("go no further than the driver can attach, counting a shared volume once", async () => {
+    const { api, clock, createNode, createPod, settle, nodeOf, message } = await withScheduler();
+    await createNode("n1");
+    await api.create("csinodes.storage.k8s.io", {
+      metadata: { name: "n1" },
+      spec: { drivers: [{ name: "ebs.csi.aws.com", nodeID: "i-1", allocatable: { count: 2 } }] },
+    } as never);
+    for (const name of ["v1", "v2", "v3"]) {
+      await api.create("persistentvolumes", volume(name, "ReadWriteOnce"));
+      await api.create("persistentvolumeclaims", claim(name, "ReadWriteOnce", name));
+    }
+    for (const name of ["v1", "v2"]) await createPod(`pod-${name}`, using(name));
+    await settle();
+    await createPod("shares", using("v1"));
+    await createPod("third", using("v3"));
+    await settle();
+    expect([nodeOf("pod-v1"), nodeOf("pod-v2"), nodeOf("shares")]).toEqual(["n1", "n1", "n1"]);
+    expect(message("third")).toContain("0/1 nodes are available: 1 node(s) exceed max volume count.");
+    await api.delete("pods", { namespace: "default", name: "pod-v2" }, { gracePeriodSeconds: 0 });
+    await clock.advance(2_000);
+    expect(nodeOf("third")).toBe("n1");
+  });
+
   it("follow the zone that their volume is labelled with", async () => {
     const { api, createNode, createPod, settle, nodeOf, message } = await withScheduler();
     for (const zone of ["a", "b"]) await createNode(`n-${zone}`, { zone });

@@ -13,20 +13,20 @@ import { disruptPod } from "./disrupt-pod.js";
  * after them, unless the taint goes before. The seconds count from the taint's own time, so a restart of the controller changes nothing.
  */
 
-/** When the pod has to go, epoch ms; undefined: never. */
-export function evictionTimeMs(pod: Pod, taints: readonly Taint[], nowMs: number): number | undefined {
+/** When the pod has to go, epoch ms; undefined: never. Taints that do not say since when they are there (kubectl's do not) count from `seenMs`. */
+export function evictionTimeMs(pod: Pod, taints: readonly Taint[], seenMs: number): number | undefined {
   let earliest = Number.POSITIVE_INFINITY;
   for (const taint of taints) {
     if (taint.effect !== "NoExecute") continue;
     const tolerations = (pod.spec?.tolerations ?? []).filter((toleration) => tolerates(toleration, taint));
-    if (tolerations.length === 0) return nowMs;
+    if (tolerations.length === 0) return seenMs;
     // Upstream takes the smallest of all the seconds that are used; one without seconds tolerates for ever.
     const limits = tolerations.flatMap(({ tolerationSeconds }) =>
       tolerationSeconds === undefined ? [] : [Math.max(0, tolerationSeconds)],
     );
     if (limits.length === 0) continue;
     const addedMs = Date.parse(taint.timeAdded ?? "");
-    const sinceMs = Math.max(Number.isNaN(addedMs) ? nowMs : addedMs, Date.parse(pod.metadata.creationTimestamp));
+    const sinceMs = Math.max(Number.isNaN(addedMs) ? seenMs : addedMs, Date.parse(pod.metadata.creationTimestamp));
     earliest = Math.min(earliest, sinceMs + Math.min(...limits) * 1000);
   }
   return Number.isFinite(earliest) ? earliest : undefined;
@@ -35,8 +35,8 @@ export function evictionTimeMs(pod: Pod, taints: readonly Taint[], nowMs: number
 export const taintEvictionController = (): Controller =>
   defineController({ name: "taint-eviction-controller" }, (env) => {
     const { api, clock, events, queue } = env;
-    /** Pods that wait for their time, by key; told when their deletion is called off. */
-    const pending = new Set<string>();
+    /** Pods that wait for their time, by key, with the time at which that began; told when their deletion is called off. */
+    const pending = new Map<string, number>();
 
     const noExecute = (node: Node | undefined): Taint[] =>
       (node?.spec?.taints ?? []).filter((taint) => taint.effect === "NoExecute");
@@ -55,10 +55,10 @@ export const taintEvictionController = (): Controller =>
       }
       const taints = isPodTerminal(pod) ? [] : noExecute(api.get<Node>("nodes", { name: pod.spec?.nodeName ?? "" }));
       const nowMs = clock.now();
-      const atMs = taints.length === 0 ? undefined : evictionTimeMs(pod, taints, nowMs);
+      const atMs = taints.length === 0 ? undefined : evictionTimeMs(pod, taints, pending.get(key) ?? nowMs);
       if (atMs === undefined) return cancel(key, pod);
       if (atMs > nowMs) {
-        pending.add(key);
+        if (!pending.has(key)) pending.set(key, nowMs);
         return queue.addAfter(key, atMs - nowMs);
       }
       pending.delete(key);

@@ -11,12 +11,10 @@ import {
   untaintedFirst,
 } from "./node-rules.js";
 import { podTopologySpread, spreadEvenly } from "./topology-spread.js";
+import { nodeVolumeLimits } from "./volume-limits.js";
 import { volumeBinding, volumeRestrictions, volumeZone } from "./volumes.js";
 
-/**
- * In the order of kube-scheduler's default profile: the first that refuses a node gives the reason. NodeVolumeLimits is left out: limits are told by
- * CSI drivers, which are programs, and no program runs here.
- */
+/** In the order of kube-scheduler's default profile: the first that refuses a node gives the reason. */
 export const FILTERS: readonly FilterPlugin[] = [
   nodeUnschedulable,
   nodeName,
@@ -25,6 +23,7 @@ export const FILTERS: readonly FilterPlugin[] = [
   nodePorts,
   nodeResourcesFit,
   volumeRestrictions,
+  nodeVolumeLimits,
   volumeBinding,
   volumeZone,
   podTopologySpread,
