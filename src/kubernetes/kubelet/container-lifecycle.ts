@@ -221,8 +221,7 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
   ) {
     emit("Normal", "Killing", `Container ${container.name} definition changed, will be restarted`);
     const replaced = { ...container, image: spec.image ?? "" };
-    if (state.live) operations.signal(container, "KILL");
-    return becomes(replaced, { ...state, live: false, exitMs: nowMs, exitCode: 0 });
+    return becomes(replaced, beginStop(replaced, state, moment, graceSecondsOf(moment)));
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
   if (state.stop) return followStop(container, state, state.stop, moment);

@@ -69,7 +69,8 @@ export function listenerOf(
     };
     const http = (request: HttpRequest): HttpResponse | Promise<HttpResponse> =>
       behaviour.http?.(port, request, pod) ?? image.http?.(request, files) ?? greeting(pod, spec);
-    return { protocol, http, line: image.line ?? (() => ""), grpc: () => "SERVING" };
+    const standsFor = behaviour.http ? "programmed" : isUnknownServer ? "unknown" : undefined;
+    return { protocol, http, line: image.line ?? (() => ""), grpc: () => "SERVING", standsFor };
   }
   return undefined;
 }

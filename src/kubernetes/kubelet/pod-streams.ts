@@ -177,6 +177,7 @@ export function createPodStreams({ clock, find, behaviourOf }: StreamSources): P
       }
       return await serveHttp(listener, clock);
     },
+    standIn: (key, port) => find(key).listener(port)?.standsFor,
     followLog(key, name, { line, end }) {
       const presence = find(key);
       const { container } = chosen(presence, name);

@@ -133,6 +133,8 @@ describe("the shell", () => {
     ["echo one | while read l; do echo got $l; done", "got one\n"],
     ["[ -z '' ] && [ a != b ] && [ 3 -gt 2 ] && test -n x && echo all", "all\n"],
     ["echo {1..3} {a,b}x", "1 2 3 ax bx\n"],
+    ["[[ -d /tmp && ! -f /tmp || x < a ]] && echo yes; if [[ abc == a* ]]; then echo like; fi", "yes\nlike\n"],
+    ["if [[ -r /tmp/foo ]] ; then exit 0 ; else touch /tmp/foo ; exit 1 ; fi", "", 1],
     ["date +%Y-%m-%d; hostname; id -u; uname", "2026-03-01\nweb-0\n0\nLinux\n"],
     [
       "echo 'echo script $1' > /tmp/s; chmod +x /tmp/s; /tmp/s arg; sh /tmp/s b; . /tmp/s",

@@ -11,6 +11,8 @@ export interface Listener {
   line?: (text: string) => string;
   /** The health that gRPC's health service tells. */
   grpc?: (service: string) => "SERVING" | "NOT_SERVING" | "UNKNOWN";
+  /** Set where no program listens: answers that somebody has programmed, or a mere assumption that an unknown image listens. */
+  standsFor?: "programmed" | "unknown";
 }
 
 /** Where programs announce that they listen: by the view that each has of its container. */

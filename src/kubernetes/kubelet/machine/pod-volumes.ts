@@ -29,6 +29,8 @@ interface Payload {
   path: string;
   data: string;
   mode: number;
+  /** A token that is still being made. */
+  pending?: boolean;
 }
 
 const bytesOf = (object: Referred, key: string, isSecret: boolean): string => {
@@ -79,7 +81,8 @@ function projectedPayloads(sources: VolumeSources, projections: readonly VolumeP
     if (source.downwardAPI) return downwardPayloads(sources, source.downwardAPI.items ?? [], mode);
     if (source.serviceAccountToken) {
       const { path, audience, expirationSeconds } = source.serviceAccountToken;
-      return [{ path, data: sources.token(audience, expirationSeconds ?? 3600), mode }];
+      const data = sources.token(audience, expirationSeconds ?? 3600);
+      return [{ path, data, mode, pending: data === "" }];
     }
     const bundle = source.clusterTrustBundle;
     return bundle ? [{ path: bundle.path, data: toBytes(sources.rootCa), mode }] : [];
@@ -143,7 +146,7 @@ function followingDirectory(sources: VolumeSources, volume: Volume, first: reado
   fill(root, present, lookedMs, fsGroup);
   root.refresh = () => {
     const nowMs = sources.now();
-    if (nowMs - lookedMs < REFRESH_MS) return;
+    if (nowMs - lookedMs < REFRESH_MS && !present.some(({ pending }) => pending)) return;
     lookedMs = nowMs;
     const next = payloadsOf(sources, volume) ?? [];
     if (same(present, next)) return;

@@ -300,12 +300,30 @@ class Parser {
       }
       const word = this.word();
       if (!word) break;
+      if (words.length === 0 && isPlain(word, "[[")) {
+        words.push(word, ...this.conditionWords());
+        continue;
+      }
       const assignment = words.length === 0 ? assignmentIn(word) : undefined;
       if (assignment) assignments.push(assignment);
       else words.push(word);
     }
     if (assignments.length + words.length + redirections.length === 0) throw this.unexpected();
     return { is: "simple", assignments, words, redirections };
+  }
+
+  /** What stands between `[[` and `]]`, where operators are words. */
+  private conditionWords(): Word[] {
+    const words: Word[] = [];
+    for (;;) {
+      this.newlines();
+      const operator = ["&&", "||", "<", ">", "(", ")"].find((sign) => this.text.startsWith(sign, this.at));
+      const word = operator === undefined ? this.word() : [literal(operator, true)];
+      if (!word) throw this.unexpected();
+      if (operator !== undefined) this.at += operator.length;
+      words.push(word);
+      if (isPlain(word, "]]")) return words;
+    }
   }
 
   private redirection(): Redirection | undefined {
@@ -546,6 +564,11 @@ class Parser {
     return parts;
   }
 }
+
+const isPlain = (word: Word, text: string): boolean => {
+  const [only] = word;
+  return word.length === 1 && only?.is === "text" && !only.quoted && only.text === text;
+};
 
 function assignmentIn(word: Word): { name: string; value: Word } | undefined {
   const [first, ...rest] = word;
