@@ -683,3 +683,22 @@ describe("a pod that asks for other resources while it runs", () => {
     ).rejects.toThrow("Pod QOS Class may not change as a result of resizing");
   });
 });
+
+describe("a container whose image changes", () => {
+  it("is ended in order and is ready until then, and runs the new image", async () => {
+    const { clock, run, api, getPod, status, messages } = await withNode();
+    await run("web", { containers: [{ name: "app", image: "registry.k8s.io/pause:3.9" }] });
+    await clock.advance(5_000);
+    const pod = getPod("web");
+    const [app] = pod.spec?.containers ?? [];
+    await api.update("pods", {
+      ...pod,
+      spec: { ...pod.spec, containers: [{ ...app, image: "registry.k8s.io/pause:3.10" }] },
+    } as Pod);
+    await clock.settled();
+    expect(status("web")).toMatchObject({ ready: true, restartCount: 0 });
+    await clock.advance(5_000);
+    expect(status("web")).toMatchObject({ ready: true, restartCount: 1, image: "registry.k8s.io/pause:3.10" });
+    expect(messages("web")).toContain("Container app definition changed, will be restarted");
+  });
+});
