@@ -101,7 +101,7 @@ export function createClusterSecurity({
         }),
       certificateAuthenticator: createCertificateAuthenticator({ clock, caCert: () => tls().caCert }),
       createToken: (serviceAccount, request, user) => {
-        assertTokenForOwnPod(user, serviceAccount, request, api);
+        assertTokenForOwnPod(user, serviceAccount, request, { api, isAllowed: allowed });
         return tokens.issue(serviceAccount, request);
       },
       jwks: () => tokens.jwks(),

@@ -3,7 +3,9 @@ import type { KubeApi, UserInfo } from "../api.js";
 import { conflict, forbidden, notFound } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { sameValue } from "../registry/strategies/equality.js";
-import type { Node, Pod } from "../schema/generated/types.js";
+import { DRIVERS } from "../runtime/volumes.js";
+import type { CSIDriver, Node, PersistentVolume, PersistentVolumeClaim, Pod } from "../schema/generated/types.js";
+import type { AccessAttributes } from "../security.js";
 import type { AdmissionPlugin, AdmissionRequest } from "./plugin.js";
 
 const NODE_USER = "system:node:";
@@ -117,19 +119,40 @@ const JUDGES: Readonly<Record<string, (node: string, request: AdmissionRequest) 
   "csinodes.storage.k8s.io": judgeCompanion,
 };
 
+/** Audiences that the pod's volumes ask tokens for: projected ones, and those of CSI drivers. */
+function audiencesOf({ spec, metadata }: Pod, api: Pick<KubeApi, "get">): Set<string> {
+  const found = new Set<string>();
+  const ofDriver = (name: string | undefined): void => {
+    const driver = name ? api.get<CSIDriver>(DRIVERS, { name }) : undefined;
+    for (const { audience } of driver?.spec.tokenRequests ?? []) found.add(audience);
+  };
+  for (const { projected, csi, persistentVolumeClaim } of spec?.volumes ?? []) {
+    for (const { serviceAccountToken } of projected?.sources ?? [])
+      if (serviceAccountToken?.audience) found.add(serviceAccountToken.audience);
+    ofDriver(csi?.driver);
+    if (!persistentVolumeClaim) continue;
+    const key = { namespace: metadata.namespace, name: persistentVolumeClaim.claimName };
+    const volume = api.get<PersistentVolumeClaim>("persistentvolumeclaims", key)?.spec?.volumeName;
+    if (volume) ofDriver(api.get<PersistentVolume>("persistentvolumes", { name: volume })?.spec?.csi?.driver);
+  }
+  return found;
+}
+
 /** A kubelet gets tokens for pods that are bound to its node. Throws 403 otherwise; others than kubelets may ask for any. */
 export function assertTokenForOwnPod(
   user: UserInfo,
   serviceAccount: KubeObject,
   request: KubeObject,
-  api: Pick<KubeApi, "get">,
+  { api, isAllowed }: { api: Pick<KubeApi, "get">; isAllowed(attributes: AccessAttributes): boolean },
 ): void {
   const node = nodeOf({ user });
   if (node === undefined) return;
   const { name, namespace } = serviceAccount.metadata;
   const refused = (why: string) => forbidden("", "serviceaccounts", name, why);
-  const reference = (request.spec as { boundObjectRef?: { kind?: string; name?: string; uid?: string } } | undefined)
-    ?.boundObjectRef;
+  const { boundObjectRef: reference, audiences = [] } = (request.spec ?? {}) as {
+    boundObjectRef?: { kind?: string; name?: string; uid?: string };
+    audiences?: string[];
+  };
   if (reference?.kind !== "Pod" || !reference.name) throw refused("node requested token not bound to a pod");
   if (!reference.uid) throw refused("node requested token with a pod binding without a uid");
   const pod = api.get<Pod>("pods", { namespace, name: reference.name });
@@ -139,6 +162,15 @@ export function assertTokenForOwnPod(
     throw conflict("", "pods", reference.name, why);
   }
   if (pod.spec?.nodeName !== node) throw refused("node requested token bound to a pod scheduled on a different node");
+  for (const audience of audiences) {
+    // Somebody may have been given an audience without a pod that asks for it.
+    const resource = { group: "", version: "", resource: audience, namespace, name };
+    if (audiencesOf(pod, api).has(audience)) continue;
+    if (isAllowed({ user, verb: "request-serviceaccounts-token-audience", resource })) continue;
+    throw refused(
+      `audience ${JSON.stringify(audience)} not found in pod spec volume, ${user.username} is not authorized to request tokens for this audience`,
+    );
+  }
 }
 
 export const nodeRestriction: AdmissionPlugin = {

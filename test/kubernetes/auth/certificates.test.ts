@@ -198,7 +198,10 @@ describe("the node authorizer", () => {
       spec: {
         nodeName: "node-0",
         containers: [{ name: "c", image: "nginx", envFrom: [{ configMapRef: { name: "mounted" } }] }],
-        volumes: [{ name: "v", secret: { secretName: "mounted" } }],
+        volumes: [
+          { name: "v", secret: { secretName: "mounted" } },
+          { name: "t", projected: { sources: [{ serviceAccountToken: { path: "t", audience: "a" } }] } },
+        ],
       },
     });
     await clock.advance(5000);
@@ -219,12 +222,13 @@ describe("the node authorizer", () => {
     expect(await code(0, "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-0")).toBe(200);
     expect(await code(0, "/apis/apps/v1/deployments")).toBe(403);
     const pod = api.get("pods", { namespace: "default", name: "p" });
-    const tokenFor = (uid: string | undefined, index: 0 | 1) =>
+    const tokenFor = (uid: string | undefined, index: 0 | 1, audience = "a") =>
       code(index, `${core}/serviceaccounts/default/token`, "POST", {
-        spec: { audiences: ["a"], boundObjectRef: { kind: "Pod", apiVersion: "v1", name: "p", uid } },
+        spec: { audiences: [audience], boundObjectRef: { kind: "Pod", apiVersion: "v1", name: "p", uid } },
       });
     // The test's cluster has no key to sign with: that it gets so far shows that the request was let through.
     expect(await tokenFor(pod?.metadata.uid, 0)).toBe(500);
+    expect(await tokenFor(pod?.metadata.uid, 0, "b")).toBe(403);
     expect(await tokenFor(undefined, 0)).toBe(403);
     expect(await tokenFor(pod?.metadata.uid, 1)).toBe(403);
     const labels = (value: Record<string, string>) =>
