@@ -1,3 +1,5 @@
+import { Writable } from "node:stream";
+import { Exec, KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
 
@@ -30,6 +32,7 @@ beforeAll(async () => {
     seed: 1,
     images: {
       "shop/orders": {
+        exec: ([name]) => (name === "psql" ? { stdout: "1 row\n" } : undefined),
         http: (port, { method, path, pod }) => ({ body: JSON.stringify({ port, method, path, pod }) }),
       },
       "shop/migrate:*": {
@@ -73,5 +76,25 @@ describe("an image programmed by a test", () => {
     expect([await phase("good"), await phase("bad")]).toEqual(["Succeeded", "Failed"]);
     const { status } = await kubernetes<Pod>("GET", `${PODS}/bad`);
     expect(status.containerStatuses?.[0]?.state.terminated?.exitCode).toBe(4);
+  });
+
+  it("answers commands with what a function gives, and runs the others, while time stands still", async () => {
+    const config = new KubeConfig();
+    config.loadFromString(eksim.kubeconfig("demo"));
+    const execute = async (...command: string[]): Promise<string> => {
+      let out = "";
+      const sink = new Writable({
+        write(chunk, _encoding, done) {
+          out += String(chunk);
+          done();
+        },
+      });
+      await new Promise((resolve, reject) => {
+        new Exec(config).exec("default", "orders", "main", command, sink, null, null, false, resolve).catch(reject);
+      });
+      return out;
+    };
+    expect(await execute("psql", "-c", "select 1")).toBe("1 row\n");
+    expect(await execute("sh", "-c", "echo $HOSTNAME")).toBe("orders\n");
   });
 });

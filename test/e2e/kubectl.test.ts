@@ -294,6 +294,21 @@ describe.skipIf(!program)("kubectl", () => {
     await run(`taint node ${node} team-`);
   });
 
+  it("top shows what nodes and pods use once metrics-server is there", async () => {
+    expect((await kubectl("top nodes")).err).toContain("Metrics API not available");
+    await cluster.eksim.eks("POST", "/clusters/demo/addons", { addonName: "metrics-server" });
+    while ((await kubectl("top pods -n kube-system -l k8s-app=aws-node")).code !== 0);
+    const [nodes, pods, containers] = await Promise.all([
+      run("top nodes --no-headers"),
+      run("top pods -n kube-system --sort-by=memory"),
+      run("top pods -n kube-system --containers -l k8s-app=aws-node"),
+    ]);
+    expect(nodes.trim().split("\n")).toHaveLength(3);
+    expect(nodes).toMatch(/^ip-\S+\s+\d+m\s+\d+%\s+\d+Mi\s+\d+%/);
+    expect(pods).toMatch(/NAME\s+CPU\(cores\)\s+MEMORY\(bytes\)/);
+    expect(containers).toMatch(/aws-node-\S+\s+aws-node\s+\d+m\s+\d+Mi/);
+  });
+
   it("auth tells and reconciles what is allowed", async () => {
     const role = {
       apiVersion: "rbac.authorization.k8s.io/v1",
