@@ -130,6 +130,23 @@ describe("the horizontal pod autoscaler", () => {
     );
   });
 
+  it("does nothing while another autoscaler has the same pods", async () => {
+    const world = await worldOf();
+    const { api, clock } = world;
+    await api.create("deployments.apps", workload("50m", 2));
+    await api.create(HPA, autoscaler({ minReplicas: 3 }));
+    await clock.advance(10_000);
+    await api.create(HPA, { ...autoscaler({ minReplicas: 5 }), metadata: { ...KEY, name: "other" } });
+    await clock.advance(20_000);
+    expect(world.replicas()).toBe(3);
+    expect(world.conditions().ScalingActive).toBe(
+      "False AmbiguousSelector: pods by selector app=web are controlled by multiple HPAs: [default/other default/web]",
+    );
+    await api.delete(HPA, KEY);
+    await clock.advance(20_000);
+    expect(world.replicas()).toBe(5);
+  });
+
   it("scales custom resources, and by metrics that its annotation plays", async () => {
     const world = await worldOf();
     const { api, clock } = world;

@@ -4,7 +4,7 @@ import { GROUP as METRICS } from "../../metrics/metrics-api.js";
 import { keyOf, parseKey } from "../../object.js";
 import { quantityToMilli } from "../../registry/quantity.js";
 import { type Scale, scaleOf } from "../../registry/scale.js";
-import { parseLabelSelector } from "../../registry/selectors.js";
+import { type LabelPredicate, parseLabelSelector } from "../../registry/selectors.js";
 import { withCondition } from "../../runtime/conditions.js";
 import { isEqual } from "../../runtime/hash.js";
 import type {
@@ -40,6 +40,8 @@ export const horizontalPodAutoscalerController = (): Controller =>
   defineController({ name: "horizontal-pod-autoscaler" }, (env) => {
     const { api, clock, events, queue } = env;
     const histories = new Map<string, History>();
+    /** What each autoscaler's target selects. */
+    const selectors = new Map<string, LabelPredicate>();
     const sources = {
       api,
       hasResourceMetrics: () =>
@@ -130,6 +132,14 @@ export const horizontalPodAutoscalerController = (): Controller =>
         await api.updateStatus<V2HorizontalPodAutoscaler>(RESOURCE, { ...autoscaler, status });
     };
 
+    /** All autoscalers that any of the pods belongs to, by key. */
+    const rivalsOf = (key: string, namespace: string, pods: readonly Pod[]): string[] =>
+      [...selectors]
+        .filter(([other]) => other.startsWith(`${namespace}/`))
+        .filter(([other, matches]) => other === key || pods.some(({ metadata }) => matches(metadata.labels)))
+        .map(([other]) => other)
+        .sort();
+
     /** What is to be done with the replicas, and why. */
     const decide = (
       autoscaler: V2HorizontalPodAutoscaler,
@@ -178,6 +188,7 @@ export const horizontalPodAutoscalerController = (): Controller =>
       const autoscaler = api.get<V2HorizontalPodAutoscaler>(RESOURCE, parseKey(key));
       if (!autoscaler) {
         histories.delete(key);
+        selectors.delete(key);
         return queue.forget(key);
       }
       queue.addAfter(key, SYNC_MS);
@@ -216,6 +227,13 @@ export const horizontalPodAutoscalerController = (): Controller =>
       }
       const matches = parseLabelSelector(selector);
       const pods = api.list<Pod>("pods", { namespace }).filter((pod) => matches(pod.metadata.labels));
+      selectors.set(key, matches);
+      const rivals = rivalsOf(key, namespace ?? "", pods);
+      if (rivals.length > 1) {
+        const why = `pods by selector ${selector} are controlled by multiple HPAs: [${rivals.join(" ")}]`;
+        events.event(autoscaler, "Warning", "AmbiguousSelector", why);
+        return write(autoscaler, condition(status, "ScalingActive", false, "AmbiguousSelector", why));
+      }
       const current = scale.spec.replicas ?? 0;
       const decision = decide(autoscaler, scale, pods, status, history);
       status = { ...decision.status, currentReplicas: current };
