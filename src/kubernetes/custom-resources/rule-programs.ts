@@ -24,6 +24,7 @@ export function compileRules(node: StructuralNode, whole: boolean): RuleProgram[
   if (node.rules.length === 0) return [];
   const self = typeOfNode(node, whole);
   return node.rules.map((rule) => {
+    if (!rule.rule) return { rule, problem: "rule is not specified", usesOldSelf: false };
     const variables = { self, oldSelf: rule.optionalOldSelf ? optionalOf(self) : self };
     const compiled = compile(rule.rule, { variables });
     const message = rule.messageExpression ? compile(rule.messageExpression, { variables }) : undefined;

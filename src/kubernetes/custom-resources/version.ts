@@ -1,6 +1,5 @@
 /** One version of a custom resource: its description, its rules, and how stored objects look in it. Schemas are compiled on first use. */
-import type { StatusCause } from "../errors.js";
-import { StatusError } from "../errors.js";
+import { badRequest, type StatusCause, StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { isObject } from "../patch/json.js";
 import type { CustomVersion } from "../registry/catalogue.js";
@@ -14,6 +13,7 @@ import type {
 } from "../schema/generated/types.js";
 import type { ResourceInfo, SubresourceInfo } from "../schema/resource-info.js";
 import { STANDARD_VERBS } from "../schema/resources.js";
+import { DecodeError } from "../wire/scalars.js";
 import type { Converter } from "./conversion.js";
 import { defaulted } from "./defaulting.js";
 import { embeddedProblems } from "./embedded.js";
@@ -102,7 +102,7 @@ export function customVersion(parts: CustomVersionParts): CustomVersion {
     if (!seen) {
       const converted = object.apiVersion === apiVersion ? object : converter.convert(object, apiVersion);
       const { root } = compiled();
-      seen = defaulted(root, pruned(root, converted).object) as KubeObject;
+      seen = defaulted(root, readable(root, converted)) as KubeObject;
       views.set(object, seen);
       views.set(seen, seen);
     }
@@ -154,7 +154,7 @@ function strategyOf(
   return {
     setDefaults(draft) {
       const { root } = compiled();
-      const filled = defaulted(root, pruned(root, draft).object) as KubeObject;
+      const filled = defaulted(root, accepted(root, draft)) as KubeObject;
       if (filled === draft) return;
       for (const name in draft) if (!Object.hasOwn(filled, name)) delete draft[name];
       Object.assign(draft, filled);
@@ -213,5 +213,24 @@ const deprecationOf = (
   { group, version, kind }: ResourceInfo,
   { deprecationWarning }: CustomResourceDefinitionVersion,
 ) => deprecationWarning ?? `${group}/${version} ${kind} is deprecated`;
+
+/** What is written must have metadata of the right types. */
+function accepted(root: StructuralNode, draft: KubeObject): Record<string, unknown> {
+  try {
+    return pruned(root, draft).object;
+  } catch (error) {
+    throw error instanceof DecodeError ? badRequest(error.message) : error;
+  }
+}
+
+/** What is stored is shown, even if an object inside of it is not what a later schema takes it for. */
+function readable(root: StructuralNode, stored: KubeObject): Record<string, unknown> {
+  try {
+    return pruned(root, stored).object;
+  } catch (error) {
+    if (error instanceof DecodeError) return stored;
+    throw error;
+  }
+}
 
 const STANDARD_FINALIZERS = new Set(["orphan", "foregroundDeletion", "kubernetes"]);
