@@ -75,6 +75,52 @@ describe("cronjob", () => {
     expect(jobs(world)).toHaveLength(1);
     expect(get(world).status?.lastScheduleTime).toBe("2026-01-01T00:10:00Z");
   });
+
+  it("does not count a job that somebody made from it among its own", async () => {
+    const world = await worldOf({ concurrencyPolicy: "Forbid" });
+    const { uid } = get(world).metadata;
+    const owner = { apiVersion: "batch/v1", kind: "CronJob", name: "tick", uid, controller: true };
+    await world.api.create<Job>("jobs.batch", {
+      metadata: {
+        name: "manual",
+        namespace: "default",
+        annotations: { "cronjob.kubernetes.io/instantiate": "manual" },
+        ownerReferences: [owner],
+      },
+      spec: cronJob().spec.jobTemplate.spec,
+    });
+    await world.seconds(302);
+    expect(jobs(world)).toHaveLength(2);
+    expect(get(world).status?.active).toHaveLength(1);
+    expect(world.events("UnexpectedJob")[0]?.message).toContain("manual");
+  });
+
+  it("tells of an active job that somebody deleted, and goes on", async () => {
+    const world = await worldOf({ concurrencyPolicy: "Forbid" });
+    await world.seconds(302);
+    const [job] = jobs(world);
+    await world.api.delete("jobs.batch", { namespace: "default", name: job?.metadata.name ?? "" });
+    await world.seconds(2);
+    expect(get(world).status?.active).toBeUndefined();
+    expect(world.events("MissingJob")[0]?.message).toBe(`Active job went missing: ${job?.metadata.name}`);
+    await world.seconds(300);
+    expect(jobs(world)).toHaveLength(1);
+  });
+
+  it("@every keeps its beat, whatever wakes the controller in between", async () => {
+    const world = await worldOf({ schedule: "@every 10m" });
+    const started: number[] = [];
+    world.api.watch<Job>("jobs.batch", ({ type }) => void (type === "ADDED" && started.push(world.clock.now())));
+    await world.seconds(605);
+    await endAll(world, "Succeeded");
+    await world.api.update<CronJob>("cronjobs.batch", {
+      ...get(world),
+      spec: { ...get(world).spec, successfulJobsHistoryLimit: 2 },
+    });
+    await world.seconds(600);
+    await world.seconds(600);
+    expect(started.map((ms) => (ms - (started[0] ?? 0)) / 1000)).toEqual([0, 600, 1200]);
+  });
 });
 
 describe("cron schedules", () => {

@@ -19,14 +19,22 @@ const SCHEDULED_AT = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /** More missed starts than this are reported, not worked off. */
 const TOO_MANY = 100;
 
-/** The newest due time that has not been served, and how many there were. Bounded: a long pause of a frequent schedule is not counted to its end. */
-export function newestMissed(cronJob: CronJob, schedule: Schedule, nowMs: number): { atMs?: number; count: number } {
+/**
+ * The newest due time that has not been served, how many there were, and the first one to come. Bounded: a long pause of a frequent schedule is not counted
+ * to its end.
+ */
+export function newestMissed(
+  cronJob: CronJob,
+  schedule: Schedule,
+  nowMs: number,
+): { atMs?: number; count: number; nextMs?: number } {
   const { startingDeadlineSeconds } = cronJob.spec;
   let sinceMs = Date.parse(cronJob.status?.lastScheduleTime ?? cronJob.metadata.creationTimestamp);
   if (startingDeadlineSeconds !== undefined) sinceMs = Math.max(sinceMs, nowMs - startingDeadlineSeconds * 1000);
   let atMs: number | undefined;
   let count = 0;
-  for (let dueMs = schedule.next(sinceMs); dueMs !== undefined && dueMs <= nowMs; dueMs = schedule.next(dueMs)) {
+  let dueMs = schedule.next(sinceMs);
+  for (; dueMs !== undefined && dueMs <= nowMs; dueMs = schedule.next(dueMs)) {
     atMs = dueMs;
     count++;
     // Jump close to the present; what lies between only matters as "too many".
@@ -35,7 +43,7 @@ export function newestMissed(cronJob: CronJob, schedule: Schedule, nowMs: number
       dueMs = Math.max(dueMs, nowMs - 2 * periodMs);
     }
   }
-  return { atMs, count };
+  return { atMs, count, nextMs: dueMs };
 }
 
 export const cronJobController = (): Controller =>
@@ -51,7 +59,8 @@ export const cronJobController = (): Controller =>
       const schedule = scheduleOf(cronJob);
       if (schedule && !cronJob.spec.suspend) {
         status = await startDue(cronJob, schedule, status);
-        const nextMs = schedule.next(clock.now());
+        // Counted from the last due time, so that `@every` keeps its beat over a restart.
+        const { nextMs } = newestMissed(cronJob, schedule, clock.now());
         if (nextMs !== undefined) queue.addAfter(key, nextMs - clock.now());
       }
       const present = api.get<CronJob>(RESOURCE, cronJob.metadata);
