@@ -82,6 +82,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       list: (resource, namespace) => api.list(resource, { namespace }),
     },
     connect: (pod, port) => kubelets.streams.connect(pod, port),
+    standIn: (pod, port) => kubelets.streams.standIn?.(pod, port),
     clientCertificate() {
       frontProxy ??= frontProxyCertificate(tls, clock.wallNow());
       return frontProxy;

@@ -32,6 +32,8 @@ export interface PodStreams {
    * (`failed to connect to localhost:<port> inside namespace ...: connection refused`).
    */
   connect(pod: ObjectKey, port: number): Promise<Duplex>;
+  /** What answers at the port where that is no program of the simulator: programmed answers, which know no TLS, or an image of which nothing is known. */
+  standIn?(pod: ObjectKey, port: number): "programmed" | "unknown" | undefined;
   /** Calls `line` for every line of log written after the call, each with its time in epoch ms; `end` once when the container has ended. Returns how to stop. */
   followLog(
     pod: ObjectKey,

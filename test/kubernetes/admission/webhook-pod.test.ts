@@ -172,4 +172,60 @@ describe("a webhook that runs in a pod", () => {
       { name: "webhook-added-init-container", terminationMessagePolicy: "File" },
     ]);
   });
+
+  it("is not asked where nobody knows what its image would say; one that is programmed needs no certificate", async () => {
+    const { cluster, clock } = await startSimulated({
+      images: {
+        "shop/judge": {
+          http: (_port, { body }) => {
+            const { request } = JSON.parse(Buffer.from(body).toString()) as { request: { uid: string; name: string } };
+            const response = { uid: request.uid, allowed: request.name !== "bad", status: { message: "shop says no" } };
+            return { body: JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", response }) };
+          },
+        },
+      },
+    });
+    const { api } = cluster;
+    const make = (resource: string, object: object): Promise<KubeObject> => api.create(resource, object as never);
+    await cluster.addNode(nodeSpec(0));
+    await make("namespaces", { metadata: { name: NAMESPACE } });
+    await clock.advance(1000);
+    const server = async (name: string, image: string): Promise<void> => {
+      await make("pods", {
+        metadata: { name, namespace: NAMESPACE, labels: { app: name } },
+        spec: { containers: [{ name, image, ports: [{ containerPort: 9443 }] }] },
+      });
+      await make("services", {
+        metadata: { name, namespace: NAMESPACE },
+        spec: { selector: { app: name }, ports: [{ port: 443, targetPort: 9443 }] },
+      });
+      await make(`validatingwebhookconfigurations.${GROUP}`, {
+        metadata: { name },
+        webhooks: [
+          {
+            name: `${name}.example.com`,
+            rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }],
+            clientConfig: { service: { namespace: NAMESPACE, name } },
+            sideEffects: "None",
+            admissionReviewVersions: ["v1"],
+            objectSelector: { matchLabels: { asks: name } },
+          },
+        ],
+      });
+    };
+    await server("mystery", "registry.example.com/charts/controller:v1");
+    await server("judge", "shop/judge:v1");
+    const configMap = (name: string, asks: string): Promise<KubeObject> =>
+      make("configmaps", { metadata: { name, namespace: NAMESPACE, labels: { asks } } });
+    // Nobody answers before the pod is ready, known or not.
+    expect((await refused(configMap("early", "mystery"))).message).toContain(
+      'no endpoints available for service "mystery"',
+    );
+    await clock.advance(60_000);
+    await configMap("one", "mystery");
+    await configMap("good", "judge");
+    expect((await refused(configMap("bad", "judge"))).message).toBe(
+      'admission webhook "judge.example.com" denied the request: shop says no',
+    );
+  });
 });

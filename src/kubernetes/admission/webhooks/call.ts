@@ -29,6 +29,9 @@ export class WebhookCallError extends Error {
   }
 }
 
+/** The pod that would answer runs an image of which the simulator knows nothing: what it would say cannot be known. */
+export class UnknownServerError extends WebhookCallError {}
+
 export interface WebhookCaller {
   /** Posts a body and gives the answer's, parsed. Rejects with WebhookCallError. */
   post(client: WebhookClient, body: object, timeoutSeconds: number): Promise<unknown>;
@@ -66,6 +69,8 @@ export interface CallerDependencies {
   clientCertificate?(): { cert: string; key: string };
   /** A connection to a port of a pod; absent where there are no pods to connect to. */
   connect?(pod: ObjectKey, port: number): Promise<Duplex>;
+  /** See PodStreams. */
+  standIn?(pod: ObjectKey, port: number): "programmed" | "unknown" | undefined;
 }
 
 /** No answer of a webhook is larger. */
@@ -136,6 +141,7 @@ export function createWebhookCaller({
   reader,
   clientCertificate,
   connect,
+  standIn,
 }: CallerDependencies): WebhookCaller {
   const httpsAgent = new HttpsAgent({ keepAlive: true });
   const httpAgent = new HttpAgent({ keepAlive: true });
@@ -195,11 +201,19 @@ export function createWebhookCaller({
     }
     if (!connect) throw new WebhookCallError(`dial tcp ${target.host}: connect: no route to host`);
     let socket: Duplex;
+    let server: "programmed" | "unknown" | undefined;
     try {
       socket = await connect(target.pod, target.port);
+      server = standIn?.(target.pod, target.port);
     } catch {
       throw new WebhookCallError(`dial tcp ${target.host}: connect: connection refused`);
     }
+    if (server === "unknown") {
+      socket.destroy();
+      throw new UnknownServerError("http: server gave HTTP response to HTTPS client");
+    }
+    // Programmed answers have no certificate to show.
+    if (server === "programmed") return httpRequest({ ...options, createConnection: () => socket });
     const secured = tlsConnect({ socket, servername, ...tls });
     return httpRequest({ ...options, createConnection: () => secured });
   }
@@ -208,8 +222,11 @@ export function createWebhookCaller({
   function limit(outgoing: ClientRequest, timeoutSeconds: number): () => void {
     const expire = (): void => void outgoing.destroy(new WebhookCallError("context deadline exceeded"));
     const timer = clock.kind === "scaled" ? undefined : clock.timer(timeoutSeconds * 1000, expire);
-    outgoing.setTimeout(timeoutSeconds * 1000, expire);
-    return () => timer?.cancel();
+    const own = setTimeout(expire, timeoutSeconds * 1000);
+    return () => {
+      timer?.cancel();
+      clearTimeout(own);
+    };
   }
 
   const tlsOf = (client: WebhookClient, verify = true) => ({
@@ -223,8 +240,10 @@ export function createWebhookCaller({
       const destination = destinationOf(client, undefined);
       const query = `${destination.path.includes("?") ? "&" : "?"}timeout=${timeoutSeconds}s`;
       let address = "";
-      const failed = (error: unknown): WebhookCallError =>
-        new WebhookCallError(`Post "${destination.url}${query}": ${reasonOf(error, address, destination.serverName)}`);
+      const failed = (error: unknown): WebhookCallError => {
+        const kind = error instanceof UnknownServerError ? UnknownServerError : WebhookCallError;
+        return new kind(`Post "${destination.url}${query}": ${reasonOf(error, address, destination.serverName)}`);
+      };
       let outgoing: ClientRequest;
       try {
         const target = destination.resolve();

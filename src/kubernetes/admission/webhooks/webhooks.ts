@@ -16,7 +16,7 @@ import { beginRound } from "../reinvocation.js";
 import { type ReviewedRequest, replaceContents, reviewedRequest } from "../review.js";
 import type { Versions } from "../versions.js";
 import { type AdmissionAnswer, admissionReview, readAnswer, rejection, reviewVersionOf } from "./admission-review.js";
-import { WebhookCallError, type WebhookCaller } from "./call.js";
+import { UnknownServerError, WebhookCallError, type WebhookCaller } from "./call.js";
 import type { Webhook, WebhookHook, WebhookIndex } from "./hooks.js";
 
 export interface WebhookEnvironment {
@@ -84,6 +84,12 @@ async function ask(
     try {
       body = await caller.post(webhook.clientConfig, review, timeout);
     } catch (error) {
+      if (error instanceof UnknownServerError) {
+        request.warn?.(
+          `admission webhook ${JSON.stringify(webhook.name)} is not asked: the image of its pod has no program in this simulated cluster`,
+        );
+        return undefined;
+      }
       if (error instanceof WebhookCallError) throw new WebhookCallError(`failed to call webhook: ${error.message}`);
       throw error;
     }
