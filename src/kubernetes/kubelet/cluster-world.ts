@@ -1,7 +1,7 @@
 import type { KubeApi } from "../api.js";
 import type { EndpointSlice, Node, Pod, Service } from "../schema/generated/types.js";
 import { hostnameOf } from "./machine/environment.js";
-import { type DirectoryNode, directory } from "./machine/files.js";
+import { type DirectoryNode, directory, file, type TreeNode } from "./machine/files.js";
 import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse, Network, Reached } from "./machine/network.js";
 
@@ -10,8 +10,8 @@ export interface ClusterWorld {
   networkOf(pod: Pod, podIP: () => string | undefined): Network;
   /** A PersistentVolume's files. Kept while this process lives. */
   persistent(volume: string): DirectoryNode;
-  /** A directory of a node. */
-  host(node: string, path: string): DirectoryNode;
+  /** A directory of a node, or a file where the volume says so. */
+  host(node: string, path: string, type: string | undefined): TreeNode;
   services(namespace: string | undefined): readonly Service[];
   dnsServer(): string;
 }
@@ -30,11 +30,21 @@ const ADDRESS = /^\d+\.\d+\.\d+\.\d+$|:/;
 /** Stands for whatever is outside of the cluster (TEST-NET-3). */
 const OUTSIDE = "203.0.113.10";
 
+/** Files that every node has. */
+const HOST_FILES: Readonly<Record<string, string>> = {
+  "/etc/hosts": "127.0.0.1   localhost localhost.localdomain\n::1         localhost6 localhost6.localdomain6\n",
+  "/etc/resolv.conf": "search ec2.internal\nnameserver 10.0.0.2\n",
+  "/etc/machine-id": "ec2e9c1f5d7a4b3c8d6e5f4a3b2c1d0e\n",
+};
+
+const isFile = (path: string, type: string | undefined): boolean =>
+  type === "File" || type === "FileOrCreate" || type === "Socket" || path in HOST_FILES;
+
 type Target = { pod: Pod; port: number } | "refused" | "outside";
 
 export function createClusterWorld({ api, listener, pick }: WorldOptions): ClusterWorld {
   const volumes = new Map<string, DirectoryNode>();
-  const hosts = new Map<string, DirectoryNode>();
+  const hosts = new Map<string, TreeNode>();
   const kept = (map: Map<string, DirectoryNode>, key: string): DirectoryNode => {
     let found = map.get(key);
     if (!found) {
@@ -195,7 +205,12 @@ export function createClusterWorld({ api, listener, pick }: WorldOptions): Clust
       };
     },
     persistent: (volume) => kept(volumes, volume),
-    host: (node, path) => kept(hosts, `${node} ${path}`),
+    host(node, path, type) {
+      const key = `${node} ${path}`;
+      const found = hosts.get(key) ?? (isFile(path, type) ? file(HOST_FILES[path] ?? "") : directory(0o755));
+      hosts.set(key, found);
+      return found;
+    },
     services(namespace) {
       const own = namespace === undefined ? [] : api.list<Service>("services", { namespace });
       const master = namespace === "default" ? undefined : service("default", "kubernetes");

@@ -99,7 +99,8 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
   if (state.is === "running") return followRunning(container, state, moment);
   if (state.is === "terminated" || moment.stopping) return undefined;
   const image = moment.spec.image ?? "";
-  if (image !== container.image) return { ...container, image, state: { is: "waiting" } };
+  // Another image begins its back-off anew.
+  if (image !== container.image) return { ...container, image, crashes: 0, state: { is: "waiting" } };
   switch (state.is) {
     case "waiting":
       if (state.problem || nowMs < moment.sandboxMs) return undefined;

@@ -68,20 +68,38 @@ export function restarts(pod: Pod, container: ContainerRuntime, exitCode: number
   return policy === "OnFailure" && exitCode !== 0;
 }
 
-/** Begins to end the pod: running containers get SIGTERM, and SIGKILL when the grace period is over. */
+/** Begins to end the pod: running containers get SIGTERM, and SIGKILL when the grace period is over. Sidecars go on until the others have ended. */
 function stopPod(pod: Pod, runtime: PodRuntime, env: LifecycleEnvironment, graceSeconds: number): PodStep {
   const events: KubeletEvent[] = [];
   const containers = runtime.containers.map((container) => {
     if (container.state.is !== "running") return container;
-    events.push({
-      fieldPath: fieldPathOf(container),
-      type: "Normal",
-      reason: "Killing",
-      message: `Stopping container ${container.name}`,
-    });
+    if (graceSeconds > 0 && container.role === "sidecar" && runtime.containers.some(isWaitedForBySidecars))
+      return container;
+    events.push(killing(container));
     return stopContainer(pod, container, env, graceSeconds * 1000);
   });
-  return { runtime: { ...runtime, containers, stopping: { graceSeconds } }, events };
+  return { runtime: { ...runtime, containers, stopping: { graceSeconds, sinceMs: env.nowMs } }, events };
+}
+
+const killing = (container: ContainerRuntime): KubeletEvent => ({
+  fieldPath: fieldPathOf(container),
+  type: "Normal",
+  reason: "Killing",
+  message: `Stopping container ${container.name}`,
+});
+
+const isWaitedForBySidecars = (container: ContainerRuntime): boolean =>
+  container.role !== "sidecar" && isRunning(container);
+
+/** What sidecars get at least, however long the others took. */
+const LEAST_SIDECAR_GRACE_MS = 2_000;
+
+/** Of a pod that is being ended, the sidecar whose turn it is: the last that was started goes first. */
+function sidecarToStop({ stopping, containers }: PodRuntime): number {
+  if (!stopping || containers.some(isWaitedForBySidecars)) return -1;
+  const last = containers.findLastIndex((container) => container.role === "sidecar" && isRunning(container));
+  const { state } = containers[last] ?? {};
+  return state?.is === "running" && !state.stop ? last : -1;
 }
 
 function stopContainer(
@@ -161,6 +179,15 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
     if (!context.stopping && isInTheWay(step.container)) break;
   }
   runtime = { ...runtime, containers };
+  const next = sidecarToStop(runtime);
+  if (next >= 0 && runtime.stopping) {
+    const { graceSeconds, sinceMs = env.nowMs } = runtime.stopping;
+    const leftMs = Math.max(LEAST_SIDECAR_GRACE_MS, sinceMs + graceSeconds * 1000 - env.nowMs);
+    const sidecar = containers[next] as ContainerRuntime;
+    containers[next] = stopContainer(pod, sidecar, env, graceSeconds === 0 ? 0 : leftMs);
+    const step = advancePod(pod, { ...runtime, containers }, env);
+    return { ...step, events: [...events, killing(sidecar), ...step.events] };
+  }
 
   const apps = containers.filter(({ role }) => role === "app");
   const failedInit = containers.some(

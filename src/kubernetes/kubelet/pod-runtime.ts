@@ -12,7 +12,7 @@ export interface PodRuntime {
   /** What keeps its volumes from being mounted. */
   readonly blockedBy?: string;
   /** Being ended: deleted, past its deadline, or the node shuts down. */
-  readonly stopping?: { readonly graceSeconds: number };
+  readonly stopping?: { readonly graceSeconds: number; readonly sinceMs?: number };
   /** Why it failed as a whole (kubelet admission, deadline, shutdown). */
   readonly failure?: { readonly reason: string; readonly message: string };
   /** What its containers were given, once that is no longer what the spec asks for; by container. */

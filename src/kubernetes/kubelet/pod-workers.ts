@@ -166,7 +166,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         references,
         now: () => clock.now(),
         persistent: options.world.persistent,
-        host: (path) => options.world.host(nodeName, path),
+        host: (path, type) => options.world.host(nodeName, path, type),
         token: (audience, seconds) => options.token(pod(), audience, seconds),
         rootCa: options.rootCa(),
       }),

@@ -17,13 +17,16 @@ const periodMs = ({ periodSeconds }: Probe): number => (periodSeconds || 10) * 1
 
 export const hasProbes = (spec: Container): boolean => PROBE_KINDS.some((kind) => probeOf(spec, kind) !== undefined);
 
+/** The prober hears of a container a moment after it was started. */
+const FIRST_PROBE_MS = 100;
+
 /** The states from which probing begins; a container that was running for a while keeps what was found so far. */
 export function beginProbes(spec: Container, startedMs: number, nowMs: number): Probes {
   const probes: { [kind in ProbeKind]?: ProbeState } = {};
   for (const kind of PROBE_KINDS) {
     const probe = probeOf(spec, kind);
     if (!probe) continue;
-    const firstMs = startedMs + (probe.initialDelaySeconds ?? 0) * 1000;
+    const firstMs = startedMs + Math.max(FIRST_PROBE_MS, (probe.initialDelaySeconds ?? 0) * 1000);
     const missed = Math.max(0, Math.ceil((nowMs - firstMs) / periodMs(probe)));
     probes[kind] = { nextMs: firstMs + missed * periodMs(probe), streak: 0 };
   }

@@ -369,6 +369,23 @@ describe("what containers find", () => {
     );
   });
 
+  it("files of their node", async () => {
+    const { clock, run, exec } = await withNode();
+    const volumeMounts = [{ name: "hosts", mountPath: "/etc/hosts-original" }];
+    await run("p", {
+      volumes: [{ name: "hosts", hostPath: { path: "/etc/hosts", type: "FileOrCreate" } }],
+      containers: [
+        { name: "managed", image: AGNHOST, volumeMounts },
+        { name: "own", image: AGNHOST, volumeMounts: [...volumeMounts, { name: "hosts", mountPath: "/etc/hosts" }] },
+      ],
+    });
+    await clock.advance(3_000);
+    const cat = async (container: string, path: string) => (await exec("p", ["cat", path], undefined, container)).out;
+    expect(await cat("managed", "/etc/hosts")).toMatch(/^# Kubernetes-managed hosts file\./);
+    expect(await cat("own", "/etc/hosts")).toBe(await cat("managed", "/etc/hosts-original"));
+    expect(await cat("own", "/etc/hosts")).toMatch(/^127\.0\.0\.1/);
+  });
+
   it("are refused when a sub-path cannot be", async () => {
     const { clock, run, status, api, getPod, phase } = await withNode();
     const withPath = (name: string, value: string, subPathExpr = "$(POD_NAME)") =>
@@ -489,7 +506,7 @@ describe("probes and hooks", () => {
     );
     await run("broken", pod({ postStart: { exec: { command: ["false"] } } }));
     await clock.advance(3_000);
-    expect(log("handler")).toContain("GET /echo");
+    expect(log("handler")).toContain("GET /echo?msg=poststart");
     expect(status("hooks")?.ready).toBe(true);
     expect(messages("broken")).toContain("PostStartHook failed");
     expect(status("broken")?.restartCount).toBeGreaterThan(0);
@@ -498,6 +515,40 @@ describe("probes and hooks", () => {
     await clock.advance(2_000);
     expect(findPod("hooks")).toBeUndefined();
     expect((log("handler") ?? "").split("\n").length).toBe(before + 1);
+  });
+});
+
+describe("a pod with sidecars", () => {
+  it("keeps them until its other containers have ended, hooks included", async () => {
+    const { clock, run, api, findPod, getPod, log, reasons } = await withNode();
+    await run("handler", { containers: [{ name: "app", image: AGNHOST, args: ["netexec"] }] });
+    await clock.advance(3_000);
+    const dial = `/dial?host=${getPod("handler").status?.podIP}&port=8080&request=echo%3Fmsg%3Dprestop`;
+    await run("hooked", {
+      initContainers: [
+        {
+          name: "redirect",
+          image: AGNHOST,
+          args: ["netexec", "--udp-port", "-1"],
+          restartPolicy: "Always",
+          startupProbe: { httpGet: { path: "/echo?msg=startup", port: 8080 } },
+        },
+      ],
+      containers: [
+        {
+          name: "app",
+          image: "registry.k8s.io/pause:3.10",
+          lifecycle: { preStop: { httpGet: { path: dial, port: 8080 } } },
+        },
+      ],
+    });
+    await clock.advance(6_000);
+    expect(getPod("hooked").status?.phase).toBe("Running");
+    await api.delete("pods", { namespace: "default", name: "hooked" });
+    await clock.advance(3_000);
+    expect(findPod("hooked")).toBeUndefined();
+    expect(log("handler")).toContain("GET /echo?msg=prestop");
+    expect(reasons("hooked")).not.toContain("FailedPreStopHook");
   });
 });
 

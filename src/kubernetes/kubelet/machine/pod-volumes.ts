@@ -16,7 +16,7 @@ export interface VolumeSources {
   /** What outlives the pod: by the name of a PersistentVolume. */
   persistent: (volume: string) => DirectoryNode;
   /** Directories of the node. */
-  host: (path: string) => DirectoryNode;
+  host: (path: string, type: string | undefined) => TreeNode;
   /** A token of the pod's service account for this audience. */
   token: (audience: string | undefined, expirationSeconds: number) => string;
   rootCa: string;
@@ -163,13 +163,13 @@ export interface PodVolumes {
 }
 
 export function createPodVolumes(sources: VolumeSources): PodVolumes {
-  const made = new Map<string, DirectoryNode>();
+  const made = new Map<string, TreeNode>();
   const volumeNamed = (name: string): Volume | undefined =>
     sources.pod().spec?.volumes?.find((volume) => volume.name === name);
-  const make = (volume: Volume): DirectoryNode => {
+  const make = (volume: Volume): TreeNode => {
     const payloads = payloadsOf(sources, volume);
     if (payloads) return followingDirectory(sources, volume, payloads);
-    if (volume.hostPath) return sources.host(volume.hostPath.path);
+    if (volume.hostPath) return sources.host(volume.hostPath.path, volume.hostPath.type);
     const claim =
       volume.persistentVolumeClaim?.claimName ??
       (volume.ephemeral ? `${sources.pod().metadata.name}-${volume.name}` : undefined);
@@ -187,7 +187,7 @@ export function createPodVolumes(sources: VolumeSources): PodVolumes {
         root = make(volume);
         made.set(name, root);
       }
-      if (!subPath) return root;
+      if (!subPath || root.is !== "directory") return root;
       root.refresh?.();
       let at: TreeNode = root;
       for (const part of subPath.split("/").filter((step) => step !== "" && step !== ".")) {

@@ -83,7 +83,7 @@ function* netexec(context: ProgramContext, args: readonly string[]): Work<number
   };
   const answer = (request: HttpRequest): HttpResponse | Promise<HttpResponse> => {
     const { path, get } = query(override === undefined ? request : { ...request, method: "GET", path: override });
-    log(context, `${request.method} ${path}`);
+    log(context, `${request.method} ${path === "/echo" ? `/echo?msg=${get("msg")}&code=${get("code")}` : path}`);
     switch (path) {
       case "/hostname":
       case "/hostName":
