@@ -1,5 +1,5 @@
 import type { PatchType, WriteOptions } from "../api.js";
-import { badRequest, conflict, methodNotAllowed, notFound, StatusError } from "../errors.js";
+import { badRequest, conflict, methodNotAllowed, notFound } from "../errors.js";
 import type { Draft, KubeObject, ObjectKey } from "../object.js";
 import {
   applyJsonPatch,
@@ -12,7 +12,7 @@ import type { ResourceEntry } from "./catalogue.js";
 import { createObject } from "./create.js";
 import { type Caller, find, type Machinery, storedEntry } from "./machinery.js";
 import { patchSchemaOf } from "./ownership.js";
-import { type Scale, scaleOf, withScale } from "./scale.js";
+import { onlyReplicas, type Scale, scaleOf, withScale } from "./scale.js";
 import { TAKEN_OVER } from "./subresources.js";
 import { changeObject } from "./update.js";
 
@@ -169,16 +169,17 @@ async function applyScale(
       `Incorrect version specified in apply patch. Specified patch version: ${applied.apiVersion ?? ""}, expected: ${SCALE_VERSION}`,
     );
   }
-  if (entry.custom)
-    throw new StatusError(501, "NotImplemented", "applying the scale of a custom resource is not supported");
+  const { definition } = entry;
+  const paths = definition?.scale;
   const replicas = (applied.spec as Partial<Scale["spec"]> | undefined)?.replicas;
   const request = {
     typeName: type,
+    schema: patchSchemaOf(entry),
     applied: {
       apiVersion: entry.apiVersion,
       kind,
       metadata: { name: key.name, namespace: key.namespace },
-      ...(replicas === undefined ? {} : { spec: { replicas } }),
+      ...onlyReplicas(replicas, paths),
     } as Draft<KubeObject>,
     manager: options.fieldManager ?? caller.fieldManager,
     force: options.force,
@@ -195,12 +196,14 @@ async function applyScale(
       const { object: merged, changed } = applyServerSide({ ...request, live });
       if (!changed) return live;
       return {
-        ...withScale(live, { ...scaleOf(merged), metadata: applied.metadata } as Scale),
+        ...withScale(live, { ...scaleOf(merged, paths), metadata: applied.metadata } as Scale, paths),
         metadata: { ...merged.metadata, ...preconditions(applied) },
       };
     },
   });
-  return { object: scaleOf(object), created: false };
+  const preparing = definition?.prepare([object]);
+  if (preparing) await preparing;
+  return { object: scaleOf(definition ? definition.view(object) : object, paths), created: false };
 }
 
 /** What an applied document demands of the present object. */

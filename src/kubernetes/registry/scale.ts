@@ -65,6 +65,12 @@ function withValueAt(value: unknown, steps: readonly string[], wanted: unknown):
   return { ...object, [step]: withValueAt(memberOf(object, step), rest, wanted) };
 }
 
+/** An object that says nothing but its replicas. */
+export const onlyReplicas = (replicas: number | undefined, paths?: ScalePaths): object =>
+  replicas === undefined
+    ? {}
+    : (withValueAt({}, stepsOf(paths?.specReplicasPath ?? ".spec.replicas"), replicas) as object);
+
 const MOST_REPLICAS = 2 ** 31 - 1;
 
 /** What is wrong with the replicas of a custom object. */

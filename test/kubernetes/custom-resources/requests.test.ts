@@ -516,6 +516,20 @@ describe("subresources of custom resources", () => {
     expect(scaled.body.spec).toEqual({ replicas: 4 });
     const after = (await patch(`${WIDGETS_PATH}/w`, { status: { count: 8 } })).body;
     expect(after).toMatchObject({ spec: { count: 4 }, status: { count: 1 }, metadata: { generation: 2 } });
+    const applied = JSON.stringify({
+      apiVersion: "autoscaling/v1",
+      kind: "Scale",
+      metadata: {},
+      spec: { replicas: 6 },
+    });
+    const byScale = await patch(`${WIDGETS_PATH}/w/scale?fieldManager=scaler&force=true`, applied, "apply-patch+yaml");
+    expect(byScale.body.spec).toEqual({ replicas: 6 });
+    const owners = (await call(`${WIDGETS_PATH}/w`)).body.metadata.managedFields;
+    expect(owners[0]).toMatchObject({
+      manager: "scaler",
+      subresource: "scale",
+      fieldsV1: { "f:spec": { "f:count": {} } },
+    });
     expect((await patch(`${WIDGETS_PATH}/w`, { spec: { count: -1 } })).body.message).toContain(
       ".spec.count: Invalid value: -1: should be a non-negative integer",
     );
