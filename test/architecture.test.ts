@@ -52,7 +52,8 @@ const ALLOWED: Record<string, readonly string[]> = {
 
 /** What may be used from where although the rest of the room may not: `Date.now` and friends live in the clock alone. */
 // The idle time of a connection (`request.setTimeout`) is the machine's own affair.
-const TIME_AND_CHANCE = /(?<![\w.])(globalThis\.|Date\.now\(|setTimeout\(|setInterval\(|setImmediate\(|Math\.random\(|new Date\(\))/;
+const TIME_AND_CHANCE =
+  /(?<![\w.])(globalThis\.|Date\.now\(|setTimeout\(|setInterval\(|setImmediate\(|Math\.random\(|new Date\(\))/;
 const TIME_ALLOWED = ["clock/create-clock.ts", "cli/start.ts"];
 
 function files(dir: string): string[] {
