@@ -3,7 +3,7 @@
 import { pathElementText } from "./field-set.js";
 import { isObject } from "./json.js";
 import { elementOf, elementProblem } from "./list-items.js";
-import { deducedShape, type ListShape, type MapShape, type Shape, type StructShape } from "./shape.js";
+import { deducedShape, type LeafShape, type ListShape, type MapShape, type Shape, type StructShape } from "./shape.js";
 
 /** Where the walk stands; turned into text for problems only. */
 interface Place {
@@ -25,7 +25,12 @@ export function appliedProblems(shape: Shape, applied: unknown): string[] {
 type Report = (place: Place | undefined, problem: string) => void;
 
 function check(shape: Shape, value: unknown, place: Place | undefined, report: Report): void {
-  if (shape.kind === "leaf" || shape === deducedShape || value === null || value === undefined) return;
+  if (shape === deducedShape || value === null || value === undefined) return;
+  if (shape.kind === "leaf") {
+    const problem = scalarProblem(shape, value);
+    if (problem) report(place, problem);
+    return;
+  }
   if (shape.kind === "list") {
     if (Array.isArray(value)) checkItems(shape, value, place, report);
     else report(place, `expected list, got ${kindOf(value)}`);
@@ -44,7 +49,8 @@ function checkMembers(
 ): void {
   for (const name in value) {
     const member = shape.kind === "map" ? shape.values : shape.field(name);
-    if (member?.kind === "leaf") continue;
+    // Most members are scalars, and nearly all of them are right.
+    if (member?.kind === "leaf" && !scalarProblem(member, value[name])) continue;
     const place = { parent, element: `f:${name}` };
     if (member) check(member, value[name], place, report);
     else if (shape.kind === "map" || !shape.open) report(place, "field not declared in schema");
@@ -67,5 +73,27 @@ function checkItems(shape: ListShape, items: readonly unknown[], parent: Place |
     check(shape.items, item, { parent, element: element ?? `i:${index}` }, report);
   });
 }
+
+/** Go's words for a scalar of the wrong sort, down to the type that its values have there: people search for them. */
+function scalarProblem({ scalar }: LeafShape, value: unknown): string | undefined {
+  if (scalar === undefined || value === null || value === undefined) return undefined;
+  if (scalar === "string")
+    return typeof value === "string"
+      ? undefined
+      : `expected string, got &value.valueUnstructured{Value:${JSON.stringify(value)}}`;
+  if (scalar === "boolean")
+    return typeof value === "boolean"
+      ? undefined
+      : `expected boolean, got &{${typeof value === "object" ? JSON.stringify(value) : String(value)}}`;
+  return typeof value === "number" || typeof value === "bigint"
+    ? undefined
+    : `expected numeric (int or float), got ${GO_TYPES[kindOf(value)] ?? kindOf(value)}`;
+}
+
+const GO_TYPES: Readonly<Record<string, string>> = {
+  boolean: "bool",
+  list: "[]interface {}",
+  map: "map[string]interface {}",
+};
 
 const kindOf = (value: unknown): string => (Array.isArray(value) ? "list" : isObject(value) ? "map" : typeof value);

@@ -18,7 +18,11 @@ interface Patchable {
 /** A scalar, or anything that is owned and replaced as a whole without a look inside. */
 export interface LeafShape extends Patchable {
   readonly kind: "leaf";
+  /** What the value must be; absent where more than one sort will do (quantities, int-or-string). */
+  readonly scalar?: Scalar;
 }
+
+export type Scalar = "string" | "numeric" | "boolean";
 
 /** An object with named fields. */
 export interface StructShape extends Patchable {
@@ -61,6 +65,27 @@ export interface ListShape extends Patchable {
 
 const ORDINARY: Patchable = { strategies: [], alwaysPresent: false };
 const LEAF: LeafShape = { kind: "leaf", ...ORDINARY };
+const LEAVES: Readonly<Record<Scalar, LeafShape>> = {
+  string: { ...LEAF, scalar: "string" },
+  numeric: { ...LEAF, scalar: "numeric" },
+  boolean: { ...LEAF, scalar: "boolean" },
+};
+const SCALARS: Readonly<Record<string, Scalar>> = {
+  boolean: "boolean",
+  bytes: "string",
+  double: "numeric",
+  int32: "numeric",
+  int64: "numeric",
+  microtime: "string",
+  number: "numeric",
+  string: "string",
+  time: "string",
+};
+
+function leafOf(name: string): LeafShape {
+  const scalar = SCALARS[name];
+  return scalar ? LEAVES[scalar] : LEAF;
+}
 
 /** What an object without a schema is taken for: maps are granular, lists are atomic. */
 const DEDUCED_MAP: MapShape = {
@@ -120,7 +145,7 @@ function fieldShape(typeName: string, name: string, type: FieldType): Shape {
   const atomic = traits.mapType === "atomic";
   switch (type.kind) {
     case "scalar":
-      return patchable === ORDINARY ? LEAF : { kind: "leaf", ...patchable };
+      return patchable === ORDINARY ? leafOf(type.scalar) : { ...leafOf(type.scalar), ...patchable };
     case "ref":
       return structShape(type.ref, patchable, atomic);
     case "map":
@@ -142,7 +167,7 @@ function fieldShape(typeName: string, name: string, type: FieldType): Shape {
 function valueShape(type: FieldType): Shape {
   switch (type.kind) {
     case "scalar":
-      return LEAF;
+      return leafOf(type.scalar);
     case "ref":
       return structShape(type.ref, ORDINARY, isAtomicType(type.ref));
     case "map":

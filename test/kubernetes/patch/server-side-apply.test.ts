@@ -322,6 +322,18 @@ describe("server-side apply", () => {
       "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
     ],
     [
+      "a number for a string",
+      podSpec([{ name: "a", env: [{ name: "PORT", value: 80 }] }]),
+      400,
+      'failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.template.spec.containers[name="a"].env[name="PORT"].value: expected string, got &value.valueUnstructured{Value:80}',
+    ],
+    [
+      "text for a number and for a truth",
+      { spec: { replicas: "many", paused: "yes" } },
+      400,
+      "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): errors:\n  .spec.replicas: expected numeric (int or float), got string\n  .spec.paused: expected boolean, got &{yes}",
+    ],
+    [
       "an item without its key",
       podSpec([{ image: "a" }]),
       400,
