@@ -28,11 +28,11 @@ export interface Members {
   onChange(listener: () => void): () => void;
 }
 
-/** An address in the range that eksctl gives to new VPCs, following from the id alone, so that it is the same after a restart. */
+/** An address in a part of 10.0.0.0/16 where no nodes are, following from the id alone, so that it is the same after a restart. */
 function addressOf(id: string, taken: readonly Member[]): string {
   for (let attempt = 0; ; attempt++) {
     const hash = hash32(`${id}#${attempt}`);
-    const address = `192.168.${128 + ((hash >>> 8) & 63)}.${4 + (hash % 250)}`;
+    const address = `10.0.${192 + ((hash >>> 8) & 63)}.${4 + (hash % 250)}`;
     if (!taken.some((member) => member.address === address)) return address;
   }
 }
