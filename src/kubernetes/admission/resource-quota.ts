@@ -5,7 +5,14 @@
 import { forbidden } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { addQuantities, compareQuantities, parseQuantity, subtractQuantities } from "../registry/quantity.js";
-import type { Container, PersistentVolumeClaim, Pod, ResourceQuota, Service } from "../schema/generated/types.js";
+import type {
+  Container,
+  PersistentVolumeClaim,
+  Pod,
+  PodAffinityTerm,
+  ResourceQuota,
+  Service,
+} from "../schema/generated/types.js";
 import { resourceName } from "../schema/resource-info.js";
 import type { AdmissionPlugin, AdmissionReader } from "./plugin.js";
 
@@ -152,15 +159,40 @@ const SCOPES: Readonly<Record<string, (pod: Pod) => boolean>> = {
   Terminating: (pod) => pod.spec?.activeDeadlineSeconds !== undefined,
   NotTerminating: (pod) => pod.spec?.activeDeadlineSeconds === undefined,
   PriorityClass: (pod) => Boolean(pod.spec?.priorityClassName),
+  CrossNamespacePodAffinity: (pod) =>
+    affinityTermsOf(pod).some((term) => term.namespaces?.length || term.namespaceSelector),
 };
 
-/** Whether a quota speaks about this object. Scopes only ever choose pods. */
+function affinityTermsOf({ spec }: Pod): PodAffinityTerm[] {
+  return [spec?.affinity?.podAffinity, spec?.affinity?.podAntiAffinity].flatMap((affinity) => [
+    ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
+    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ podAffinityTerm }) => podAffinityTerm),
+  ]);
+}
+
+/** Every class of attributes that a claim's volume has, or is on its way to. */
+const attributesClassesOf = ({ spec, status }: PersistentVolumeClaim): string[] =>
+  [
+    spec?.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].flatMap((name) => (name ? [name] : []));
+
+/** Whether a quota speaks about this object. Scopes choose pods, and claims by the class of their volumes' attributes. */
 function concerns(quota: ResourceQuota, resource: string, object: KubeObject): boolean {
   const expressions = [
     ...(quota.spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: "Exists", values: [] as string[] })),
     ...(quota.spec?.scopeSelector?.matchExpressions ?? []),
   ];
   if (expressions.length === 0) return true;
+  if (resource === "persistentvolumeclaims") {
+    const classes = attributesClassesOf(object as PersistentVolumeClaim);
+    return expressions.every(({ scopeName, operator, values = [] }) => {
+      if (scopeName !== "VolumeAttributesClass") return false;
+      if (operator === "Exists" || operator === "DoesNotExist") return classes.length > 0 === (operator === "Exists");
+      return classes.some((name) => values.includes(name)) === (operator === "In");
+    });
+  }
   if (resource !== "pods") return false;
   const pod = object as Pod;
   return expressions.every(({ scopeName, operator, values = [] }) => {

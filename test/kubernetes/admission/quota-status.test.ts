@@ -100,6 +100,39 @@ describe("a ResourceQuota's status", () => {
     expect(await quota({ "requests.example.com/dongle": "1" }, ["NotBestEffort"])).toBe("(no refusal)");
   });
 
+  it("of a scope counts claims by the attributes of their volumes, and pods that look into other namespaces", async () => {
+    const { api, used } = await startWithQuota({ persistentvolumeclaims: "5" });
+    const claim = (name: string, volumeAttributesClassName?: string) =>
+      api.create("persistentvolumeclaims", {
+        metadata: { name, namespace: "default" },
+        spec: {
+          accessModes: ["ReadWriteOnce"],
+          resources: { requests: { storage: "1Gi" } },
+          volumeAttributesClassName,
+        },
+      } as never);
+    const term = { topologyKey: "zone", labelSelector: {}, namespaceSelector: {} };
+    const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+    const quota = (name: string, hard: object, scopeName: string, values?: string[]) =>
+      api.create("resourcequotas", {
+        metadata: { name, namespace: "default" },
+        spec: {
+          hard,
+          scopeSelector: { matchExpressions: [{ scopeName, operator: values ? "In" : "Exists", values }] },
+        },
+      } as never);
+    await quota("gold", { persistentvolumeclaims: "2" }, "VolumeAttributesClass", ["gold"]);
+    await quota("far", { pods: "1" }, "CrossNamespacePodAffinity");
+    await claim("plain");
+    await claim("precious", "gold");
+    await api.create("pods", pod("near") as never);
+    await api.create("pods", pod("far", { affinity }) as never);
+    expect(await used()).toEqual({ persistentvolumeclaims: "2" });
+    const usedOf = (name: string) =>
+      api.get<ResourceQuota>("resourcequotas", { namespace: "default", name })?.status?.used;
+    expect([usedOf("gold"), usedOf("far")]).toEqual([{ persistentvolumeclaims: "1" }, { pods: "1" }]);
+  });
+
   it("puts right within five minutes what others write into it", async () => {
     const { api, clock } = await startWithQuota({ pods: "5" });
     await clock.advance(200);
