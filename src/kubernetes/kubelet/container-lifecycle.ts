@@ -1,5 +1,8 @@
 import type { Container, Pod } from "../schema/generated/types.js";
+import type { Behaviour } from "./behaviour.js";
+import { isKnownImage } from "./image-programs.js";
 import { imageOf, notFoundText } from "./images.js";
+import { isKnownProgram } from "./known-programs.js";
 import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
 import { environmentProblem } from "./pod-references.js";
 import {
@@ -196,7 +199,8 @@ function started(container: ContainerRuntime, atMs: number, { pod, spec, emit, e
   const running = runningState(atMs, spec, behaviour);
   if (running.live) env.operations.start(container, spec, atMs);
   const hooking = spec.lifecycle?.postStart !== undefined;
-  const isProbed = (running.live || behaviour.http || behaviour.exec) && hasProbes(spec);
+  const isProbed =
+    (running.live || behaviour.http || behaviour.exec || hasKnownExecProbe(spec, behaviour)) && hasProbes(spec);
   if (!hooking && !isProbed) return running;
   return {
     ...running,
@@ -206,6 +210,13 @@ function started(container: ContainerRuntime, atMs: number, { pod, spec, emit, e
     ready: !hooking && spec.startupProbe === undefined && spec.readinessProbe === undefined && running.ready,
   };
 }
+
+/** What a command finds in a known image can be told only by running it. */
+const hasKnownExecProbe = (spec: Container, { image }: Behaviour): boolean =>
+  isKnownImage(image) &&
+  [spec.startupProbe, spec.readinessProbe, spec.livenessProbe].some(
+    (probe) => probe?.exec?.command && isKnownProgram(probe.exec.command, image),
+  );
 
 function followRunning(container: ContainerRuntime, state: Running, moment: Moment): Next {
   const { env, spec, emit, stopping } = moment;

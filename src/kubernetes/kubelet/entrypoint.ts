@@ -30,6 +30,7 @@ export function endsByItself(argv: readonly string[]): boolean {
 /** Stands in for a program that is not known, in a container's own command. */
 export const standIn: Program = function* (context) {
   if (endsByItself(context.argv)) return 0;
+  context.system.standIn.isUsed = true;
   return yield* serve(context);
 };
 

@@ -119,6 +119,10 @@ export function imageBaseName(image: string): string {
 export const builtinImage = (image: string): ImageProgram =>
   (imageBaseName(image) === "agnhost" ? AGNHOST : IMAGES[imageBaseName(image)]) ?? NONE;
 
+/** Something is known of what its containers do. */
+export const isKnownImage = ({ http, cmd, entrypoint, files }: ImageProgram): boolean =>
+  http !== undefined || cmd !== undefined || entrypoint !== undefined || files !== undefined;
+
 const ROOT_IMAGES = new Set([
   "alpine",
   "amazonlinux",

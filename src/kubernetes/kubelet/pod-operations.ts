@@ -3,6 +3,7 @@ import type { Container, HTTPGetAction, Pod } from "../schema/generated/types.js
 import type { BehaviourOf } from "./behaviour.js";
 import type { ContainerOperations } from "./container-operations.js";
 import { endsByItself } from "./entrypoint.js";
+import { isKnownImage } from "./image-programs.js";
 import { isKnownProgram } from "./known-programs.js";
 import { EnvironmentProblem } from "./machine/environment.js";
 import { fromBytes } from "./machine/files.js";
@@ -107,7 +108,7 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
   };
 
   const exec =
-    (container: ContainerRuntime, spec: Container, command: readonly string[]) =>
+    (container: ContainerRuntime, spec: Container, command: readonly string[], isProbe: boolean) =>
     (done: (result: CheckResult) => void): (() => void) | undefined => {
       const behaviour = behaviourOf(options.pod(), spec, container.role);
       const answer = behaviour.exec?.(command);
@@ -115,12 +116,9 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
         done({ ok: (answer.exitCode ?? 0) === 0, output: `${answer.stdout ?? ""}${answer.stderr ?? ""}` });
         return undefined;
       }
-      // A program that only the image knows is taken at its word.
-      if (!behaviour.runsProgram && !isKnownProgram(command, behaviour.image)) {
-        done(OK);
-        return undefined;
-      }
-      if (endsByItself(command)) {
+      // What only the image knows is taken at its word: its programs, and what they would have left behind for a probe to find.
+      const isUnknown = !behaviour.runsProgram && !isKnownImage(behaviour.image);
+      if ((isUnknown && isProbe) || !isKnownProgram(command, behaviour.image) || endsByItself(command)) {
         done(OK);
         return undefined;
       }
@@ -132,8 +130,8 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
           stdout: output,
           stderr: output,
           onExit: (code) => {
-            const isUnknown = code === 127 && !behaviour.runsProgram;
-            done({ ok: code === 0 || isUnknown, output: fromBytes(output.text) });
+            const isGuess = isUnknown || run.system.standIn.isUsed || (code === 127 && !behaviour.runsProgram);
+            done({ ok: code === 0 || isGuess, output: fromBytes(output.text) });
           },
         });
         return () => options.machine().kernel.signal(process, "KILL");
@@ -231,7 +229,7 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
           ok: false,
           output: `command timed out: ${JSON.stringify(command.join(" "))} timed out after ${seconds}`,
         });
-        return once(key, timeoutMs, late, exec(container, spec, command));
+        return once(key, timeoutMs, late, exec(container, spec, command, true));
       }
       if (probe.httpGet) {
         const { url, begin } = httpGet(spec, probe.httpGet);
@@ -262,7 +260,8 @@ export function createPodOperations(options: OperationsOptions): PodOperations {
       if (sleep) {
         return once(key, sleep.seconds * 1000, never, () => undefined);
       }
-      if (command) return once(key, Number.POSITIVE_INFINITY, never, exec(container, spec, command.command ?? []));
+      if (command)
+        return once(key, Number.POSITIVE_INFINITY, never, exec(container, spec, command.command ?? [], false));
       if (get) return once(key, 30_000, () => ({ ok: false, output: "timeout" }), httpGet(spec, get).begin);
       return tcpSocket ? OK : OK;
     },

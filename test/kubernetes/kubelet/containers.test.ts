@@ -491,6 +491,25 @@ describe("probes and hooks", () => {
     expect([ready("ss-0"), ready("never")]).toEqual(["True", "False"]);
   });
 
+  it("by commands tell what is in images that are known, and believe all others", async () => {
+    const { clock, run, condition, exec, status } = await withNode();
+    const readinessProbe = { exec: { command: ["test", "-f", "/data/go"] }, periodSeconds: 1, failureThreshold: 1 };
+    const pod = (container: Partial<Container>) => ({
+      containers: [{ name: "app", image: "httpd:2", readinessProbe, ...container }],
+    });
+    await run("known", pod({}));
+    await run("unknown", pod({ image: "example.com/app:1" }));
+    await run("wrapped", pod({ image: "example.com/app:1", command: ["sh", "-c", "export A=1; exec /app/server"] }));
+    await clock.advance(4_000);
+    const ready = (name: string) => condition(name, "Ready")?.status;
+    expect(["known", "unknown", "wrapped"].map(ready)).toEqual(["False", "True", "True"]);
+    await exec("unknown", ["ls"]);
+    await exec("known", ["sh", "-c", "mkdir -p /data; dd if=/dev/zero of=/data/go bs=1 count=1 conv=fsync"]);
+    await clock.advance(3_000);
+    expect(["known", "unknown", "wrapped"].map(ready)).toEqual(["True", "True", "True"]);
+    expect(status("wrapped")?.restartCount).toBe(0);
+  });
+
   it("run hooks after the start and before the end, over the network of the cluster, too", async () => {
     const { clock, run, api, log, getPod, status, messages, findPod } = await withNode();
     await run("handler", {

@@ -44,6 +44,7 @@ function machine() {
     privileged: false,
     kernelRelease: "6.12.0",
     architecture: "amd64",
+    standIn: { isUsed: false },
     program: (name, context) => findProgram({ tree, own: undefined }, name, context),
   };
   const start = (argv: readonly string[], input = "") => {

@@ -159,6 +159,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       architecture: options.architecture,
       program: (program, context) => findProgram(lookup, program, context),
       unknown: standIn,
+      standIn: { isUsed: false },
     };
     const log = new ContainerLog(now);
     const attached: ContainerRun["attached"] = new Set();

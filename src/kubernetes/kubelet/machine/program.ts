@@ -45,6 +45,8 @@ export interface System {
    * a container with exec is told that they are not there.
    */
   unknown?: Program;
+  /** Whether the container's own command came to a program that is not known. */
+  readonly standIn: { isUsed: boolean };
 }
 
 export const pathIn = (context: Pick<ProgramContext, "cwd">, path: string): string => absolutePath(path, context.cwd);
