@@ -8,6 +8,7 @@ import { methodNotAllowed, StatusError } from "../errors.js";
 import type { OpenApi } from "../schema/openapi/documents.js";
 import type { Streams } from "../streams/index.js";
 import { isWebSocket, takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
+import { createWebSocketAcceptor } from "../streams/websocket.js";
 import { createDiscovery } from "../wire/discovery.js";
 import { negotiate, parseAccept } from "../wire/negotiate.js";
 import { authenticate, impersonated } from "./authenticate.js";
@@ -270,6 +271,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       });
     },
   );
+  const acceptWebSocket = createWebSocketAcceptor();
   const upgraded = new Set<Socket>();
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // Breaks of such connections end what runs on them, by their `close`.
@@ -281,7 +283,8 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on("finish", () => socket.end());
-    void handle(request, response, { socket, head });
+    const websocket = (protocol: string) => acceptWebSocket(request, { socket, head }, protocol);
+    void handle(request, response, { socket, head, websocket });
   });
   server.on("connection", (socket: Socket) => gate.enter(socket));
   // Broken handshakes and connections cut off in the middle are the clients' affair.

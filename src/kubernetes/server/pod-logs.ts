@@ -152,9 +152,8 @@ async function serveOverWebSocket(exchange: ResourceExchange, serve: (sink: LogS
   const { request, upgrade } = exchange;
   if (!upgrade) throw badRequest("Upgrade request required");
   const protocol = chooseProtocol(offeredProtocols(request), PROTOCOLS);
-  const { createWebSocketAcceptor } = await import("../streams/websocket.js");
   leaveHttp(exchange);
-  const ws = await createWebSocketAcceptor()(request, upgrade, protocol);
+  const ws = await upgrade.websocket(protocol);
   const isText = protocol === "base64.binary.k8s.io";
   serve({
     write: (text) => ws.send(isText ? Buffer.from(text).toString("base64") : Buffer.from(text)),

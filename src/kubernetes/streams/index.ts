@@ -20,7 +20,6 @@ import { type ProxyReader, podTarget, serviceTarget } from "./proxy/target.js";
 import { runProcess } from "./remote-process.js";
 import { openSpdyProcess, spdyProcessProtocol } from "./spdy-process.js";
 import { isSpdy, isWebSocket, leaveHttp, type Upgrade } from "./upgrade.js";
-import { createWebSocketAcceptor } from "./websocket.js";
 import { openWebSocketProcess, processProtocol } from "./websocket-process.js";
 
 /**
@@ -43,7 +42,6 @@ const CREATE_ALWAYS_SINCE_MINOR = 35;
 
 export function createStreams(dependencies: ServerDependencies): Streams {
   const { registry, authorizers } = dependencies;
-  const accept = createWebSocketAcceptor();
   const chance = registry.clock.random("proxied-endpoints");
 
   const reader: ProxyReader = {
@@ -96,7 +94,7 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     await admitConnection(exchange);
     leaveHttp(exchange);
     const wire = await (websocket
-      ? openWebSocketProcess(accept, request, upgrade, protocol, wanted)
+      ? openWebSocketProcess(upgrade, protocol, wanted)
       : openSpdyProcess(upgrade, protocol, wanted));
     await runProcess(streams, key, wanted, wire);
   }
@@ -117,8 +115,8 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     await admitConnection(exchange);
     leaveHttp(exchange);
     return tunnel
-      ? forwardOverTunnel(forwarding, accept, request, upgrade, protocol)
-      : forwardOverChannels(forwarding, accept, request, upgrade, { protocol, ports });
+      ? forwardOverTunnel(forwarding, upgrade, protocol)
+      : forwardOverChannels(forwarding, upgrade, { protocol, ports });
   }
 
   async function proxy(exchange: ResourceExchange): Promise<Answer | undefined> {

@@ -7,7 +7,6 @@ import type { PodStreams } from "../pod-streams.js";
 import { openChannels } from "./channels.js";
 import { serveSpdy } from "./spdy/session.js";
 import { acceptSpdy, chooseProtocol, chooseSpdyProtocol, offeredProtocols, type Upgrade } from "./upgrade.js";
-import type { AcceptWebSocket } from "./websocket.js";
 
 /** Connections to ports of a pod through the API server: what `kubectl port-forward` does. */
 
@@ -101,14 +100,8 @@ export async function forwardOverSpdy(forwarding: Forwarding, carrier: Duplex): 
   await session.closed;
 }
 
-export async function forwardOverTunnel(
-  forwarding: Forwarding,
-  accept: AcceptWebSocket,
-  request: IncomingMessage,
-  upgrade: Upgrade,
-  protocol: string,
-): Promise<void> {
-  const ws = await accept(request, upgrade, protocol);
+export async function forwardOverTunnel(forwarding: Forwarding, upgrade: Upgrade, protocol: string): Promise<void> {
+  const ws = await upgrade.websocket(protocol);
   const { createWebSocketStream } = await import("ws");
   const carrier = createWebSocketStream(ws);
   carrier.on("error", () => {});
@@ -121,12 +114,10 @@ export const forwardOverRawSpdy = (forwarding: Forwarding, upgrade: Upgrade, pro
 /** Over channels: 2n holds the bytes of the nth port, 2n+1 what goes wrong; both begin with the port, two bytes, little end first. */
 export async function forwardOverChannels(
   forwarding: Forwarding,
-  accept: AcceptWebSocket,
-  request: IncomingMessage,
   upgrade: Upgrade,
   { protocol, ports }: { protocol: string; ports: readonly number[] },
 ): Promise<void> {
-  const ws = await accept(request, upgrade, protocol);
+  const ws = await upgrade.websocket(protocol);
   const clients = ports.map((_port, index) => {
     const client = new Duplex({
       read: () => channels.pause(false),

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import type { WebSocket } from "ws";
 import { StatusError } from "../errors.js";
 
 /**
@@ -12,6 +13,11 @@ export interface Upgrade {
   socket: Duplex;
   /** What the client has sent after the head of its request. */
   head: Buffer;
+  /**
+   * Answers a WebSocket's handshake with the protocol chosen ("": none). A broken handshake is answered by itself; the promise then never resolves, and the
+   * connection is closed.
+   */
+  websocket(protocol: string): Promise<WebSocket>;
 }
 
 const SPDY = "spdy/3.1";

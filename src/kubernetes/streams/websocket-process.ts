@@ -3,7 +3,6 @@ import { createByteQueue } from "./byte-queue.js";
 import { openChannels } from "./channels.js";
 import { type ProcessRequest, type ProcessWire, terminalSizes } from "./remote-process.js";
 import { chooseProtocol, offeredProtocols, type Upgrade } from "./upgrade.js";
-import type { AcceptWebSocket } from "./websocket.js";
 
 /** exec and attach over a WebSocket. Channels: 0 stdin, 1 stdout, 2 stderr, 3 how it ended, 4 sizes of the terminal. */
 
@@ -24,13 +23,11 @@ export function processProtocol(request: IncomingMessage): string {
 }
 
 export async function openWebSocketProcess(
-  accept: AcceptWebSocket,
-  request: IncomingMessage,
   upgrade: Upgrade,
   protocol: string,
   wanted: ProcessRequest,
 ): Promise<ProcessWire> {
-  const ws = await accept(request, upgrade, protocol);
+  const ws = await upgrade.websocket(protocol);
   const stdin = createByteQueue((full) => channels.pause(full));
   const sizes = createByteQueue();
   const channels = openChannels(ws, protocol, {

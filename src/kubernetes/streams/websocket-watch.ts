@@ -2,7 +2,6 @@ import type { ServerResponse } from "node:http";
 import { badRequest } from "../errors.js";
 import type { ResourceExchange } from "../server/context.js";
 import { leaveHttp, offeredProtocols } from "./upgrade.js";
-import { createWebSocketAcceptor } from "./websocket.js";
 
 /** Where a watch writes: as much of a response as it uses. */
 export type WatchSink = Pick<ServerResponse, "writableLength" | "writeHead" | "flushHeaders" | "destroy"> & {
@@ -19,7 +18,7 @@ export async function openWatchSocket(exchange: ResourceExchange): Promise<Watch
   if (!upgrade) throw badRequest("Upgrade request required");
   const [protocol = ""] = offeredProtocols(request);
   leaveHttp(exchange);
-  const ws = await createWebSocketAcceptor()(request, upgrade, protocol);
+  const ws = await upgrade.websocket(protocol);
   const write = (text: string): void => {
     if (ws.readyState === ws.OPEN) for (const line of text.split("\n")) if (line !== "") ws.send(line);
   };

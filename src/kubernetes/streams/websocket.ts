@@ -5,14 +5,12 @@ import type { Upgrade } from "./upgrade.js";
 /** Most that may wait to be taken by a client that reads slowly, bytes; a client that is further behind is cut off. */
 export const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
-/**
- * Answers the handshake with the protocol chosen ("": none) and gives the connection. A broken handshake is answered by the library itself; the promise
- * then never resolves, and the connection is closed.
- */
-export type AcceptWebSocket = (request: IncomingMessage, upgrade: Upgrade, protocol: string) => Promise<WebSocket>;
-
-/** Accepts WebSocket connections. The library is loaded with the first of them. */
-export function createWebSocketAcceptor(): AcceptWebSocket {
+/** Accepts WebSocket connections, see Upgrade.websocket. The library is loaded with the first of them. */
+export function createWebSocketAcceptor(): (
+  request: IncomingMessage,
+  connection: Pick<Upgrade, "socket" | "head">,
+  protocol: string,
+) => Promise<WebSocket> {
   let loading: Promise<WebSocketServer> | undefined;
   async function load(): Promise<WebSocketServer> {
     const { WebSocketServer } = await import("ws");
