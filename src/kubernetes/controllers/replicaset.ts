@@ -9,6 +9,7 @@ import { isPodActive, isPodTerminating, msUntilAvailable } from "../runtime/pods
 import type { Pod, ReplicaSet, ReplicaSetStatus, ReplicationController } from "../schema/generated/types.js";
 import { claim, createOrphanIndex, ownerKeys } from "./claim.js";
 import { defineController, type Environment, on } from "./define-controller.js";
+import { createOwnStatus } from "./own-status.js";
 import {
   createPod,
   deletePod,
@@ -116,6 +117,7 @@ function replicationOf(kind: ReplicaKind): Controller {
     const { api, clock, queue } = env;
     const tally = createReplicaTally();
     const orphans = createOrphanIndex();
+    const own = createOwnStatus();
 
     const reconcile = async (key: string): Promise<void> => {
       const owner = api.get<Replicated>(kind.resource, parseKey(key));
@@ -165,15 +167,17 @@ function replicationOf(kind: ReplicaKind): Controller {
         clock.now(),
       );
       status.observedGeneration = owner.metadata.generation;
+      own.writing(fresh, status);
       if (!isEqual(status, fresh.status)) await api.updateStatus(kind.resource, { ...fresh, status });
     };
 
     return {
       reconcile,
       watches: [
-        on<Replicated>(kind.resource, ({ type, object, previous }) => {
+        on<Replicated>(kind.resource, (event) => {
+          const { type, object, previous } = event;
           if (type === "DELETED") tally.forget(object.metadata.uid);
-          // Our own status writes need no second look.
+          if (own.isForeign(event)) return keyOf(object);
           const spec =
             !previous ||
             previous.spec !== object.spec ||

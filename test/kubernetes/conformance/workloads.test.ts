@@ -142,6 +142,31 @@ describe("every kind of workload", () => {
   });
 });
 
+describe("a status that somebody else has written", () => {
+  it.each([
+    ["apps/v1", "Deployment", "deployments", { replicas: 2 }, "readyReplicas"],
+    ["apps/v1", "ReplicaSet", "replicasets", { replicas: 2 }, "readyReplicas"],
+    ["apps/v1", "StatefulSet", "statefulsets", { replicas: 2, serviceName: "s" }, "readyReplicas"],
+    ["apps/v1", "DaemonSet", "daemonsets", {}, "numberReady"],
+    ["v1", "ReplicationController", "replicationcontrollers", { replicas: 2 }, "readyReplicas"],
+  ])("%s %s: is put right", async (apiVersion, kind, plural, extra, count) => {
+    const path = `${apiVersion === "v1" ? "/api/v1/namespaces/default" : APPS}/${plural}`;
+    const spec = { ...selected(extra), ...(apiVersion === "v1" ? { selector: labels } : {}) };
+    await post(path, { apiVersion, kind, metadata: { name: "one" }, spec });
+    await clock.advance(20_000);
+    const { status } = await ok(`${path}/one`);
+    expect(status[count]).toBeGreaterThan(1);
+    const { code, body } = await client.call(`${path}/one/status`, {
+      method: "PATCH",
+      headers: STRATEGIC,
+      body: { status: { [count]: 0 } },
+    });
+    expect([code, body.status[count] ?? 0]).toEqual([200, 0]);
+    await clock.advance(2_000);
+    expect((await ok(`${path}/one`)).status).toEqual(status);
+  });
+});
+
 describe("ControllerRevisions", () => {
   it("take part in the whole life of a DaemonSet's history", async () => {
     const path = `${APPS}/controllerrevisions`;

@@ -6,6 +6,7 @@ import { msUntilAvailable } from "../../runtime/pods.js";
 import type { ControllerRevision, DaemonSet, Node, Pod } from "../../schema/generated/types.js";
 import { claim, createOrphanIndex, ownerKeys } from "../claim.js";
 import { defineController, on } from "../define-controller.js";
+import { createOwnStatus } from "../own-status.js";
 import { createPod, deletePod, isNamespaceTerminating, slowStartBatch } from "../pod-control.js";
 import { REVISIONS, syncHistory, trimHistory } from "../revision-history.js";
 import { daemonPod, eligibility, targetNode } from "./eligibility.js";
@@ -26,6 +27,7 @@ export const daemonSetController = (): Controller =>
     const { api, clock, events, queue } = env;
     const podOrphans = createOrphanIndex();
     const revisionOrphans = createOrphanIndex();
+    const own = createOwnStatus();
     const matches = (daemonSet: DaemonSet) => matcherOf(daemonSet.spec?.selector);
     const failures = new Map<string, { count: number; lastMs: number }>();
 
@@ -151,6 +153,7 @@ export const daemonSetController = (): Controller =>
       const present = api.get<DaemonSet>(RESOURCE, view.daemonSet.metadata);
       if (!present || present.metadata.uid !== view.daemonSet.metadata.uid) return;
       const status = daemonStatus(view);
+      own.writing(present, status);
       if (!isEqual(status, present.status)) await api.updateStatus<DaemonSet>(RESOURCE, { ...present, status });
       const minReadySeconds = view.daemonSet.spec?.minReadySeconds ?? 0;
       if (minReadySeconds === 0) return;
@@ -163,9 +166,10 @@ export const daemonSetController = (): Controller =>
     return {
       reconcile,
       watches: [
-        on<DaemonSet>(RESOURCE, ({ type, object, previous }) => {
+        on<DaemonSet>(RESOURCE, (event) => {
+          const { type, object, previous } = event;
+          if (own.isForeign(event)) return keyOf(object);
           if (type === "DELETED") return undefined;
-          // Our own status writes need no second look.
           const asked = ({ metadata, spec }: DaemonSet) => [spec, metadata.labels, metadata.deletionTimestamp];
           return previous && isEqual(asked(previous), asked(object)) ? undefined : keyOf(object);
         }),

@@ -7,6 +7,7 @@ import { isPodTerminal } from "../../runtime/pods.js";
 import type { Deployment, Pod, ReplicaSet } from "../../schema/generated/types.js";
 import { claim, createOrphanIndex, ownerKeys } from "../claim.js";
 import { defineController, on } from "../define-controller.js";
+import { createOwnStatus } from "../own-status.js";
 import { isScalingEvent } from "./plan.js";
 import { isRolling } from "./replica-sets.js";
 import { createRollout, DEPLOYMENTS, REPLICA_SETS, writeStatus } from "./rollout.js";
@@ -16,7 +17,9 @@ import { createRollout, DEPLOYMENTS, REPLICA_SETS, writeStatus } from "./rollout
  * controller and which way a rollout goes; rollout.ts takes the steps.
  */
 export const deploymentController = (): Controller =>
-  defineController({ name: "deployment-controller" }, (env) => {
+  defineController({ name: "deployment-controller" }, (environment) => {
+    const own = createOwnStatus();
+    const env = { ...environment, own };
     const { api, events, queue } = env;
     const orphans = createOrphanIndex();
     const matches = (deployment: Deployment) => matcherOf(deployment.spec?.selector);
@@ -54,8 +57,9 @@ export const deploymentController = (): Controller =>
     return {
       reconcile,
       watches: [
-        on<Deployment>(DEPLOYMENTS, ({ object, previous }) => {
-          // Our own status writes need no second look.
+        on<Deployment>(DEPLOYMENTS, (event) => {
+          const { object, previous } = event;
+          if (own.isForeign(event)) return keyOf(object);
           const asked = ({ metadata, spec }: Deployment) => [spec, metadata.annotations, metadata.deletionTimestamp];
           return previous && isEqual(asked(previous), asked(object)) ? undefined : keyOf(object);
         }),

@@ -6,6 +6,7 @@ import { controlledBy, isControlledBy } from "../../runtime/owners.js";
 import { isPodTerminal } from "../../runtime/pods.js";
 import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from "../../schema/generated/types.js";
 import type { Environment } from "../define-controller.js";
+import type { OwnStatus } from "../own-status.js";
 import { isNamespaceTerminating, messageOf } from "../pod-control.js";
 import { planNew, planRollingStep, planScale, type Resize } from "./plan.js";
 import { findNew, REVISION, replicasOf, revisionOf, sameTemplate } from "./replica-sets.js";
@@ -24,18 +25,24 @@ import {
 export const DEPLOYMENTS = "deployments.apps";
 export const REPLICA_SETS = "replicasets.apps";
 
+export interface RolloutEnvironment extends Environment {
+  own: OwnStatus;
+}
+
 export async function writeStatus(
-  { api }: Environment,
+  { api, own }: RolloutEnvironment,
   deployment: Deployment,
   status: DeploymentStatus,
 ): Promise<void> {
   const present = api.get<Deployment>(DEPLOYMENTS, deployment.metadata);
-  if (!present || present.metadata.uid !== deployment.metadata.uid || isEqual(present.status, status)) return;
+  if (!present || present.metadata.uid !== deployment.metadata.uid) return;
+  own.writing(present, status);
+  if (isEqual(present.status, status)) return;
   await api.updateStatus<Deployment>(DEPLOYMENTS, { ...present, status });
 }
 
 /** Everything one reconcile does with one Deployment and the ReplicaSets it had at its start. */
-export function createRollout(env: Environment, deployment: Deployment, sets: readonly ReplicaSet[]) {
+export function createRollout(env: RolloutEnvironment, deployment: Deployment, sets: readonly ReplicaSet[]) {
   const { api, clock, events, queue } = env;
   const found = findNew(deployment, sets);
   const old = sets.filter((set) => set !== found);
