@@ -56,18 +56,24 @@ function prefersYaml(accept: string): boolean {
 export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (response.headersSent || response.destroyed) return;
   const { body = "", contentType } = rendered(request, answer);
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
+  const content = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const headers: Record<string, string | string[]> = {
     "cache-control": "no-cache, private",
     "content-type": contentType ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json"),
     ...answer.headers,
   };
   if (answer.warnings?.length) headers.warning = answer.warnings.map(warningHeader);
-  const finish = (payload: Buffer): void => {
-    headers["content-length"] = String(payload.length);
+  const finish = (payload: string | Buffer): void => {
+    headers["content-length"] = String(Buffer.byteLength(payload));
     response.writeHead(answer.code, headers);
     response.end(payload);
   };
+  // A short text goes out in one write with its headers, unless these hold raw bytes, which would be encoded with it.
+  if (typeof content === "string" && content.length < GZIP_THRESHOLD_BYTES / 4 && !headers.warning) {
+    finish(content);
+    return;
+  }
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
   if (bytes.length >= GZIP_THRESHOLD_BYTES && /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""))) {
     gzip(bytes, { level: GZIP_LEVEL }, (error, compressed) => {
       if (response.headersSent || response.destroyed) return;
