@@ -125,7 +125,7 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     const { name = "", namespace = "" } = target;
     const { resource } = entry.info;
     const url = request.url ?? "/";
-    const { prefix, path } = splitAtProxy(url);
+    const { prefix, path } = splitAtProxy(url, entry.info.namespaced);
     await admitConnection(exchange);
     const goesTo =
       resource === "pods"
@@ -166,9 +166,11 @@ export function createStreams(dependencies: ServerDependencies): Streams {
   };
 }
 
-/** `/api/v1/…/proxy` and what follows it, query included. */
-function splitAtProxy(url: string): { prefix: string; path: string } {
-  const end = url.indexOf("/proxy") + "/proxy".length;
+/** `/api/v1/[namespaces/<namespace>/]<resource>/<name>/proxy` and what follows it, query included. Namespaces and names may begin with `proxy`, too. */
+function splitAtProxy(url: string, namespaced: boolean): { prefix: string; path: string } {
+  const segments = url.split("/", namespaced ? 8 : 6);
+  // The last one may have a query behind it.
+  const end = segments.slice(0, -1).join("/").length + "/proxy".length;
   return { prefix: url.slice(0, end), path: url.slice(end) };
 }
 

@@ -186,6 +186,19 @@ describe("services/proxy", () => {
   });
 });
 
+it("tells names that begin with proxy from the proxy itself", async () => {
+  const { api } = server;
+  const created = await api.create<KubeObject>("pods", {
+    metadata: { name: "proxy-pod", namespace: "proxy-ns" },
+    spec: { nodeName: "n", containers: [{ name: "c", image: "x" }] },
+  });
+  await api.updateStatus("pods", { ...created, status: { phase: "Running", podIP: "10.0.0.7" } });
+  const at = "/api/v1/namespaces/proxy-ns/pods/http:proxy-pod:80/proxy";
+  expect((await server.call(`${at}/proxy/x?y=/proxy`)).body.url).toBe("/proxy/x?y=/proxy");
+  expect((await server.call(`${at}?a=/proxy/`)).headers.location).toBe(`${at}/?a=/proxy/`);
+  await api.delete("pods", { namespace: "proxy-ns", name: "proxy-pod" }, { gracePeriodSeconds: 0 });
+});
+
 describe("nodes/proxy", () => {
   it("shows pages of the kubelet", async () => {
     expect((await server.call("/api/v1/nodes/n/proxy/healthz")).text).toBe("ok");
