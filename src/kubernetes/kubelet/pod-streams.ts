@@ -65,6 +65,7 @@ function feed(
   pipe: Pipe,
   wake: () => void,
   through: (data: string) => void = (data) => pipe.write(data),
+  ends = true,
 ): void {
   if (!io.stdin) return;
   const { stdin } = io;
@@ -77,7 +78,7 @@ function feed(
     } catch {
       // A client that went away sends nothing any more.
     }
-    pipe.close();
+    if (ends) pipe.close();
     wake();
   };
   void pump();
@@ -135,9 +136,11 @@ export function createPodStreams({ clock, find, behaviourOf }: StreamSources): P
     },
     async attach(key, { container, tty }, io) {
       const presence = find(key);
-      const { run } = running(presence, container);
+      const { run, spec } = running(presence, container);
       const machine = presence.machine();
       const wake = (): void => machine.kernel.kick();
+      // Only a container that wants it once loses its input with the client.
+      const ends = spec.stdinOnce === true;
       let stdout = outputOf(io.stdout);
       let stderr = tty ? stdout : outputOf(io.stderr);
       const input = run.stdin;
@@ -146,8 +149,8 @@ export function createPodStreams({ clock, find, behaviourOf }: StreamSources): P
           const terminal = createTerminal(stdout, () => {});
           stdout = terminal.output;
           stderr = terminal.output;
-          feed(io, input, wake, (data) => terminal.type(data, input));
-        } else feed(io, input, wake);
+          feed(io, input, wake, (data) => terminal.type(data, input), ends);
+        } else feed(io, input, wake, undefined, ends);
       }
       const client = { stdout, stderr };
       run.attached.add(client);

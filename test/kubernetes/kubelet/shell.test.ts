@@ -25,7 +25,8 @@ function machine() {
   const kernel = new Kernel(clock, (error) => faults.push(error));
   const root = directory();
   for (const name of ["tmp", "bin", "etc", "dev"]) root.entries.set(name, directory());
-  (root.entries.get("dev") as DirectoryNode).entries.set("zero", device("zero"));
+  for (const name of ["zero", "random"] as const)
+    (root.entries.get("dev") as DirectoryNode).entries.set(name, device(name));
   const tree = new FileTree(root, () => kernel.now());
   const system: System = {
     kernel,
@@ -195,6 +196,33 @@ describe("the shell", () => {
     expect(sleeper.process.exit).toBeUndefined();
     deaf.kernel.signal(sleeper.process, "KILL");
     expect(sleeper.process.exit?.code).toBe(137);
+  });
+
+  it("takes what comes without end in pieces, and no more than it can hold", () => {
+    expect(run("tr -dc a-z < /dev/random | head -c 8").out).toMatch(/^[a-z]{8}$/);
+    expect(run("head -c 3 /dev/random | wc -c").out).toBe("3\n");
+    expect(run("sort /dev/zero; echo on").code).not.toBe(139);
+    expect(run("printf '%999999999999d' 1; echo '(' | grep -E '('").code).toBe(2);
+    expect(run("dd if=/dev/zero of=/tmp/big bs=1G count=5; wc -c < /tmp/big").code).toBeDefined();
+  });
+
+  it("bears whatever is written", () => {
+    const { start, faults, kernel } = machine();
+    const pieces =
+      `if then fi while do done for in case esac { } ( ) (( $( \` ' " $x $\{y:-z} $((1+ )) | || & && ; ;; < > >> << EOF \\ \n # * ? [ ] ! = echo cat exit sed awk test f() -n`.split(
+        " ",
+      );
+    let seed = 1;
+    const next = (most: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % most;
+    };
+    for (let i = 0; i < 400; i++) {
+      const script = Array.from({ length: 1 + next(12) }, () => pieces[next(pieces.length)]).join(next(2) ? " " : "");
+      start(["sh", "-c", script]);
+    }
+    kernel.stop();
+    expect(faults).toEqual([]);
   });
 
   it("slows down what never waits, and bounds what never ends", async () => {

@@ -231,6 +231,8 @@ export class Kernel {
       if (error instanceof BrokenPipe) this.end(task, 128 + SIGNALS.PIPE);
       else if (error instanceof Killed) this.end(task, 128 + SIGNALS[error.signal]);
       else if (error instanceof FileError) this.end(task, 1);
+      // A pattern that is none, or something far too long or deep: the fault of whoever wrote the command.
+      else if (error instanceof SyntaxError || error instanceof RangeError) this.end(task, 2);
       else {
         this.end(task, 139);
         this.onFault(error);

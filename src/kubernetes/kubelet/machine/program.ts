@@ -1,6 +1,6 @@
 import type { Clock } from "../../../clock/clock.js";
 import type { Random } from "../../../clock/random.js";
-import { absolutePath, type Credentials, type FileTree } from "./files.js";
+import { absolutePath, type Credentials, FileError, type FileTree } from "./files.js";
 import type { Block, Kernel, Process, Work } from "./kernel.js";
 import type { Network } from "./network.js";
 import type { Input, Output } from "./streams.js";
@@ -64,10 +64,14 @@ export function* pause(context: Pick<ProgramContext, "system">, ms: number): Wor
   yield { untilMs };
 }
 
+/** More than this no program takes in: what reads a device to its end would never stop. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
 /** Everything up to the end of the input. */
 export function* readAll(input: Input): Work<string> {
   let text = "";
   for (;;) {
+    if (text.length > MOST_BYTES) throw new FileError("ENOSPC");
     const data = input.read();
     if (data === null) return text;
     if (data === undefined) yield { ready: () => hasData(input) };
@@ -79,6 +83,7 @@ export function* readAll(input: Input): Work<string> {
 export function* readLine(input: Input): Work<string | null> {
   let text = "";
   for (;;) {
+    if (text.length > MOST_BYTES) throw new FileError("ENOSPC");
     const data = input.read();
     if (data === null) return text === "" ? null : text;
     if (data === undefined) {
@@ -96,7 +101,7 @@ export function* readLine(input: Input): Work<string | null> {
 }
 
 /** Looks whether a read would give something, or the end. */
-function hasData(input: Input): boolean {
+export function hasData(input: Input): boolean {
   const data = input.read(1);
   if (data === undefined) return false;
   if (data !== null) input.unread(data);

@@ -7,7 +7,7 @@ import {
   modeText,
   type TreeNode,
 } from "../machine/files.js";
-import { type Program, type ProgramContext, pathIn, readAll, whileFull } from "../machine/program.js";
+import { hasData, type Program, type ProgramContext, pathIn, readAll, whileFull } from "../machine/program.js";
 import { attempt, complain, contents, nameOf, open, parseOptions } from "./options.js";
 import { createArchive, extractArchive } from "./tar.js";
 
@@ -101,17 +101,12 @@ function* cat(context: ProgramContext) {
       const data = input.read();
       if (data === null) break;
       if (data === undefined) {
-        yield {
-          ready: () => {
-            const next = input.read(1);
-            if (typeof next === "string") input.unread(next);
-            return next !== undefined;
-          },
-        };
+        yield { ready: () => hasData(input) };
         continue;
       }
       context.stdout.write(data);
       yield* whileFull(context.stdout);
+      yield* context.system.kernel.charge();
     }
   }
   return status;
@@ -458,12 +453,12 @@ function* dd(context: ProgramContext) {
   const count = args.has("count") ? Number(args.get("count")) : undefined;
   const input = open(context, args.get("if") ?? "-");
   if (!input) return 1;
-  const most = count === undefined ? 64 * 1024 * 1024 : count * size;
+  const most = Math.min(count === undefined ? Number.POSITIVE_INFINITY : count * size, 64 * 1024 * 1024);
   let data = "";
   while (data.length < most) {
     const piece = input.read(most - data.length);
     if (piece === null) break;
-    if (piece === undefined) yield { untilMs: context.system.kernel.now() + 10 };
+    if (piece === undefined) yield { ready: () => hasData(input) };
     else data += piece;
   }
   const to = args.get("of");

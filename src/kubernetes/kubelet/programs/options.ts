@@ -69,7 +69,10 @@ export function open(context: ProgramContext, name: string): Input | undefined {
   const opens = attempt(context, nameOf(context) === "cat" ? `can't open '${name}'` : name, () => {
     const node = context.system.tree.get(path, context.who);
     if (node.is === "directory") throw new FileError("EISDIR");
-    input = node.is === "device" ? deviceInput(node) : textInput(context.system.tree.read(path, context.who));
+    input =
+      node.is === "device"
+        ? deviceInput(node, context.system.random)
+        : textInput(context.system.tree.read(path, context.who));
   });
   return opens ? input : undefined;
 }

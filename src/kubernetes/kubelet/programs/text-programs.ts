@@ -1,5 +1,13 @@
 import { createHash } from "node:crypto";
-import { type Program, type ProgramContext, pathIn, readAll, readLine, whileFull } from "../machine/program.js";
+import {
+  hasData,
+  type Program,
+  type ProgramContext,
+  pathIn,
+  readAll,
+  readLine,
+  whileFull,
+} from "../machine/program.js";
 import { CLASSES, escaped } from "../shell/patterns.js";
 import { expandEscapes } from "../shell/printf.js";
 import { awk } from "./awk.js";
@@ -102,7 +110,7 @@ function* head(context: ProgramContext) {
       while (left > 0) {
         const data = input.read(left);
         if (data === null) break;
-        if (data === undefined) yield { untilMs: context.system.kernel.now() + 10 };
+        if (data === undefined) yield { ready: () => hasData(input) };
         else {
           context.stdout.write(data);
           left -= data.length;
@@ -276,17 +284,30 @@ function* tr(context: ProgramContext) {
   const isIn = (c: string): boolean => from.includes(c) !== complement;
   const deletes = has("d");
   const squeezes = has("s");
-  let result = "";
-  for (const c of yield* readAll(context.stdin)) {
-    if (deletes && isIn(c)) continue;
-    const at = from.indexOf(c);
-    const last = to[to.length - 1] ?? "";
-    const next = deletes || !isIn(c) || to.length === 0 ? c : complement ? last : (to[at] ?? last);
-    if (squeezes && isIn(c) && result.endsWith(next)) continue;
-    result += next;
+  let before = "";
+  const translated = (text: string): string => {
+    let result = "";
+    for (const c of text) {
+      if (deletes && isIn(c)) continue;
+      const at = from.indexOf(c);
+      const last = to[to.length - 1] ?? "";
+      const next = deletes || !isIn(c) || to.length === 0 ? c : complement ? last : (to[at] ?? last);
+      if (squeezes && isIn(c) && before === next) continue;
+      result += next;
+      before = next;
+    }
+    return result;
+  };
+  for (;;) {
+    const data = context.stdin.read();
+    if (data === null) return 0;
+    if (data === undefined) yield { ready: () => hasData(context.stdin) };
+    else {
+      context.stdout.write(translated(data));
+      yield* whileFull(context.stdout);
+      yield* context.system.kernel.charge();
+    }
   }
-  context.stdout.write(result);
-  return 0;
 }
 
 const digest = (algorithm: string): Program =>

@@ -1,3 +1,4 @@
+import type { Random } from "../../../clock/random.js";
 import { absolutePath, type DeviceNode, FileError, type FileNode } from "../machine/files.js";
 import type { Signal, Work } from "../machine/kernel.js";
 import { type ProgramContext, readLine, whileFull } from "../machine/program.js";
@@ -570,7 +571,12 @@ class Evaluator implements Shell, Expander {
       if (reads) {
         const node = this.tree.get(path, this.who);
         if (node.is === "directory") return { input: textInput() };
-        return { input: node.is === "device" ? deviceInput(node) : textInput(this.tree.read(path, this.who)) };
+        return {
+          input:
+            node.is === "device"
+              ? deviceInput(node, this.context.system.random)
+              : textInput(this.tree.read(path, this.who)),
+        };
       }
       const node = this.tree.open(path, this.who, { truncate: operator !== ">>" });
       return { output: node.is === "device" ? discard : fileOutput(this.tree, node) };
@@ -590,7 +596,9 @@ const fileOutput = (tree: { put(node: FileNode, data: string): void }, node: Fil
 const ZEROES = "\0".repeat(4096);
 
 /** /dev/null ends at once, the others never do. */
-export function deviceInput({ device }: DeviceNode): Input {
+export function deviceInput({ device }: DeviceNode, random: Random): Input {
   if (device === "null") return textInput();
-  return { read: (most = ZEROES.length) => ZEROES.slice(0, Math.min(most, ZEROES.length)), unread: () => {} };
+  const make = (length: number): string =>
+    device === "random" ? Buffer.from(random.hex(2 * length), "hex").toString("latin1") : ZEROES.slice(0, length);
+  return { read: (most = ZEROES.length) => make(Math.min(most, ZEROES.length)), unread: () => {} };
 }
