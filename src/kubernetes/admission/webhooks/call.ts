@@ -222,10 +222,11 @@ export function createWebhookCaller({
   function limit(outgoing: ClientRequest, timeoutSeconds: number): () => void {
     const expire = (): void => void outgoing.destroy(new WebhookCallError("context deadline exceeded"));
     const timer = clock.kind === "scaled" ? undefined : clock.timer(timeoutSeconds * 1000, expire);
-    const own = setTimeout(expire, timeoutSeconds * 1000);
+    const own = AbortSignal.timeout(timeoutSeconds * 1000);
+    own.addEventListener("abort", expire);
     return () => {
       timer?.cancel();
-      clearTimeout(own);
+      own.removeEventListener("abort", expire);
     };
   }
 
