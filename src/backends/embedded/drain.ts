@@ -75,7 +75,7 @@ export async function drainNode(api: KubeApi, name: string): Promise<DrainedNode
   };
 }
 
-/** Gives what the API server said when a budget forbids the eviction now; it may allow it at the next try. */
+/** Gives what the API server said when it refuses the eviction now, mostly for a budget's sake; it may allow it at the next try. */
 async function evict(api: KubeApi, pod: Pod): Promise<string | undefined> {
   const { name, namespace } = pod.metadata;
   const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name, namespace } };
@@ -83,7 +83,8 @@ async function evict(api: KubeApi, pod: Pod): Promise<string | undefined> {
     await api.create("pods", eviction, { subresource: "eviction" });
     return undefined;
   } catch (error) {
-    if (isStatusError(error, "TooManyRequests")) return refusalOf(error);
+    // Forbidden: by a policy or webhook, or because the namespace is going, which ends the pod as well.
+    if (isStatusError(error, "TooManyRequests") || isStatusError(error, "Forbidden")) return refusalOf(error);
     // A pod that is gone needs no eviction.
     if (isStatusError(error, "NotFound")) return undefined;
     throw error;

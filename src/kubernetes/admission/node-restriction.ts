@@ -6,7 +6,7 @@ import { sameValue } from "../registry/strategies/equality.js";
 import { DRIVERS } from "../runtime/volumes.js";
 import type { CSIDriver, Node, PersistentVolume, PersistentVolumeClaim, Pod } from "../schema/generated/types.js";
 import type { AccessAttributes } from "../security.js";
-import type { AdmissionPlugin, AdmissionRequest } from "./plugin.js";
+import type { AdmissionPlugin, AdmissionReader, AdmissionRequest } from "./plugin.js";
 
 const NODE_USER = "system:node:";
 const MIRROR = "kubernetes.io/config.mirror";
@@ -58,7 +58,17 @@ function judgeNode(node: string, { operation, name, object, previous }: Admissio
   }
 }
 
-function judgePod(node: string, { operation, name, object, previous, subresource }: AdmissionRequest): void {
+function judgePod(
+  node: string,
+  { operation, name, namespace, object, previous, subresource }: AdmissionRequest,
+  reader: AdmissionReader,
+): void {
+  if (subresource === "eviction") {
+    const evicted = reader.get("pods", { namespace, name }) as Pod | undefined;
+    if (evicted && evicted.spec?.nodeName !== node)
+      throw forbidden("", "pods", name, `node "${node}" can only evict pods with spec.nodeName set to itself`);
+    return;
+  }
   const pod = (object ?? previous) as Pod | undefined;
   const placed = ((previous ?? object) as Pod | undefined)?.spec?.nodeName;
   if (operation === "CREATE" && !subresource) {
@@ -111,7 +121,7 @@ function judgeClaim(node: string, { subresource, name, object, previous }: Admis
     );
 }
 
-const JUDGES: Readonly<Record<string, (node: string, request: AdmissionRequest) => void>> = {
+const JUDGES: Readonly<Record<string, (node: string, request: AdmissionRequest, reader: AdmissionReader) => void>> = {
   nodes: judgeNode,
   pods: judgePod,
   persistentvolumeclaims: judgeClaim,
@@ -175,11 +185,11 @@ export function assertTokenForOwnPod(
 
 export const nodeRestriction: AdmissionPlugin = {
   name: "NodeRestriction",
-  validate(request) {
+  validate(request, reader) {
     const { group, resource } = request.info;
     const judge = JUDGES[group ? `${resource}.${group}` : resource];
     if (!judge) return;
     const node = nodeOf(request);
-    if (node !== undefined) judge(node, request);
+    if (node !== undefined) judge(node, request, reader);
   },
 };

@@ -1,3 +1,4 @@
+import type { AdmissionRequest } from "../admission/plugin.js";
 import type { DeleteOptions, WriteOptions } from "../api.js";
 import { notFound } from "../errors.js";
 import type { KubeObject, ObjectKey } from "../object.js";
@@ -5,7 +6,7 @@ import { cloneJson } from "../patch/json.js";
 import { type Binding, bound } from "./binding.js";
 import type { ResourceEntry } from "./catalogue.js";
 import { evict } from "./eviction.js";
-import { type Caller, entryOf, find, type Machinery } from "./machinery.js";
+import { admit, type Caller, entryOf, find, type Machinery } from "./machinery.js";
 import { type Scale, scaleOf, withScale } from "./scale.js";
 import { changeObject } from "./update.js";
 
@@ -77,10 +78,30 @@ export async function evictPod(
   eviction: KubeObject,
   options: WriteOptions,
 ): Promise<Record<string, unknown>> {
-  const deleteOptions = eviction.deleteOptions as (DeleteOptions & { dryRun?: unknown }) | undefined;
-  const { gracePeriodSeconds, preconditions, propagationPolicy } = deleteOptions ?? {};
-  const dryRun = options.dryRun || (Array.isArray(deleteOptions?.dryRun) && deleteOptions.dryRun.includes("All"));
-  await evict(machinery, caller, eviction.metadata, { gracePeriodSeconds, preconditions, propagationPolicy, dryRun });
+  type Options = DeleteOptions & { dryRun?: unknown };
+  const draft = { ...cloneJson(eviction), apiVersion: "policy/v1", kind: "Eviction" } as KubeObject & {
+    deleteOptions?: Options;
+  };
+  const isDryRun = ({ dryRun }: Options = {}): boolean => Array.isArray(dryRun) && dryRun.includes("All");
+  const { namespace, name } = draft.metadata;
+  const request: AdmissionRequest = {
+    operation: "CREATE",
+    info: entryOf(machinery, "pods").info,
+    subresource: "eviction",
+    namespace,
+    name,
+    user: caller.user,
+    dryRun: options.dryRun || isDryRun(draft.deleteOptions),
+    warn: caller.warn,
+    object: draft,
+  };
+  await admit(machinery, "admit", request);
+  await admit(machinery, "validate", request);
+  const { gracePeriodSeconds, preconditions, propagationPolicy } = draft.deleteOptions ?? {};
+  const dryRun = request.dryRun || isDryRun(draft.deleteOptions);
+  // What has been admitted is the eviction; the deletion is the API server's own.
+  const admitted = { ...machinery, admission: [] };
+  await evict(admitted, caller, { namespace, name }, { gracePeriodSeconds, preconditions, propagationPolicy, dryRun });
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }
 

@@ -191,6 +191,34 @@ describe("ValidatingAdmissionPolicy", () => {
     expect((await refused(scale(9))).message).toContain("denied request: failed expression:");
   });
 
+  it("sees evictions as such, and not the deletions that follow", async () => {
+    const { api, clock, make, policy, bind } = await world();
+    await clock.advance(1000);
+    const pods = (operation: string, resource: string) => ({
+      resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: [operation], resources: [resource] }],
+    });
+    await policy("keep", {
+      matchConstraints: pods("CREATE", "pods/eviction"),
+      validations: [{ expression: "object.kind != 'Eviction' || object.metadata.name != 'kept'", message: "stays" }],
+    });
+    await bind("keep", "keep");
+    await policy("by-eviction-only", {
+      matchConstraints: pods("DELETE", "pods"),
+      validations: [{ expression: "false", message: "evict it" }],
+    });
+    await bind("by-eviction-only", "by-eviction-only");
+    const metadata = (name: string) => ({ name, namespace: "default" });
+    for (const name of ["kept", "gone"])
+      await make("pods", { metadata: metadata(name), spec: { containers: [{ name: "c", image: "nginx" }] } });
+    const evict = (name: string) =>
+      api.create("pods", { metadata: metadata(name) } as never, { subresource: "eviction" });
+    expect((await refused(evict("kept"))).message).toContain("denied request: stays");
+    expect((await refused(api.delete("pods", metadata("gone")))).message).toContain("denied request: evict it");
+    await evict("gone");
+    expect(api.get("pods", metadata("gone"))).toBeUndefined();
+    expect(api.get("pods", metadata("kept"))).toBeDefined();
+  });
+
   it("is refused itself when an expression does not compile, and tells in its status what types do not fit", async () => {
     const { api, clock, policy } = await world();
     const error = await refused(
