@@ -72,4 +72,6 @@ export interface Exchange {
 export interface ResourceExchange extends Exchange {
   target: ResourceTarget;
   entry: ResourceEntry;
+  /** True where an update may create what is not there: the caller may, and the kind is one that is made so. */
+  mayCreate?: boolean;
 }

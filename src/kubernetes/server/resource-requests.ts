@@ -1,5 +1,13 @@
 import type { PatchType } from "../api.js";
-import { badRequest, invalid, isStatusError, methodNotAllowed, notFound, type StatusError } from "../errors.js";
+import {
+  badRequest,
+  conflict,
+  invalid,
+  isStatusError,
+  methodNotAllowed,
+  notFound,
+  type StatusError,
+} from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
@@ -175,6 +183,46 @@ async function create(registry: Registry, exchange: ResourceExchange): Promise<A
   return answerObject(registry, exchange, created, 201, [...warnings, ...warningsAbout(entry, created)]);
 }
 
+/** Kinds of which a PUT makes what is not there; whoever may only update may not. */
+const CREATED_BY_UPDATE = new Set([
+  "clusterrolebindings.rbac.authorization.k8s.io",
+  "clusterroles.rbac.authorization.k8s.io",
+  "endpoints",
+  "events",
+  "leases.coordination.k8s.io",
+  "limitranges",
+  "rolebindings.rbac.authorization.k8s.io",
+  "roles.rbac.authorization.k8s.io",
+  "services",
+]);
+
+/** True for a PUT that has to be allowed as a create too, because it will be one. */
+export const createsByUpdate = (registry: Registry, { entry, info, target }: ResourceExchange): boolean =>
+  info.verb === "update" &&
+  target.named &&
+  CREATED_BY_UPDATE.has(entry.storage) &&
+  !find(registry, entry, { namespace: target.namespace, name: target.name as string });
+
+async function createByUpdate(
+  registry: Registry,
+  exchange: ResourceExchange,
+  wanted: KubeObject,
+  options: ReturnType<typeof writeOptions>,
+  warnings: string[],
+): Promise<Answer> {
+  const { entry, target } = exchange;
+  const { uid, resourceVersion: _, ...metadata } = wanted.metadata;
+  if (uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: `;
+    throw conflict(entry.info.group, entry.info.resource, target.name as string, why);
+  }
+  const draft = { ...wanted, metadata: metadata as KubeObject["metadata"] };
+  const stored = entry.conversion ? entry.conversion.toStorage(draft) : draft;
+  const caller = callerOf(exchange, warnings);
+  const created = await createObject(registry, storedEntry(registry, entry), caller, stored, options);
+  return answerObject(registry, exchange, created, 201, [...warnings, ...warningsAbout(entry, created)]);
+}
+
 async function update(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
   const { entry, target } = exchange;
   if (!target.named) throw methodNotAllowed();
@@ -182,6 +230,9 @@ async function update(registry: Registry, exchange: ResourceExchange): Promise<A
   const { object, warnings } = await readObject(exchange, options);
   const wanted = named(exchange, intoNamespace(exchange, object));
   const { group, kind } = entry.info;
+  // Allowed already where it is a matter of creating: see routing.ts.
+  if (exchange.mayCreate && createsByUpdate(registry, exchange))
+    return createByUpdate(registry, exchange, wanted, options, warnings);
   if (!wanted.metadata.resourceVersion && (entry.custom || CONDITIONAL_UPDATES.has(entry.storage))) {
     const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
     throw invalid(group, kind, target.name as string, [cause]);

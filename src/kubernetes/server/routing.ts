@@ -3,10 +3,11 @@ import type { Binding } from "../registry/binding.js";
 import { bindPod } from "../registry/subresources.js";
 import { decodeBody } from "../wire/decode.js";
 import { negotiate } from "../wire/negotiate.js";
+import { assertAllowed, attributesOf } from "./authorize.js";
 import { readBody } from "./body.js";
 import type { Exchange, ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
-import { asObject, callerOf, expectedOf, intoNamespace, RESOURCE_VERBS } from "./resource-requests.js";
+import { asObject, callerOf, createsByUpdate, expectedOf, intoNamespace, RESOURCE_VERBS } from "./resource-requests.js";
 import type { Answer } from "./respond.js";
 import { answerSubresource } from "./subresource-requests.js";
 
@@ -66,6 +67,10 @@ function answerRequest(
   }
   const handler = RESOURCE_VERBS[info.verb];
   if (!handler) throw methodNotAllowed();
+  if (createsByUpdate(dependencies.registry, exchange)) {
+    assertAllowed(dependencies.authorizers, { ...attributesOf(exchange.user, info), verb: "create" });
+    return handler(dependencies.registry, { ...exchange, mayCreate: true });
+  }
   return handler(dependencies.registry, exchange);
 }
 

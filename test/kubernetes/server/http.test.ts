@@ -199,6 +199,22 @@ describe("objects over HTTP", () => {
     expect((await call(`${CONFIG_MAPS}/crud`)).code).toBe(404);
   });
 
+  it("creates by PUT where upstream does, for those who may create", async () => {
+    const path = "/apis/coordination.k8s.io/v1/namespaces/default/leases/put";
+    const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: { name: "put" }, spec: {} };
+    const refused = await call(path, { method: "PUT", body: lease, token: "updater" });
+    expect([refused.code, refused.body.message]).toEqual([
+      403,
+      'leases.coordination.k8s.io "put" is forbidden: User "updater" cannot create resource "leases" in API group "coordination.k8s.io" in the namespace "default"',
+    ]);
+    const created = await call(path, { method: "PUT", body: lease });
+    expect(created).toMatchObject({ code: 201, body: { metadata: { name: "put" } } });
+    expect((await call(path, { method: "PUT", body: created.body, token: "updater" })).code).toBe(200);
+    await call(path, { method: "DELETE" });
+    expect(await call(path, { method: "PUT", body: created.body })).toMatchObject({ code: 409 });
+    expect((await call(`${CONFIG_MAPS}/put`, { method: "PUT", body: configMap("put") })).code).toBe(404);
+  });
+
   it("records who owns which field, under the manager of the query or the User-Agent", async () => {
     const created = await call(CONFIG_MAPS, {
       method: "POST",

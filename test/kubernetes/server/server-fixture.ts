@@ -14,7 +14,7 @@ import { createApiServer } from "../../../src/kubernetes/server/api-server.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
 import { makeCertificates } from "./certificates.js";
 
-/** Tokens are names; `admin` may do everything, `reader` may get, everybody else only what the health checks need. */
+/** Tokens are names; `admin` may do everything, `reader` may get, `updater` update, everybody else only what the health checks need. */
 const tokens: TokenAuthenticator = {
   name: "test",
   authenticate: (token) => {
@@ -28,6 +28,7 @@ const judge: Authorizer = {
   authorize: ({ user, path, verb }) =>
     user.username === "admin" ||
     (user.username === "reader" && verb === "get") ||
+    (user.username === "updater" && verb === "update") ||
     user.groups.includes("system:masters") ||
     path === "/healthz"
       ? { decision: "allow", reason: "" }
