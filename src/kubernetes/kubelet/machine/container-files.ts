@@ -6,7 +6,6 @@ import type { PodPlacement } from "./field-values.js";
 import {
   absolutePath,
   baseName,
-  type Credentials,
   type DirectoryNode,
   device,
   directory,
@@ -14,7 +13,6 @@ import {
   FileTree,
   file,
   link,
-  ROOT,
   type TreeNode,
   toBytes,
 } from "./files.js";
@@ -28,7 +26,6 @@ export interface TreeOptions {
   placement: PodPlacement;
   volumes: PodVolumes;
   env: ReadonlyMap<string, string>;
-  who: Credentials;
   programs: readonly string[];
   now: () => number;
   /** `10.100.0.10`, or wherever the cluster's DNS is. */
@@ -186,7 +183,7 @@ function baseTree(options: TreeOptions): DirectoryNode {
 
 /** Throws EnvironmentProblem when a sub-path cannot be. */
 export function containerTree(options: TreeOptions): ContainerTree {
-  const { container, volumes, who, now } = options;
+  const { container, volumes, now } = options;
   const root = baseTree(options);
   root.mount = { readOnly: container.securityContext?.readOnlyRootFilesystem === true, type: "overlay" };
   // The outer mounts first, so that the inner ones land in them.
@@ -205,7 +202,6 @@ export function containerTree(options: TreeOptions): ContainerTree {
   const terminationMessage = file("", 0o666, { mtimeMs: now() });
   const path = absolutePath(container.terminationMessagePath ?? "/dev/termination-log");
   place(root, path, terminationMessage, now());
-  if (who.uid !== 0) void ROOT;
   return { tree, terminationMessage };
 }
 

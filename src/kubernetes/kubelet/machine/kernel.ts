@@ -71,13 +71,6 @@ export interface SpawnOptions {
   onExit?: (process: Process) => void;
 }
 
-/** Thrown into the work of a process that a signal ends. */
-export class Killed extends Error {
-  constructor(readonly signal: Signal) {
-    super(signal);
-  }
-}
-
 export class Kernel {
   private readonly tasks: Task[] = [];
   /** Every container counts its own: its first process is 1. */
@@ -229,7 +222,6 @@ export class Kernel {
       else task.block = value as Block;
     } catch (error) {
       if (error instanceof BrokenPipe) this.end(task, 128 + SIGNALS.PIPE);
-      else if (error instanceof Killed) this.end(task, 128 + SIGNALS[error.signal]);
       else if (error instanceof FileError) this.end(task, 1);
       // A pattern that is none, or something far too long or deep: the fault of whoever wrote the command.
       else if (error instanceof SyntaxError || error instanceof RangeError) this.end(task, 2);

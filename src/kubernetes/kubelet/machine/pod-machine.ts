@@ -135,7 +135,6 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       placement: sources.placement,
       volumes: options.volumes,
       env: variables,
-      who,
       programs: PROGRAM_NAMES,
       now,
       dnsServer: options.dnsServer,

@@ -1,6 +1,6 @@
 import { absolutePath, baseName, FileError } from "../machine/files.js";
-import { Killed, SIGNALS, type Work } from "../machine/kernel.js";
-import { type Program, type ProgramContext, pathIn, pause, readAll, whileFull } from "../machine/program.js";
+import type { Work } from "../machine/kernel.js";
+import { type Program, type ProgramContext, pause, readAll, whileFull } from "../machine/program.js";
 import { TextOutput, textInput } from "../machine/streams.js";
 import { BUILTINS } from "../shell/builtins.js";
 import { shellProgram } from "../shell/shell.js";
@@ -334,13 +334,6 @@ const free = print(
     "              total        used        free      shared  buff/cache   available\nMem:        8023428     1203456     5120348        1284     1699624     6572004\n",
 );
 
-function* killSelf(): Work<number> {
-  yield* [];
-  throw new Killed("KILL");
-}
-
-const ownFile = (text: (context: ProgramContext) => string): Program => print(text);
-
 export const SYSTEM_PROGRAMS: Readonly<Record<string, Program>> = {
   ash: shellProgram,
   bash: shellProgram,
@@ -389,7 +382,7 @@ export const SYSTEM_PROGRAMS: Readonly<Record<string, Program>> = {
   stdbuf: nohup,
   stty: ends(0),
   sync: ends(0),
-  sysctl: ownFile(({ argv, system }) => {
+  sysctl: print(({ argv, system }) => {
     const name = argv[argv.length - 1] ?? "";
     const path = `/proc/sys/${name.replaceAll(".", "/")}`;
     const value = system.tree.read(path, { uid: 0, gid: 0, groups: [] }).trimEnd();
@@ -419,7 +412,6 @@ export const SYSTEM_PROGRAMS: Readonly<Record<string, Program>> = {
   xargs,
   yes,
   crond: serve,
-  "stress-oom": killSelf,
   ...Object.fromEntries(
     ["echo", "printf", "true", "false", "test", "[", "pwd", "kill"]
       .filter((name) => name in BUILTINS)
@@ -439,6 +431,3 @@ export const scriptProgram = (path: string, text: string): Program =>
     if (program) return yield* program({ ...context, argv: [interpreter, ...args] });
     throw new FileError("ENOENT");
   };
-
-export const exitCodeOf = (signal: keyof typeof SIGNALS): number => 128 + SIGNALS[signal];
-export { pathIn };
