@@ -86,6 +86,23 @@ describe.skipIf(!program)("kubectl, into pods", () => {
     expect(await run("exec svc/web -- ls /usr/share/nginx/html")).toContain("index.html");
   });
 
+  it("exec is judged by admission as a connection", async () => {
+    const api = { apiVersion: "admissionregistration.k8s.io/v1", metadata: { name: "no-rm" } };
+    const resourceRules = [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CONNECT"], resources: ["pods/exec"] }];
+    const validations = [{ expression: "object.command[0] != 'rm'", message: "nothing is removed here" }];
+    const items = [
+      { ...api, kind: "ValidatingAdmissionPolicy", spec: { matchConstraints: { resourceRules }, validations } },
+      { ...api, kind: "ValidatingAdmissionPolicyBinding", spec: { policyName: "no-rm", validationActions: ["Deny"] } },
+    ];
+    await run("create -f -", { input: { apiVersion: "v1", kind: "List", items } });
+    // A policy takes effect a moment after it is there; until then the file is missed.
+    let refused = "";
+    while (!refused.includes("denied request")) refused = (await cluster.kubectl("exec web -- rm /none")).err;
+    expect(refused).toContain("nothing is removed here");
+    expect(await run("exec web -- echo allowed")).toBe("allowed\n");
+    await run("delete validatingadmissionpolicybinding,validatingadmissionpolicy no-rm");
+  });
+
   it("cp takes files in and out", async () => {
     const content = "line\n".repeat(20_000);
     writeFileSync(join(cluster.home, "in.txt"), content);
