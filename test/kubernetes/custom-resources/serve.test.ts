@@ -3,6 +3,7 @@ import { createClock } from "../../../src/clock/create-clock.js";
 import { customResourceDefinitions, DEFINITIONS } from "../../../src/kubernetes/custom-resources/definitions.js";
 import { serveCustomResources } from "../../../src/kubernetes/custom-resources/serve.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
+import type { Persistence, StoreRecord } from "../../../src/kubernetes/persistence.js";
 import { ResourceCatalogue } from "../../../src/kubernetes/registry/catalogue.js";
 import { createKubeApi } from "../../../src/kubernetes/registry/kube-api.js";
 import { createRegistry } from "../../../src/kubernetes/registry/registry.js";
@@ -10,9 +11,26 @@ import type { CustomResourceDefinition } from "../../../src/kubernetes/schema/ge
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
 
-function fixture() {
+/** A disk. */
+function memory(): Persistence {
+  const kept = new Map<string, StoreRecord>();
+  let revision = 0;
+  return {
+    load: () => ({ revision, records: [...kept.values()].sort((a, b) => a.revision - b.revision) }),
+    commit(records) {
+      for (const record of records) {
+        const key = `${record.resource}/${record.key}`;
+        if (record.json === undefined) kept.delete(key);
+        else kept.set(key, record);
+        revision = record.revision;
+      }
+    },
+  };
+}
+
+function fixture(persistence?: Persistence) {
   const clock = createClock({ kind: "stepped" }, { seed: 1 });
-  const store = createStore({ clock });
+  const store = createStore({ clock, ...(persistence ? { persistence } : {}) });
   const catalogue = new ResourceCatalogue({
     infos: builtinResources(),
     strategyFor: (name) => (name === DEFINITIONS ? customResourceDefinitions : undefined),
@@ -24,7 +42,7 @@ function fixture() {
     tracksOwnership: false,
   });
   serveCustomResources({ api, catalogue, clock });
-  return { api, catalogue, clock };
+  return { api, catalogue, clock, store };
 }
 
 const schema = {
@@ -99,6 +117,23 @@ describe("custom resources", () => {
     await clock.settled();
     expect(api.get(DEFINITIONS, { name: WIDGETS })).toBeUndefined();
     expect(catalogue.byPath("example.com", "v1", "widgets")).toBeUndefined();
+  });
+
+  it("are there again after a restart", async () => {
+    const disk = memory();
+    const before = fixture(disk);
+    await before.api.create<CustomResourceDefinition>(DEFINITIONS, DEFINITION);
+    await before.api.create<KubeObject>(WIDGETS, { metadata: key, spec: { size: 1 } });
+    await before.clock.settled();
+    before.store.close();
+    const { api, catalogue } = fixture(disk);
+    expect(catalogue.byPath("example.com", "v1beta1", "widgets")?.info.kind).toBe("Widget");
+    expect(api.get(WIDGETS, key)).toMatchObject({ spec: { size: 1 } });
+    await expect(
+      api.create(WIDGETS, { metadata: { ...key, name: "x" }, spec: { size: "1" } } as never),
+    ).rejects.toMatchObject({
+      code: 422,
+    });
   });
 
   it("are refused when the definition contradicts itself", async () => {
