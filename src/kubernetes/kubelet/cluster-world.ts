@@ -27,6 +27,8 @@ const SLICES = "endpointslices.discovery.k8s.io";
 const SERVICE_NAME = "kubernetes.io/service-name";
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "::1"]);
 const ADDRESS = /^\d+\.\d+\.\d+\.\d+$|:/;
+/** The name that DNS has for each address of a pod. */
+const POD_NAME = /^(\d+-\d+-\d+-\d+)\.[^.]+\.pod(?:\.cluster\.local\.?)?$/;
 /** Stands for whatever is outside of the cluster (TEST-NET-3). */
 const OUTSIDE = "203.0.113.10";
 
@@ -97,6 +99,8 @@ export function createClusterWorld({ api, listener, pick }: WorldOptions): Clust
     if (host === hostnameOf(pod)) return podIP ? [podIP] : [];
     const alias = pod.spec?.hostAliases?.find(({ hostnames }) => hostnames?.includes(host));
     if (alias) return [alias.ip];
+    const dashed = POD_NAME.exec(host)?.[1];
+    if (dashed !== undefined) return [dashed.replaceAll("-", ".")];
     const named = serviceNamed(host, pod.metadata.namespace);
     if (named) {
       const { found } = named;
@@ -118,16 +122,22 @@ export function createClusterWorld({ api, listener, pick }: WorldOptions): Clust
     const servicePort = found.spec?.ports?.find((candidate) => candidate.port === port);
     if (!servicePort) return "refused";
     const candidates: { pod: Pod; port: number }[] = [];
+    let isElsewhere = false;
     for (const { endpoints, ports } of slicesOf(found)) {
       const target = ports?.find(({ name }) => (name ?? "") === (servicePort.name ?? ""))?.port;
       if (target === undefined) continue;
       for (const { conditions, targetRef } of endpoints ?? []) {
-        if (conditions?.ready === false || targetRef?.kind !== "Pod") continue;
+        if (conditions?.ready === false) continue;
+        // Endpoints that are no pods lie outside: the API server itself, or what somebody wrote by hand.
+        if (targetRef?.kind !== "Pod") {
+          isElsewhere = true;
+          continue;
+        }
         const pod = api.get<Pod>("pods", { namespace: targetRef.namespace, name: targetRef.name ?? "" });
         if (pod) candidates.push({ pod, port: target });
       }
     }
-    return pick(candidates) ?? "refused";
+    return pick(candidates) ?? (isElsewhere ? "outside" : "refused");
   };
 
   const targetOf = (address: string, port: number, self: Pod, podIP: string | undefined): Target => {

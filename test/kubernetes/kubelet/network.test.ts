@@ -1,0 +1,77 @@
+import { expect, it } from "vitest";
+import type { Pod, PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
+import { nodeSpec, startSimulated } from "../simulated-cluster.js";
+
+/** Each command's output and exit code, in one line of the container's last words. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  service: "wget -qO- http://server/hostname",
+  full: "curl -s http://server.default.svc.cluster.local/echo?msg=hi",
+  post: "curl -s -d body http://listener/x?y",
+  udp: "echo hostname | nc -u -w 1 server 90",
+  closed: "nc -z server 81",
+  nobody: "curl -s http://nobody",
+  unknown: "wget -qO- http://unknown",
+  api: "nc -z kubernetes.default 443",
+  outside: `curl -s -o /dev/null -w "%{http_code}" https://example.com`,
+  external: "nslookup elsewhere > /dev/null",
+  headless: "nslookup headless | grep -c 'Address: '",
+};
+
+it("pods reach each other by service and name, and are told what is not there", async () => {
+  const { cluster, clock } = await startSimulated({
+    images: { listener: { http: (_port, { path, body }) => ({ body: `${path} ${Buffer.from(body).toString()}` }) } },
+  });
+  for (let i = 0; i < 2; i++) await cluster.addNode(nodeSpec(i));
+  await clock.advance(5_000);
+  const { api } = cluster;
+  const pod = (name: string, spec: PodSpec) =>
+    api.create<Pod>("pods", { metadata: { name, namespace: "default", labels: { app: name } }, spec });
+  const service = (name: string, spec: object) =>
+    api.create("services", { metadata: { name, namespace: "default" }, spec: { selector: { app: name }, ...spec } });
+  const image = "registry.k8s.io/e2e-test-images/agnhost:2.56";
+  await pod("server", { containers: [{ name: "app", image, args: ["netexec", "--http-port", "8080"] }] });
+  await pod("listener", { containers: [{ name: "app", image: "listener", ports: [{ containerPort: 80 }] }] });
+  await service("server", {
+    ports: [
+      { name: "http", port: 80, targetPort: 8080 },
+      { name: "udp", port: 90, protocol: "UDP", targetPort: 8081 },
+    ],
+  });
+  await service("listener", { ports: [{ port: 80 }] });
+  await service("headless", { clusterIP: "None", selector: { app: "server" }, ports: [{ port: 8080 }] });
+  await service("nobody", { ports: [{ port: 80 }] });
+  await service("elsewhere", { type: "ExternalName", externalName: "example.com", selector: undefined });
+  await clock.advance(10_000);
+  const script = Object.entries(COMMANDS)
+    .map(
+      ([name, command]) =>
+        `echo "${name}=$(${command} 2>&1; echo "[$?]")" | tr '\n' ' ' >> /dev/termination-log\necho >> /dev/termination-log\n`,
+    )
+    .join("");
+  await pod("client", {
+    restartPolicy: "Never",
+    containers: [{ name: "app", image: "busybox:1", command: ["sh", "-c", script] }],
+  });
+  await clock.advance(20_000);
+  const client = api.get<Pod>("pods", { namespace: "default", name: "client" });
+  const said = client?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? "";
+  const answers = Object.fromEntries(
+    said
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(/=(.*)/s).slice(0, 2)),
+  );
+  expect(answers).toEqual({
+    service: "server[0]",
+    full: "hi[0]",
+    post: "/x?y body[0]",
+    udp: "server[0]",
+    closed: "[1]",
+    nobody: "[7]",
+    unknown: "wget: bad address 'unknown' [1]",
+    api: "[0]",
+    outside: "200[0]",
+    external: "[0]",
+    headless: "1 [0]",
+  });
+});
