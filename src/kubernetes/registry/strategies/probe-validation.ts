@@ -44,6 +44,11 @@ export function validateProbe(field: string, probe: Probe | undefined, onlyOneSu
   ] as const) {
     causes.push(...nonNegative(`${field}.${number}`, probe[number]));
   }
+  const grace = probe.terminationGracePeriodSeconds;
+  if (grace !== undefined && !onlyOneSuccess)
+    causes.push(invalidValue(`${field}.terminationGracePeriodSeconds`, grace, "must not be set for readinessProbes"));
+  else if (grace !== undefined && grace <= 0)
+    causes.push(invalidValue(`${field}.terminationGracePeriodSeconds`, grace, "must be greater than 0"));
   if (onlyOneSuccess && probe.successThreshold !== undefined && probe.successThreshold !== 1) {
     causes.push(invalidValue(`${field}.successThreshold`, probe.successThreshold, "must be 1"));
   }

@@ -373,6 +373,11 @@ describe("validation", () => {
     ],
     [
       "pods",
+      { spec: inPod({ readinessProbe: { tcpSocket: { port: 1 }, terminationGracePeriodSeconds: 5 } }) },
+      "readinessProbe.terminationGracePeriodSeconds: Invalid value: 5: must not be set for readinessProbes",
+    ],
+    [
+      "pods",
       {
         spec: with_(inPod({}), {
           initContainers: [{ name: "i", image: "i", readinessProbe: { exec: { command: ["a"] } } }],
