@@ -8,8 +8,10 @@ import {
   MAX_REPLICAS,
   newReplicaSetSize,
   POD_TEMPLATE_HASH,
+  parseRevision,
   REVISION,
   REVISION_HISTORY,
+  readRevision,
   replicasOf,
   revisionOf,
   UNLIMITED,
@@ -36,22 +38,23 @@ export const sizeAnnotations = (deployment: Deployment): Record<string, string> 
 });
 
 /** The revision that the ReplicaSet of the present template has or gets: it is always the highest. */
-export const nextRevision = (old: readonly ReplicaSet[]): number => Math.max(0, ...old.map(revisionOf)) + 1;
+export const nextRevision = (old: readonly ReplicaSet[]): bigint =>
+  old.map(revisionOf).reduce((highest, revision) => (revision > highest ? revision : highest), 0n) + 1n;
 
 /** What the new ReplicaSet's annotations should be: the Deployment's own, and its revision with the earlier ones it had (after a rollback). */
 export function newSetAnnotations(
   deployment: Deployment,
   present: Readonly<Record<string, string>> | undefined,
-  revision: number,
+  revision: bigint,
 ): Record<string, string> {
   const annotations: Record<string, string> = { ...present };
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!NOT_INHERITED.has(key)) annotations[key] = value;
   }
-  const before = Number(present?.[REVISION] ?? 0);
+  const before = parseRevision(present?.[REVISION]);
   if (before >= revision) return annotations;
   annotations[REVISION] = String(revision);
-  if (before > 0) {
+  if (before > 0n) {
     const history = [...(present?.[REVISION_HISTORY] ?? "").split(",").filter(Boolean), String(before)];
     while (history.join(",").length > HISTORY_CHARACTERS) history.shift();
     annotations[REVISION_HISTORY] = history.join(",");
@@ -87,7 +90,9 @@ export function newReplicaSet(deployment: Deployment, old: readonly ReplicaSet[]
 export function expiredRevisions(deployment: Deployment, old: readonly ReplicaSet[]): ReplicaSet[] {
   const limit = deployment.spec?.revisionHistoryLimit;
   if (limit === undefined || limit === UNLIMITED) return [];
-  const alive = old.filter((set) => !set.metadata.deletionTimestamp).sort((a, b) => revisionOf(a) - revisionOf(b));
+  const alive = old
+    .filter((set) => !set.metadata.deletionTimestamp)
+    .sort((a, b) => (revisionOf(a) < revisionOf(b) ? -1 : 1));
   return alive
     .slice(0, Math.max(0, alive.length - limit))
     .filter(
