@@ -45,17 +45,8 @@ export const sameTemplate = (a: PodTemplateSpec | undefined, b: PodTemplateSpec 
 export const findNew = (deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined =>
   [...sets].sort(byCreation).find((set) => sameTemplate(set.spec?.template, deployment.spec?.template));
 
-/** A revision as its annotation has it: 64 bits, which a number of JavaScript cannot hold; anything else counts as none. */
-export const parseRevision = (text: string | undefined): bigint =>
-  /^\d{1,19}$/.test(text ?? "") ? BigInt(text ?? 0) : 0n;
-
-/** An int64, which clients use to its end; 0 without one that can be read. */
-export const revisionOf = (object: Deployment | ReplicaSet): bigint => readRevision(object.metadata.annotations);
-
-export function readRevision(annotations: Readonly<Record<string, string>> | undefined): bigint {
-  const text = annotations?.[REVISION] ?? "";
-  return /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
-}
+export const revisionOf = (object: Deployment | ReplicaSet): bigint =>
+  parseRevision(object.metadata.annotations?.[REVISION]);
 
 export const isRolling = (deployment: Deployment): boolean => deployment.spec?.strategy?.type !== "Recreate";
 

@@ -8,10 +8,8 @@ import {
   MAX_REPLICAS,
   newReplicaSetSize,
   POD_TEMPLATE_HASH,
-  parseRevision,
   REVISION,
   REVISION_HISTORY,
-  readRevision,
   replicasOf,
   revisionOf,
   UNLIMITED,
@@ -51,7 +49,7 @@ export function newSetAnnotations(
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!NOT_INHERITED.has(key)) annotations[key] = value;
   }
-  const before = parseRevision(present?.[REVISION]);
+  const before = readRevision(present);
   if (before >= revision) return annotations;
   annotations[REVISION] = String(revision);
   if (before > 0n) {

@@ -9,7 +9,7 @@ import type { Environment } from "../define-controller.js";
 import type { OwnStatus } from "../own-status.js";
 import { isNamespaceTerminating, messageOf } from "../pod-control.js";
 import { planNew, planRollingStep, planScale, type Resize } from "./plan.js";
-import { findNew, parseRevision, REVISION, replicasOf, revisionOf, sameTemplate } from "./replica-sets.js";
+import { findNew, REVISION, replicasOf, revisionOf, sameTemplate } from "./replica-sets.js";
 import { expiredRevisions, newReplicaSet, newSetAnnotations, nextRevision, sizeAnnotations } from "./revisions.js";
 import {
   countStatus,
@@ -111,7 +111,7 @@ export function createRollout(env: RolloutEnvironment, deployment: Deployment, s
   const adoptRevision = async (set: ReplicaSet): Promise<void> => {
     const present = fresh();
     const revision = set.metadata.annotations?.[REVISION];
-    if (revision === undefined || revisionOf(present) === parseRevision(revision)) return;
+    if (revision === undefined || revisionOf(present) === revisionOf(set)) return;
     const annotations = { ...present.metadata.annotations, [REVISION]: revision };
     await api.update<Deployment>(DEPLOYMENTS, { ...present, metadata: { ...present.metadata, annotations } });
   };
