@@ -113,32 +113,6 @@ describe("deployment", () => {
     expect(get(world).metadata.annotations?.["deployment.kubernetes.io/revision"]).toBe("3");
   });
 
-  it("counts on from the revision of a ReplicaSet that it adopts, in 64 bits", async () => {
-    const world = await startWorld();
-    await world.addNode("n1");
-    const { metadata, spec } = deployment("web", 1);
-    await world.api.create("replicasets.apps", {
-      metadata: {
-        ...metadata,
-        name: "older",
-        annotations: { "deployment.kubernetes.io/revision": "3546343826724305832" },
-      },
-      spec: {
-        replicas: 1,
-        selector: { matchLabels: { ...spec.selector.matchLabels, older: "yes" } },
-        template: {
-          ...spec.template,
-          metadata: { labels: { ...spec.template.metadata.labels, older: "yes" } },
-        },
-      },
-    });
-    await world.seconds(5);
-    await world.api.create("deployments.apps", deployment("web", 1));
-    await world.seconds(30);
-    expect(get(world).metadata.annotations?.["deployment.kubernetes.io/revision"]).toBe("3546343826724305833");
-    expect(sets(world).map((set) => set.spec?.replicas)).toEqual([0, 1]);
-  });
-
   it("keeps no more old ReplicaSets than revisionHistoryLimit", async () => {
     const world = await rolledOut({ revisionHistoryLimit: 2 });
     for (let i = 2; i <= 6; i++) {
