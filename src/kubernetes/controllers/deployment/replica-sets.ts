@@ -45,8 +45,13 @@ export const sameTemplate = (a: PodTemplateSpec | undefined, b: PodTemplateSpec 
 export const findNew = (deployment: Deployment, sets: readonly ReplicaSet[]): ReplicaSet | undefined =>
   [...sets].sort(byCreation).find((set) => sameTemplate(set.spec?.template, deployment.spec?.template));
 
-export const revisionOf = (object: Deployment | ReplicaSet): bigint =>
-  parseRevision(object.metadata.annotations?.[REVISION]);
+/** A revision as annotations have it: 64 bits, which a number of JavaScript cannot hold; anything else counts as none. */
+export function readRevision(annotations: Readonly<Record<string, string>> | undefined): bigint {
+  const text = annotations?.[REVISION] ?? "";
+  return /^\d{1,19}$/.test(text) ? BigInt(text) : 0n;
+}
+
+export const revisionOf = (object: Deployment | ReplicaSet): bigint => readRevision(object.metadata.annotations);
 
 export const isRolling = (deployment: Deployment): boolean => deployment.spec?.strategy?.type !== "Recreate";
 

@@ -10,6 +10,7 @@ import {
   POD_TEMPLATE_HASH,
   REVISION,
   REVISION_HISTORY,
+  readRevision,
   replicasOf,
   revisionOf,
   UNLIMITED,
