@@ -18,7 +18,7 @@ export const DEFAULT_ACCOUNT = "000000000000";
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** A stable unique id in IAM's form, made from the ARN. */
-export function uniqueId(prefix: "AIDA" | "AROA", arn: string): string {
+export function uniqueId(prefix: "AIDA" | "AROA" | "AGPA" | "AIPA" | "ANPA", arn: string): string {
   const digest = createHash("sha256").update(arn).digest();
   let text = "";
   for (let i = 0; i < 17; i++) text += BASE32.charAt((digest[i] as number) & 31);

@@ -11,6 +11,7 @@ import { MIGRATIONS } from "./migrations.js";
 import { clusterRepository, memberRepository, nodegroupRepository } from "./repositories/clusters.js";
 import { eventLog } from "./repositories/events.js";
 import { faultRepository } from "./repositories/faults.js";
+import { iamState } from "./repositories/iam.js";
 import { instanceRepository } from "./repositories/instances.js";
 import { clusterSecrets, idempotencyRepository, settings } from "./repositories/keyed-values.js";
 import { objectStores } from "./repositories/objects.js";
@@ -162,6 +163,7 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     identityProviderConfigs: clusterResourceRepository(db, "identity-provider-config", ({ name }) => name),
     fargateProfiles: clusterResourceRepository(db, "fargate-profile", ({ name }) => name),
     capabilities: clusterResourceRepository(db, "capability", ({ name }) => name),
+    iam: iamState(db),
     addons: clusterResourceRepository(db, "addon", ({ name }) => name),
     removeResourcesOfCluster: resourcesOfCluster(db).remove,
     instances,

@@ -3,6 +3,17 @@ import type { AddonRecord } from "../domain/addon.js";
 import type { CapabilityRecord } from "../domain/capability.js";
 import type { CertificateAuthorityRecord } from "../domain/certificate-authority.js";
 import type { FargateProfileRecord } from "../domain/fargate.js";
+import type {
+  AccessKeyRecord,
+  FormerIdentityRecord,
+  GroupRecord,
+  InstanceProfileRecord,
+  ManagedPolicyRecord,
+  OidcProviderRecord,
+  RoleRecord,
+  SessionRecord,
+  UserRecord,
+} from "../domain/iam.js";
 import type { IdentityProviderConfigRecord } from "../domain/identity-provider-config.js";
 import type { InsightRecord, InsightsCheckRecord } from "../domain/insights.js";
 import type {
@@ -158,7 +169,24 @@ export interface Settings {
   put(name: string, value: string): void;
 }
 
+/** IAM's and STS's own. The scopes of their records are those of `iamScope`; names are in lower case (`iamKey`). */
+export interface IamState {
+  users: AccountResourceRepository<UserRecord>;
+  groups: AccountResourceRepository<GroupRecord>;
+  roles: AccountResourceRepository<RoleRecord>;
+  policies: AccountResourceRepository<ManagedPolicyRecord>;
+  instanceProfiles: AccountResourceRepository<InstanceProfileRecord>;
+  /** By URL without `https://`. */
+  oidcProviders: AccountResourceRepository<OidcProviderRecord>;
+  /** By access key id. */
+  accessKeys: AccountResourceRepository<AccessKeyRecord>;
+  /** By access key id. */
+  sessions: AccountResourceRepository<SessionRecord>;
+  former: AccountResourceRepository<FormerIdentityRecord>;
+}
+
 export interface State {
+  iam: IamState;
   clusters: ClusterRepository;
   members: MemberRepository;
   nodegroups: NodegroupRepository;
