@@ -35,6 +35,8 @@ export interface ClusterOptions {
   servingSigners?: readonly string[];
   /** Admission from outside, as a provider's webhooks do it; runs before the built-in plugins, so that they judge and complete what it made. */
   admission?: readonly AdmissionPlugin[];
+  /** As `admission`, at the place of mutating webhooks: after the built-in plugins, which have completed what comes here, and before users' own webhooks. */
+  webhooks?: readonly AdmissionPlugin[];
   persistence?: Persistence;
   /** Whether a caller at this address may reach the endpoint at all; everyone unless given. Asked at each new connection. */
   allowClient?: (remoteAddress: string) => boolean;

@@ -107,6 +107,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   admission.splice(
     admission.findIndex(({ name }) => name === "ResourceQuota"),
     0,
+    ...(options.webhooks ?? []),
     ...extensions.plugins,
   );
   admission.push(...security.admission);

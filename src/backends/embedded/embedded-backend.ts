@@ -30,6 +30,7 @@ import { eksLoadBalancers } from "./load-balancers.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { observeNodes, summarise } from "./observe.js";
+import { podIdentityAdmission } from "./pod-identity/admission.js";
 import { changeAuthorities } from "./tls/authorities.js";
 import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
 import { upgradeFacts } from "./upgrade-facts.js";
@@ -65,6 +66,10 @@ export interface EmbeddedBackendOptions {
   persistenceFor(clusterId: string): Persistence | undefined;
   secrets: SecretStore;
   accessFor(clusterId: string): ClusterAccess;
+  /** Whether a service account of the cluster has a pod identity association; none has one unless given. */
+  hasPodIdentity?(clusterId: string, namespace: string, serviceAccount: string): boolean;
+  /** Where AWS is for the SDKs of pods that have a role; undefined: where they think it is. */
+  podEndpointUrl?: string | undefined;
   /** How the containers of images behave in every cluster, by image name. */
   images?: ClusterOptions["images"];
 }
@@ -122,6 +127,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     });
     const tls = clusterTls(secrets, clock, spec, host);
     const gate = { access: spec.endpointAccess };
+    const expirations = clock.random(`pod-identity/${spec.clusterId}`);
     const awsAuth = (): ConfigMapData | undefined => configMapData(cluster.api, AWS_AUTH);
     const cluster = createSimulatedCluster({
       name: spec.name,
@@ -136,6 +142,15 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       authorizers: [{ name: "eks-access-policies", authorize: (attributes) => access.authorize(attributes) }],
       servingSigners: ["beta.eks.amazonaws.com/app-serving"],
       admission: [fargate.admission],
+      webhooks: [
+        podIdentityAdmission({
+          region: spec.region,
+          ipv6: spec.serviceCidr.includes(":"),
+          hasAssociation: (namespace, name) => options.hasPodIdentity?.(spec.clusterId, namespace, name) ?? false,
+          integer: (min, max) => expirations.integer(min, max),
+          endpointUrl: options.podEndpointUrl,
+        }),
+      ],
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
       cloud: { state: (id) => machines.get(id) ?? "missing" },
