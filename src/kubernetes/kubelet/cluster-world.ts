@@ -21,6 +21,8 @@ export interface WorldOptions {
   /** What listens on a port of a running pod; undefined: nothing. */
   listener: (pod: Pod, port: number, protocol: "TCP" | "UDP") => Listener | undefined;
   pick: <T>(items: readonly T[]) => T | undefined;
+  /** Simulated time, in ms. */
+  now: () => number;
 }
 
 const SLICES = "endpointslices.discovery.k8s.io";
@@ -42,9 +44,23 @@ const HOST_FILES: Readonly<Record<string, string>> = {
 const isFile = (path: string, type: string | undefined): boolean =>
   type === "File" || type === "FileOrCreate" || type === "Socket" || path in HOST_FILES;
 
-type Target = { pod: Pod; port: number } | "refused" | "outside";
+type Endpoint = { pod: Pod; port: number };
+type Target = Endpoint | "refused" | "outside";
+type Protocol = "TCP" | "UDP";
 
-export function createClusterWorld({ api, listener, pick }: WorldOptions): ClusterWorld {
+/** Who connects, and by which protocol. */
+interface Caller {
+  address: string;
+  protocol: Protocol;
+}
+
+/** Clients of services with session affinity that are remembered; the one that came first is forgotten first. */
+const MAX_SESSIONS = 10_000;
+/** Kubernetes' default for `sessionAffinityConfig.clientIP.timeoutSeconds`. */
+const AFFINITY_SECONDS = 10_800;
+
+export function createClusterWorld({ api, listener, pick, now }: WorldOptions): ClusterWorld {
+  const sessions = new Map<string, { endpoint: string; lastMs: number }>();
   const volumes = new Map<string, DirectoryNode>();
   const hosts = new Map<string, TreeNode>();
   const kept = (map: Map<string, DirectoryNode>, key: string): DirectoryNode => {
@@ -118,29 +134,65 @@ export function createClusterWorld({ api, listener, pick }: WorldOptions): Clust
     return [OUTSIDE];
   };
 
-  const endpointOf = (found: Service, port: number): Target => {
-    const servicePort = found.spec?.ports?.find((candidate) => candidate.port === port);
+  const podAt = (address: string): Pod | undefined =>
+    api
+      .list<Pod>("pods")
+      .find(({ status, spec }) => status?.podIP === address && !spec?.hostNetwork && status.phase === "Running");
+
+  /** One of the endpoints: for a service with session affinity the one that the client had last, as long as it is there. */
+  const choose = (found: Service, port: string, candidates: readonly Endpoint[], caller: Caller): Target => {
+    const nameOf = ({ pod, port }: Endpoint): string => `${pod.metadata.uid}:${port}`;
+    const { sessionAffinity, sessionAffinityConfig } = found.spec ?? {};
+    if (sessionAffinity !== "ClientIP") return pick(candidates) ?? "refused";
+    const key = `${found.metadata.uid} ${port} ${caller.address}`;
+    const limitMs = (sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS) * 1000;
+    const session = sessions.get(key);
+    const same =
+      session && now() - session.lastMs < limitMs
+        ? candidates.find((candidate) => nameOf(candidate) === session.endpoint)
+        : undefined;
+    const chosen = same ?? pick(candidates);
+    sessions.delete(key);
+    if (!chosen) return "refused";
+    sessions.set(key, { endpoint: nameOf(chosen), lastMs: now() });
+    const [oldest] = sessions.keys();
+    if (sessions.size > MAX_SESSIONS && oldest !== undefined) sessions.delete(oldest);
+    return chosen;
+  };
+
+  const endpointOf = (found: Service, port: number, caller: Caller): Target => {
+    const servicePort = found.spec?.ports?.find(
+      (candidate) => candidate.port === port && (candidate.protocol ?? "TCP") === caller.protocol,
+    );
     if (!servicePort) return "refused";
-    const candidates: { pod: Pod; port: number }[] = [];
+    const candidates: Endpoint[] = [];
     let isElsewhere = false;
     for (const { endpoints, ports } of slicesOf(found)) {
       const target = ports?.find(({ name }) => (name ?? "") === (servicePort.name ?? ""))?.port;
       if (target === undefined) continue;
-      for (const { conditions, targetRef } of endpoints ?? []) {
+      for (const { addresses, conditions, targetRef } of endpoints ?? []) {
         if (conditions?.ready === false) continue;
-        // Endpoints that are no pods lie outside: the API server itself, or what somebody wrote by hand.
-        if (targetRef?.kind !== "Pod") {
-          isElsewhere = true;
-          continue;
-        }
-        const pod = api.get<Pod>("pods", { namespace: targetRef.namespace, name: targetRef.name ?? "" });
+        // Endpoints that somebody wrote by hand name addresses only. What is no pod lies outside: the API server itself, for one.
+        const pod =
+          targetRef?.kind === "Pod"
+            ? api.get<Pod>("pods", { namespace: targetRef.namespace, name: targetRef.name ?? "" })
+            : podAt(addresses[0] ?? "");
         if (pod) candidates.push({ pod, port: target });
+        else if (targetRef?.kind !== "Pod") isElsewhere = true;
       }
     }
-    return pick(candidates) ?? (isElsewhere ? "outside" : "refused");
+    if (candidates.length === 0) return isElsewhere ? "outside" : "refused";
+    return choose(found, servicePort.name ?? "", candidates, caller);
   };
 
-  const targetOf = (address: string, port: number, self: Pod, podIP: string | undefined): Target => {
+  const targetOf = (
+    address: string,
+    port: number,
+    protocol: Protocol,
+    self: Pod,
+    podIP: string | undefined,
+  ): Target => {
+    const caller = { address: podIP ?? self.metadata.uid, protocol };
     if (LOOPBACK.has(address) || address === podIP) return { pod: self, port };
     const byCluster = api
       .list<Service>("services")
@@ -150,45 +202,44 @@ export function createClusterWorld({ api, listener, pick }: WorldOptions): Clust
           spec?.externalIPs?.includes(address) ||
           status?.loadBalancer?.ingress?.some(({ ip }) => ip === address),
       );
-    if (byCluster) return endpointOf(byCluster, port);
-    const pods = api.list<Pod>("pods");
-    const owner = pods.find(
-      ({ status, spec }) => status?.podIP === address && !spec?.hostNetwork && status.phase === "Running",
-    );
+    if (byCluster) return endpointOf(byCluster, port, caller);
+    const owner = podAt(address);
     if (owner) return { pod: owner, port };
     const node = api
       .list<Node>("nodes")
       .find(({ status }) => status?.addresses?.some((entry) => entry.address === address));
     if (!node) return address.startsWith("10.") ? "refused" : "outside";
-    const onHost = pods.filter(
-      ({ spec, status }) => spec?.nodeName === node.metadata.name && status?.phase === "Running",
-    );
+    const onHost = api
+      .list<Pod>("pods")
+      .filter(({ spec, status }) => spec?.nodeName === node.metadata.name && status?.phase === "Running");
     for (const pod of onHost)
       for (const { ports } of pod.spec?.containers ?? [])
-        for (const { hostPort, containerPort } of ports ?? [])
-          if (hostPort === port) return { pod, port: containerPort };
-    const byNodePort = api
-      .list<Service>("services")
-      .find(({ spec }) => spec?.ports?.some(({ nodePort }) => nodePort === port));
-    const servicePort = byNodePort?.spec?.ports?.find(({ nodePort }) => nodePort === port)?.port;
-    return byNodePort && servicePort !== undefined ? endpointOf(byNodePort, servicePort) : "refused";
+        for (const { hostPort, containerPort, protocol: of = "TCP" } of ports ?? [])
+          if (hostPort === port && of === protocol) return { pod, port: containerPort };
+    for (const exposed of api.list<Service>("services")) {
+      const at = exposed.spec?.ports?.find(
+        (candidate) => candidate.nodePort === port && (candidate.protocol ?? "TCP") === protocol,
+      );
+      if (at) return endpointOf(exposed, at.port, caller);
+    }
+    return "refused";
   };
 
   return {
     networkOf(pod, podIP) {
-      const find = (host: string, port: number): Target | "noSuchHost" => {
+      const find = (host: string, port: number, protocol: Protocol): Target | "noSuchHost" => {
         const [address] = resolve(host, pod, podIP());
         if (address === undefined) return "noSuchHost";
-        return targetOf(address, port, pod, podIP());
+        return targetOf(address, port, protocol, pod, podIP());
       };
       const reach = <T>(
         host: string,
         port: number,
-        protocol: "TCP" | "UDP",
+        protocol: Protocol,
         use: (listener: Listener) => T | undefined,
         outside: T,
       ): Reached<Awaited<T>> => {
-        const target = find(host, port);
+        const target = find(host, port, protocol);
         if (target === "outside") return { answer: outside as Awaited<T> };
         if (typeof target === "string") return { problem: target };
         const found = listener(target.pod, target.port, protocol);
@@ -198,7 +249,7 @@ export function createClusterWorld({ api, listener, pick }: WorldOptions): Clust
       return {
         resolve: (host) => resolve(host, pod, podIP()),
         probe(host, port, protocol) {
-          const target = find(host, port);
+          const target = find(host, port, protocol);
           if (typeof target === "string") return target;
           return listener(target.pod, target.port, protocol) ? "open" : "refused";
         },

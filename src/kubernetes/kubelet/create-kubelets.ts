@@ -76,6 +76,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       return agent && !agent.isCut ? agent.pods.listener(pod, port, protocol) : undefined;
     },
     pick: (items) => random.pick(items),
+    now: () => clock.now(),
   });
   const images = createImageRegistry(options.images, events);
   const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role, images);

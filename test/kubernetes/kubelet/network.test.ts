@@ -15,6 +15,11 @@ const COMMANDS: Readonly<Record<string, string>> = {
   outside: `curl -s -o /dev/null -w "%{http_code}" https://example.com`,
   external: "nslookup elsewhere > /dev/null",
   headless: "nslookup headless | grep -c 'Address: '",
+  samePort: "echo hostname | nc -u -w 1 server 80",
+  sticky: "for i in 1 2 3 4 5 6 7 8; do wget -qO- http://sticky; echo; done | sort -u | wc -l",
+  forgetful: "for i in 1 2 3 4 5 6 7 8; do wget -qO- http://forgetful; echo; sleep 3; done | sort -u | wc -l",
+  byHand: "wget -qO- http://byhand:81/hostname",
+  written: `wget -qO- --post-data '{"Source": "me"}' http://counter:8080/write; wget -qO- http://counter:8080/read | grep me`,
 };
 
 it("pods reach each other by service and name, and are told what is not there", async () => {
@@ -24,8 +29,8 @@ it("pods reach each other by service and name, and are told what is not there", 
   for (let i = 0; i < 2; i++) await cluster.addNode(nodeSpec(i));
   await clock.advance(5_000);
   const { api } = cluster;
-  const pod = (name: string, spec: PodSpec) =>
-    api.create<Pod>("pods", { metadata: { name, namespace: "default", labels: { app: name } }, spec });
+  const pod = (name: string, spec: PodSpec, app = name) =>
+    api.create<Pod>("pods", { metadata: { name, namespace: "default", labels: { app } }, spec });
   const service = (name: string, spec: object) =>
     api.create("services", { metadata: { name, namespace: "default" }, spec: { selector: { app: name }, ...spec } });
   const image = "registry.k8s.io/e2e-test-images/agnhost:2.56";
@@ -35,13 +40,34 @@ it("pods reach each other by service and name, and are told what is not there", 
     ports: [
       { name: "http", port: 80, targetPort: 8080 },
       { name: "udp", port: 90, protocol: "UDP", targetPort: 8081 },
+      { name: "same", port: 80, protocol: "UDP", targetPort: 8081 },
     ],
   });
+  for (const name of ["a", "b", "c"])
+    await pod(name, { containers: [{ name: "app", image, args: ["serve-hostname"] }] }, "hosts");
+  const affine = (timeoutSeconds?: number) => ({
+    selector: { app: "hosts" },
+    ports: [{ port: 80, targetPort: 9376 }],
+    sessionAffinity: "ClientIP",
+    ...(timeoutSeconds ? { sessionAffinityConfig: { clientIP: { timeoutSeconds } } } : {}),
+  });
+  await service("sticky", affine());
+  await service("forgetful", affine(2));
+  await service("byhand", { selector: undefined, ports: [{ port: 81 }] });
+  await pod("counter", { containers: [{ name: "app", image, args: ["nettest"] }] });
+  await service("counter", { ports: [{ port: 8080 }] });
   await service("listener", { ports: [{ port: 80 }] });
   await service("headless", { clusterIP: "None", selector: { app: "server" }, ports: [{ port: 8080 }] });
   await service("nobody", { ports: [{ port: 80 }] });
   await service("elsewhere", { type: "ExternalName", externalName: "example.com", selector: undefined });
   await clock.advance(10_000);
+  const address = api.get<Pod>("pods", { namespace: "default", name: "server" })?.status?.podIP ?? "";
+  await api.create("endpointslices.discovery.k8s.io", {
+    metadata: { name: "byhand-1", namespace: "default", labels: { "kubernetes.io/service-name": "byhand" } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: [address] }],
+    ports: [{ port: 8080, protocol: "TCP" }],
+  });
   const script = Object.entries(COMMANDS)
     .map(
       ([name, command]) =>
@@ -52,7 +78,7 @@ it("pods reach each other by service and name, and are told what is not there", 
     restartPolicy: "Never",
     containers: [{ name: "app", image: "busybox:1", command: ["sh", "-c", script] }],
   });
-  await clock.advance(20_000);
+  await clock.advance(60_000);
   const client = api.get<Pod>("pods", { namespace: "default", name: "client" });
   const said = client?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? "";
   const answers = Object.fromEntries(
@@ -73,5 +99,10 @@ it("pods reach each other by service and name, and are told what is not there", 
     outside: "200[0]",
     external: "[0]",
     headless: "1 [0]",
+    samePort: "server[0]",
+    sticky: "1 [0]",
+    forgetful: expect.stringMatching(/^[23] \[0\]$/),
+    byHand: "server[0]",
+    written: expect.stringMatching(/^\{"Hostname":"counter"\}.*"me": 1 \[0\]$/),
   });
 });

@@ -257,6 +257,44 @@ function* grpcHealth(context: ProgramContext, args: readonly string[]): Work<num
   return yield* serveUntil(context, () => undefined);
 }
 
+/** Counts who writes to it. Of looking for its peers, nothing but that it is at it. */
+function* nettest(context: ProgramContext, args: readonly string[]): Work<number> {
+  const { flags } = parse(args);
+  const Hostname = context.system.hostname;
+  const received: Record<string, number> = {};
+  const errors: string[] = [];
+  let end: number | undefined;
+  const write = (body: string): void => {
+    try {
+      const { Source } = JSON.parse(body) as { Source?: unknown };
+      if (typeof Source === "string" && Source !== "") received[Source] = (received[Source] ?? 0) + 1;
+      else errors.push(`${Hostname}: Got request with no source`);
+    } catch {
+      errors.push("invalid character in request");
+    }
+  };
+  listen(context.system, Number(flags.get("port") ?? 8080), {
+    protocol: "TCP",
+    http(request) {
+      const { path } = query(request);
+      if (path === "/write") {
+        write(request.body);
+        return text(`${JSON.stringify({ Hostname })}\n`);
+      }
+      if (path === "/status") return text("running");
+      if (path === "/quit") {
+        end = 0;
+        context.system.kernel.kick();
+        return text("");
+      }
+      if (path !== "/read") return text("404 page not found\n", 404);
+      const state = { Hostname, Sent: null, Received: received, Errors: errors, Log: null, StillContactingPeers: true };
+      return text(JSON.stringify(state, null, "\t"));
+    },
+  });
+  return yield* serveUntil(context, () => end);
+}
+
 /** Answers on every port that a variable SERVE_PORT_<n> names, with the variable's value. */
 function* porter(context: ProgramContext, args: readonly string[]): Work<number> {
   const asJson = args.includes("--json-response");
@@ -444,6 +482,7 @@ const COMMANDS: Readonly<Record<string, (context: ProgramContext, args: readonly
   "logs-generator": logsGenerator,
   mounttest,
   netexec,
+  nettest,
   pause: pauseProgram,
   porter,
   "serve-hostname": serveHostname,
