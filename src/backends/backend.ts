@@ -61,6 +61,8 @@ export interface ClusterBackend {
    * authority that a cluster was made with is the one that signs when this is first called. Absent: the backend cannot change them.
    */
   setAuthorities?(clusterId: string, wanted: AuthorityChoice): Promise<TrustedAuthorities>;
+  /** Public keys of the cluster's service account tokens, as its JWKS has them; the first one is made when there is none yet. */
+  issuerKeys?(clusterId: string): Promise<readonly IssuerKey[]>;
   /** What pods ask of the cloud, for whoever launches nodes for them. From the first call on, `observe` tells whenever it may have changed. */
   nodeDemand?(clusterId: string): Promise<NodeDemand>;
   /** What decides whether the cluster is ready for another version. Absent: the backend cannot tell. */
@@ -229,6 +231,16 @@ export interface ClusterSummary {
   /** Pods without a node. */
   pendingPods: number;
   apiAvailable: boolean;
+}
+
+/** A public RSA key in the form of RFC 7517. */
+export interface IssuerKey {
+  kty: string;
+  kid: string;
+  use: string;
+  alg: string;
+  n: string;
+  e: string;
 }
 
 /** Ids of certificate authorities. */

@@ -5,9 +5,10 @@
 import type { Clock } from "../../clock/clock.js";
 import { serverGitVersion } from "../../domain/catalogue/index.js";
 import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
-import { admitsClient } from "../../domain/eks/endpoint-access.js";
+import { admitsClient, VPC_CALLER, vpcCallerAddress } from "../../domain/eks/endpoint-access.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
+import { jwksOf, signingKey } from "../../kubernetes/auth/signing-key.js";
 import type { ClusterOptions, SimulatedCluster } from "../../kubernetes/cluster.js";
 import type { Persistence } from "../../kubernetes/persistence.js";
 import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
@@ -83,6 +84,8 @@ interface Held {
   cluster: SimulatedCluster;
   fargate: Fargate;
   gate: { access: EndpointAccess | undefined };
+  /** PEM of the key of service account tokens. */
+  serviceAccountKey: () => Promise<string>;
   /** As EKS's own components, for what they do to nodes and pods. */
   eks: KubeApi;
   endpoint: ClusterEndpoint;
@@ -127,6 +130,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     });
     const tls = clusterTls(secrets, clock, spec, host);
     const gate = { access: spec.endpointAccess };
+    const tokenKey = serviceAccountKey(secrets, spec.clusterId);
     const expirations = clock.random(`pod-identity/${spec.clusterId}`);
     const awsAuth = (): ConfigMapData | undefined => configMapData(cluster.api, AWS_AUTH);
     const cluster = createSimulatedCluster({
@@ -135,7 +139,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       gitVersion: serverGitVersion(spec.version),
       serviceCidr: spec.serviceCidr,
       tls,
-      serviceAccountKey: serviceAccountKey(secrets, spec.clusterId),
+      serviceAccountKey: tokenKey,
       serviceAccountIssuer: spec.oidcIssuer,
       members: spec.members,
       tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token, awsAuth) }],
@@ -169,6 +173,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         cluster,
         fargate,
         gate,
+        serviceAccountKey: tokenKey,
         eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, EKS),
         endpoint: { endpoint: urlOf(host, port), port, certificateAuthority: tls.caCert },
         machines,
@@ -344,6 +349,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         certificates: Object.fromEntries(trusted.map(({ id, certificate }) => [id, certificate])),
       };
     },
+
+    issuerKeys: async (clusterId) => jwksOf([signingKey(await find(clusterId).serviceAccountKey())]).keys,
 
     nodeDemand: async (clusterId) => {
       const held = find(clusterId);
