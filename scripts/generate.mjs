@@ -4,10 +4,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { generateEks } from "./generate/eks.mjs";
 import { generateKubernetes, sourceIsCached } from "./generate/kubernetes.mjs";
+import { generateQuery } from "./generate/query.mjs";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const check = process.argv.includes("--check");
-const files = { ...generateEks() };
+const files = { ...generateEks(), ...(await generateQuery()) };
 // The Kubernetes source package is not installed with the project; without its cache a check has nothing to compare with.
 if (!check || sourceIsCached()) Object.assign(files, await generateKubernetes());
 else console.log("skipped: Kubernetes tables (their source package is not in the cache; run `npm run generate` once)");
