@@ -1,4 +1,5 @@
 /** The composition root: configuration -> state -> backends -> reconcilers -> servers. The only place that knows every part. */
+import { randomBytes } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
@@ -14,6 +15,7 @@ import { PROFILES } from "./domain/profile.js";
 import { createFaultControl } from "./faults/control.js";
 import { createInjector } from "./faults/injector.js";
 import { createClusterAccess } from "./identity/cluster-access.js";
+import { createDirectory } from "./identity/directory.js";
 import type { Log } from "./log.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
 import { openState } from "./state/sqlite.js";
@@ -123,6 +125,15 @@ export async function startEmulator(options: {
   const clock = createClock(config.clock, clockOptions(config, state));
   const saveLastTime = keepTime(clock, state, config);
 
+  const seeded = clock.random("credentials");
+  const directory = createDirectory({
+    iam: state.iam,
+    strict: config.strict,
+    credentials: config.credentials,
+    clock,
+    // Under a stepped clock a run can be repeated, with the credentials that it gives out.
+    randomBytes: clock.kind === "stepped" ? (count) => Buffer.from(seeded.hex(2 * count), "hex") : randomBytes,
+  });
   const embedded = createEmbeddedBackend({
     clock,
     log,
@@ -138,7 +149,9 @@ export async function startEmulator(options: {
         privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
         clock,
         ownHost: config.host,
-        ...(config.verifySignatures ? { secretFor: (accessKeyId) => config.credentials.get(accessKeyId) } : {}),
+        directory,
+        verifySignatures: config.verifySignatures,
+        identityProvidersOf: state.identityProviderConfigs.list,
       }),
   });
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);

@@ -28,6 +28,8 @@ export interface AccessEntryRecord {
   clusterName: string;
   /** As it was given, with its path. */
   principalArn: string;
+  /** IAM's unique id of the principal when the entry was made: who takes its name after it was deleted is somebody else. Absent where it was not known. */
+  principalId?: string;
   arn: string;
   type: AccessEntryType;
   /** With its `{{...}}` templates. */

@@ -1,14 +1,16 @@
 /** IAM's side of a cluster's API server: who a token stands for, and what access policies allow. Entries and modes are read at every request. */
 
-import type { AccessEntryRecord } from "../domain/access-entry.js";
+import type { AccessEntryRecord, AssociatedPolicy } from "../domain/access-entry.js";
 import { authenticatedGroups } from "../domain/eks/access-entry-types.js";
 import { hasAccessEntries } from "../domain/eks/automatic-entries.js";
 import { canonicalArn, principalKey } from "../domain/eks/principals.js";
+import type { IdentityProviderConfigRecord } from "../domain/identity-provider-config.js";
 import type { ClusterRecord } from "../domain/model.js";
 import { type AccessRequest, allowingPolicy } from "./access-policies.js";
 import { type AwsAuthData, type IdentityMapping, mappingOf } from "./aws-auth.js";
-import { checkEksToken, type EksTokenClaims, isEksToken, isFresh } from "./eks-token.js";
-import { refuteTokenSignature } from "./eks-token-signature.js";
+import type { Directory } from "./directory.js";
+import { isEksToken } from "./eks-token.js";
+import { createTokenVerifier } from "./eks-token-identity.js";
 import { type Principal, principalOfAccessKey } from "./principal.js";
 import { fillTemplate, type PrivateDnsNameOf } from "./username-template.js";
 
@@ -23,6 +25,7 @@ export interface KubernetesUser {
 export type Authentication = { user: KubernetesUser } | { error: string };
 
 const CANONICAL_ARN = "canonicalArn";
+const PRINCIPAL_ID = "principalId";
 
 /** What EKS knows about a cluster's principals. */
 export interface ClusterPrincipals {
@@ -34,12 +37,18 @@ export interface ClusterPrincipals {
   privateDnsNameOf: PrivateDnsNameOf;
 }
 
+/** What decides who a principal is in the cluster. */
+export type MappingSource = "access-entry" | "aws-auth" | "cluster-creator";
+
+export type FoundMapping = (IdentityMapping & { by: MappingSource; entry?: AccessEntryRecord }) | { error: string };
+
 /**
  * Maps a principal to its Kubernetes user: by its access entry, else by aws-auth, as far as the cluster's authentication mode knows them. In CONFIG_MAP
- * mode the creator is the invisible `kubernetes-admin` of system:masters. Every other principal is known by its ARN and has no rights of its own.
+ * mode the creator is the invisible `kubernetes-admin` of system:masters. Whoever is mapped by nothing is refused.
  */
 export function mapPrincipal(known: ClusterPrincipals, principal: Principal): Authentication {
-  const mapping = mappingFor(known, canonicalArn(principal.arn), principal.accountId);
+  const mapping = findMapping(known, principal);
+  if ("error" in mapping) return mapping;
   const [username, ...groups] = [mapping.username, ...mapping.groups].map((template) =>
     fillTemplate(template, principal, known.privateDnsNameOf),
   );
@@ -48,19 +57,35 @@ export function mapPrincipal(known: ClusterPrincipals, principal: Principal): Au
   return { user: kubernetesUser(principal, textOf(username), groups.map(textOf)) };
 }
 
-function mappingFor(known: ClusterPrincipals, arn: string, accountId: string): IdentityMapping {
+/**
+ * An entry is of the role or user that it was made for: one that was deleted and made again under the same name is somebody else, to whom it says nothing.
+ * `principalId` undefined: nobody is known by that ARN any more.
+ */
+export const isEntryOf = (entry: AccessEntryRecord, principalId: string | undefined): boolean =>
+  entry.principalId === undefined || entry.principalId === principalId;
+
+/** As `mapPrincipal`, with the templates as they are. `userId` absent: whoever has the ARN. */
+export function findMapping(
+  known: Omit<ClusterPrincipals, "privateDnsNameOf">,
+  { arn, accountId, userId }: Pick<Principal, "arn" | "accountId"> & { userId?: string },
+): FoundMapping {
   const { cluster } = known;
+  const canonical = canonicalArn(arn);
+  const key = principalKey(canonical);
   // Who has an entry is not looked for in aws-auth any more.
-  const entry = hasAccessEntries(cluster) ? known.entryOf(principalKey(arn)) : undefined;
-  if (entry) return { username: entry.username, groups: authenticatedGroups(entry) };
+  const entry = hasAccessEntries(cluster) ? known.entryOf(key) : undefined;
+  const dead = entry !== undefined && !isEntryOf(entry, userId);
+  if (entry && !dead)
+    return { by: "access-entry", entry, username: entry.username, groups: authenticatedGroups(entry) };
   if (cluster.accessConfig.authenticationMode !== "API") {
-    const isCreator = !hasAccessEntries(cluster) && principalKey(cluster.creatorArn) === principalKey(arn);
-    if (isCreator) return { username: "kubernetes-admin", groups: ["system:masters"] };
+    if (!hasAccessEntries(cluster) && principalKey(cluster.creatorArn) === key)
+      return { by: "cluster-creator", username: "kubernetes-admin", groups: ["system:masters"] };
     const data = known.awsAuth();
-    const mapped = data && mappingOf(data, arn, accountId);
-    if (mapped) return mapped;
+    const mapped = data && mappingOf(data, canonical, accountId);
+    if (mapped) return { by: "aws-auth", ...mapped };
   }
-  return { username: arn, groups: [] };
+  const because = dead ? `: its access entry is for ${entry.principalId}, who had this name before` : "";
+  return { error: `ARN is not mapped: ${canonical.toLowerCase()}${because}` };
 }
 
 function kubernetesUser(principal: Principal, username: string, groups: string[]): KubernetesUser {
@@ -72,11 +97,24 @@ function kubernetesUser(principal: Principal, username: string, groups: string[]
       accessKeyId: [principal.accessKeyId],
       arn: [principal.arn],
       [CANONICAL_ARN]: [canonicalArn(principal.arn)],
-      principalId: [principal.userId],
+      [PRINCIPAL_ID]: [principal.userId],
       sessionName: [principal.sessionName ?? ""],
       "sigs.k8s.io/aws-iam-authenticator/principalId": [principal.userId],
     },
   };
+}
+
+/** A token that was not accepted, as an explanation shows it: without the token. */
+export interface TokenRefusal {
+  /** Simulated time, epoch ms. */
+  atMs: number;
+  why: string;
+  /** More than AWS would tell. */
+  hint?: string;
+  /** As far as the token says, rightly or not. */
+  accessKeyId?: string;
+  /** Of tokens that STS would have accepted. */
+  principalArn?: string;
 }
 
 export interface ClusterAccess {
@@ -89,10 +127,14 @@ export interface ClusterAccess {
     decision: "allow" | "no-opinion";
     reason: string;
   };
+  /** The OIDC providers whose tokens the API server takes now. */
+  identityProviders(): readonly IdentityProviderConfigRecord[];
+  /** The latest tokens that were not accepted, the last one first. */
+  refusals(): readonly TokenRefusal[];
 }
 
-/** Tokens remembered for each cluster; those that were forgotten are merely checked whole again. */
-const GOOD_TOKENS = 1_000;
+/** Refused tokens that are remembered for each cluster. */
+const KEPT_REFUSALS = 20;
 
 const NO_OPINION = { decision: "no-opinion", reason: "" } as const;
 
@@ -106,26 +148,25 @@ export function createClusterAccess(options: {
   privateDnsNameOf: PrivateDnsNameOf;
   clock: { kind: string; now(): number; wallNow(): number };
   ownHost?: string;
-  /** Secret of an access key: given, the signatures of tokens are verified with it. */
-  secretFor?: (accessKeyId: string) => string | undefined;
+  /** Who keys and ARNs belong to. Absent: every key is whom it implies. */
+  directory?: Pick<Directory, "identify" | "uniqueIdOf">;
+  /** Verify signatures also of keys that nobody gave out here. */
+  verifySignatures?: boolean;
+  /** Of a cluster, in order of name. */
+  identityProvidersOf?: (clusterId: string) => readonly IdentityProviderConfigRecord[];
 }): ClusterAccess {
-  const { clock, entryOf, privateDnsNameOf, secretFor } = options;
-  /** Tokens found to be good: a client sends the same one with each of its requests, and only its age has to be looked at again. */
-  const good = new Map<string, { claims: EksTokenClaims; principal: Principal }>();
+  const { clock, entryOf, privateDnsNameOf, directory, ownHost } = options;
+  const verify = createTokenVerifier({
+    identify: directory?.identify ?? ((accessKeyId) => ({ principal: principalOfAccessKey(accessKeyId) })),
+    verifySignatures: options.verifySignatures ?? false,
+    ...(ownHost === undefined ? {} : { ownHost }),
+  });
+  const refusals: TokenRefusal[] = [];
 
-  const checked = (
-    token: string,
-    clocksMs: readonly number[],
-  ): { claims: EksTokenClaims; principal: Principal } | { error: string } => {
-    const known = good.get(token);
-    if (known && isFresh(known.claims.signedAtMs, clocksMs)) return known;
-    const result = checkEksToken(token, clocksMs, options.ownHost);
-    if ("error" in result) return result;
-    const { claims } = result;
-    const found = { claims, principal: principalOfAccessKey(claims.accessKeyId) };
-    if (good.size >= GOOD_TOKENS) good.clear();
-    good.set(token, found);
-    return found;
+  const refuse = (refusal: Omit<TokenRefusal, "atMs">): { error: string } => {
+    refusals.unshift({ atMs: clock.now(), ...refusal });
+    refusals.length = Math.min(refusals.length, KEPT_REFUSALS);
+    return { error: refusal.why };
   };
 
   return {
@@ -134,35 +175,62 @@ export function createClusterAccess(options: {
       const cluster = options.cluster();
       if (!cluster) return { error: "the cluster is gone" };
       const clocksMs = clock.kind === "real" ? [clock.now()] : [clock.now(), clock.wallNow()];
-      const result = checked(token, clocksMs);
-      if ("error" in result) return result;
-      if (secretFor) {
-        const { accessKeyId } = result.claims;
-        const wrong = refuteTokenSignature(token, {
-          clusterName: cluster.name,
-          accessKeyId,
-          secret: secretFor(accessKeyId),
-        });
-        if (wrong) return wrong;
+      const result = verify(token, cluster, clocksMs);
+      if ("error" in result) {
+        const { error, ...more } = result;
+        return refuse({ why: error, ...more });
       }
-      return mapPrincipal(
+      const { principal } = result;
+      const mapped = mapPrincipal(
         { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf },
-        result.principal,
+        principal,
       );
+      if ("user" in mapped) return mapped;
+      return refuse({ why: mapped.error, accessKeyId: principal.accessKeyId, principalArn: principal.arn });
     },
     groupsOf(arn, awsAuth) {
       const cluster = options.cluster();
       if (!cluster) return [];
-      const known = { cluster, entryOf: (key: string) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf };
-      return mappingFor(known, canonicalArn(arn), cluster.accountId).groups;
+      const userId = directory ? directory.uniqueIdOf(arn) : entryOf(cluster.id, principalKey(arn))?.principalId;
+      const mapping = findMapping(
+        { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth },
+        { arn, accountId: cluster.accountId, ...(userId === undefined ? {} : { userId }) },
+      );
+      return "error" in mapping ? [] : mapping.groups;
     },
     authorize({ user, ...request }) {
       // Users that IAM did not authenticate have no such mark, and cost nothing here.
       const arn = user.extra?.[CANONICAL_ARN]?.[0];
       const cluster = arn === undefined ? undefined : options.cluster();
       if (arn === undefined || !cluster || !hasAccessEntries(cluster)) return NO_OPINION;
-      const policy = allowingPolicy(entryOf(cluster.id, principalKey(arn))?.policies ?? [], request);
-      return policy ? { decision: "allow", reason: `EKS access policy ${policy}` } : NO_OPINION;
+      const entry = entryOf(cluster.id, principalKey(arn));
+      const principalId = user.extra?.[PRINCIPAL_ID]?.[0];
+      const policy = entry && isEntryOf(entry, principalId) ? allowingPolicy(entry.policies, request) : undefined;
+      return entry && policy
+        ? { decision: "allow", reason: allowanceReason(entry, policy, request, principalId ?? arn) }
+        : NO_OPINION;
     },
+    identityProviders() {
+      const cluster = options.cluster();
+      return cluster
+        ? (options.identityProvidersOf?.(cluster.id) ?? []).filter(({ status }) => status === "ACTIVE")
+        : [];
+    },
+    refusals: () => refusals,
   };
+}
+
+/** In the words of EKS's authorizer, as audit logs show them: it speaks of bindings, though no such objects are to be seen. */
+function allowanceReason(
+  entry: AccessEntryRecord,
+  { policyArn, accessScope }: AssociatedPolicy,
+  { resource }: AccessRequest,
+  principalId: string,
+): string {
+  const binding = `${entry.principalArn}+${policyArn}`;
+  const bound =
+    accessScope.type === "namespace"
+      ? `RoleBinding "${binding}/${resource?.namespace ?? ""}"`
+      : `ClusterRoleBinding "${binding}"`;
+  return `EKS Access Policy: allowed by ${bound} of ClusterRole "${policyArn}" to User "${principalId}"`;
 }

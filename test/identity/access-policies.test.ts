@@ -10,16 +10,22 @@ const policy = (name: AccessPolicyName, ...namespaces: string[]): AssociatedPoli
   modifiedAtMs: 0,
 });
 
-/** `get apps/deployments/scale in web`, `list nodes`, `get /metrics`. */
+/** `get apps/deployments/scale in web named shop`, `list nodes`, `get /metrics`. */
 function request(text: string) {
-  const [verb = "", target = "", , namespace] = text.split(" ");
+  const [, verb = "", target = "", namespace, name] = /^(\S+) (\S+?)(?: in (\S+))?(?: named (\S+))?$/.exec(text) ?? [];
   if (target.startsWith("/")) return { verb, path: target };
   const parts = target.split("/");
-  const group = /^(apps|batch|policy|rbac|authorization|networking)/.test(target) ? (parts.shift() ?? "") : "";
+  const group = /^(apps|batch|policy)\/|^[^/]+\.[^/]+\//.test(target) ? (parts.shift() ?? "") : "";
   const [resource = "", subresource] = parts;
   return {
     verb,
-    resource: { group, resource, ...(subresource ? { subresource } : {}), ...(namespace ? { namespace } : {}) },
+    resource: {
+      group,
+      resource,
+      ...(subresource ? { subresource } : {}),
+      ...(namespace ? { namespace } : {}),
+      ...(name ? { name } : {}),
+    },
   };
 }
 
@@ -57,6 +63,7 @@ describe("EKS access policies", () => {
         "create rbac.authorization.k8s.io/roles in web",
         "update apps/deployments/status in web",
         "delete resourcequotas in web",
+        "get apps/deployments/rollback in web",
         "impersonate users",
       ],
     ],
@@ -76,7 +83,103 @@ describe("EKS access policies", () => {
       ["get /metrics", "create pods in web"],
     ],
     ["AmazonEKSSecretReaderPolicy", ["get secrets in web"], ["get pods in web", "create secrets in web"]],
-    ["AmazonEKSHybridPolicy", [], ["list nodes"]],
+    [
+      "AmazonEKSSecretAdminPolicy",
+      ["delete secrets in web", "deletecollection secrets in web"],
+      ["get configmaps in web"],
+    ],
+    ["AmazonEKSHybridPolicy", ["list nodes"], ["get nodes", "list pods"]],
+    [
+      "AmazonEKSClusterInsightsPolicy",
+      ["list nodes", "get nodes/status", "get apps/daemonsets in kube-system named kube-proxy"],
+      [
+        "get apps/daemonsets in kube-system named aws-node",
+        "get apps/daemonsets in kube-system",
+        "list apps/daemonsets in kube-system",
+        "watch nodes",
+      ],
+    ],
+    [
+      "AmazonEKSAutoNodePolicy",
+      ["impersonate users named eks-auto:kube-proxy", "list services", "patch nodes/status", "create events in web"],
+      ["impersonate users", "impersonate users named eks-auto:other", "delete nodes", "get secrets in web"],
+    ],
+    [
+      "AmazonEKSBlockStoragePolicy",
+      [
+        "create coordination.k8s.io/leases in kube-system",
+        "update coordination.k8s.io/leases in kube-system named ebs-csi-eks-amazonaws-com",
+      ],
+      ["update coordination.k8s.io/leases in kube-system named other", "get coordination.k8s.io/leases in kube-system"],
+    ],
+    [
+      "AmazonEKSBlockStorageClusterPolicy",
+      [
+        "create storage.k8s.io/csidrivers",
+        "delete persistentvolumes",
+        "patch persistentvolumeclaims/status in web",
+        "patch storage.k8s.io/volumeattachments/status",
+        "delete snapshot.storage.k8s.io/volumesnapshots in web",
+      ],
+      ["create storage.k8s.io/storageclasses", "delete persistentvolumeclaims in web", "delete pods in web"],
+    ],
+    [
+      "AmazonEKSComputePolicy",
+      ["create coordination.k8s.io/leases in kube-system", "watch coordination.k8s.io/leases"],
+      ["list coordination.k8s.io/leases", "delete coordination.k8s.io/leases in kube-system"],
+    ],
+    [
+      "AmazonEKSComputeClusterPolicy",
+      [
+        "delete karpenter.sh/nodeclaims",
+        "create eks.amazonaws.com/nodeclasses",
+        "create pods/eviction in web",
+        "delete nodes",
+        "create apiextensions.k8s.io/customresourcedefinitions",
+        "delete apiextensions.k8s.io/customresourcedefinitions named nodepools.karpenter.sh",
+      ],
+      [
+        "delete apiextensions.k8s.io/customresourcedefinitions named other.example.com",
+        "create pods in web",
+        "get secrets in web",
+      ],
+    ],
+    [
+      "AmazonEKSLoadBalancingClusterPolicy",
+      [
+        "patch services/status in web",
+        "update networking.k8s.io/ingresses in web",
+        "list networking.k8s.io/ingressclasses",
+        "update admissionregistration.k8s.io/mutatingwebhookconfigurations named eks-load-balancing-webhook",
+      ],
+      [
+        "create networking.k8s.io/ingressclasses",
+        "update admissionregistration.k8s.io/mutatingwebhookconfigurations named mine",
+        "create pods in web",
+      ],
+    ],
+    [
+      "AmazonEKSNetworkingClusterPolicy",
+      ["delete eks.amazonaws.com/cninodes", "list apiextensions.k8s.io/customresourcedefinitions", "watch pods"],
+      ["delete apiextensions.k8s.io/customresourcedefinitions named nodepools.karpenter.sh", "list nodes"],
+    ],
+    [
+      "AmazonEKSACKPolicy",
+      ["update s3.services.k8s.aws/buckets/status in web", "get services.k8s.aws/adoptedresources in web"],
+      ["get secrets in web", "get services.k8s.aws.example.com/buckets in web"],
+    ],
+    ["AmazonEKSKROPolicy", ["create kro.run/webapps in web", "delete kro.run/resourcegraphdefinitions"], ["get pods"]],
+    [
+      "AmazonEKSArgoCDPolicy",
+      ["create argoproj.io/applications in argocd", "get secrets in argocd"],
+      ["get pods in argocd"],
+    ],
+    ["AmazonEKSArgoCDClusterPolicy", ["create namespaces"], ["get secrets in argocd"]],
+    [
+      "AmazonARCRegionSwitchScalingPolicy",
+      ["patch apps/deployments/scale in web", "get apps/statefulsets in web", "update example.com/things/scale in web"],
+      ["delete apps/deployments in web", "patch apps/deployments in web"],
+    ],
   ])("%s", (name, allowed, refused) => {
     for (const text of allowed) expect([text, allows([policy(name)], text)]).toEqual([text, true]);
     for (const text of refused) expect([text, allows([policy(name)], text)]).toEqual([text, false]);

@@ -39,7 +39,8 @@ function userOf(
       checkNewAccessEntry(entry, { ...SCOPE, accountId: entry.principalArn.split(":")[4] ?? "" }),
       { uuid: "u", nowMs: 0 },
     );
-    entries.set(principalKey(entry.principalArn), record);
+    const { principalId } = entry as { principalId?: string };
+    entries.set(principalKey(entry.principalArn), { ...record, ...(principalId ? { principalId } : {}) });
   }
   const result = mapPrincipal(
     {
@@ -83,15 +84,23 @@ describe("The Kubernetes user of an IAM principal", () => {
     expect(userOf(session("node", "i-0123456789abcdef1"), { entries })).toHaveProperty("error");
   });
 
-  it("is its ARN without any group where nothing speaks of it", () => {
-    expect(userOf(USER, {})).toEqual({ username: USER.arn, groups: [] });
+  it("is nobody where nothing speaks of it", () => {
+    expect(userOf(USER, {})).toEqual({ error: `ARN is not mapped: ${USER.arn}` });
+  });
+
+  it("is not that of an entry made for somebody who had the name before", () => {
+    const entries = [{ principalArn: USER.arn, principalId: "AIDAFORMER" }];
+    expect(userOf(USER, { entries })).toHaveProperty("error", expect.stringContaining("AIDAFORMER"));
+    expect(userOf({ ...USER, userId: "AIDAFORMER" }, { entries })).toMatchObject({ username: USER.arn });
+    const awsAuth = { mapUsers: `[{ userarn: ${USER.arn}, username: mapped }]` };
+    expect(userOf(USER, { entries, awsAuth, mode: "API_AND_CONFIG_MAP" })).toMatchObject({ username: "mapped" });
   });
 
   it("is kubernetes-admin for the creator while there are no entries, and only then", () => {
     const admin = { username: "kubernetes-admin", groups: ["system:masters"] };
     expect(userOf(USER, { mode: "CONFIG_MAP", creatorArn: USER.arn })).toEqual(admin);
-    expect(userOf(USER, { mode: "API_AND_CONFIG_MAP", creatorArn: USER.arn })).toMatchObject({ groups: [] });
-    expect(userOf(USER, { mode: "CONFIG_MAP" })).toMatchObject({ groups: [] });
+    expect(userOf(USER, { mode: "API_AND_CONFIG_MAP", creatorArn: USER.arn })).toHaveProperty("error");
+    expect(userOf(USER, { mode: "CONFIG_MAP" })).toHaveProperty("error");
   });
 
   describe("by aws-auth", () => {
@@ -106,7 +115,7 @@ describe("The Kubernetes user of an IAM principal", () => {
       const ann = { username: "ann", groups: ["devs", "000000000000:all"] };
       expect(userOf(USER, { awsAuth, mode: "CONFIG_MAP" })).toEqual(ann);
       expect(userOf(USER, { awsAuth, mode: "API_AND_CONFIG_MAP" })).toEqual(ann);
-      expect(userOf(USER, { awsAuth, mode: "API" })).toEqual({ username: USER.arn, groups: [] });
+      expect(userOf(USER, { awsAuth, mode: "API" })).toHaveProperty("error");
     });
 
     it("is not asked for a principal that has an entry", () => {
@@ -119,9 +128,7 @@ describe("The Kubernetes user of an IAM principal", () => {
 
     it("never matches an ARN with a path, and matches without regard to case", () => {
       const mode = "CONFIG_MAP";
-      expect(userOf(session("Path", "s"), { awsAuth, mode })).toMatchObject({
-        username: "arn:aws:iam::111122223333:role/Path",
-      });
+      expect(userOf(session("Path", "s"), { awsAuth, mode })).toHaveProperty("error");
       expect(userOf(session("PLAIN", "s"), { awsAuth, mode })).toMatchObject({ username: "plain:s" });
     });
 
@@ -134,9 +141,7 @@ describe("The Kubernetes user of an IAM principal", () => {
     it("is left out where it is not YAML, and the rest kept", () => {
       const broken = { ...awsAuth, mapRoles: "- {" };
       expect(userOf(USER, { awsAuth: broken, mode: "CONFIG_MAP" })).toMatchObject({ username: "ann" });
-      expect(userOf(session("Plain", "s"), { awsAuth: broken, mode: "CONFIG_MAP" })).toMatchObject({
-        username: expect.stringMatching(/^arn:/),
-      });
+      expect(userOf(session("Plain", "s"), { awsAuth: broken, mode: "CONFIG_MAP" })).toHaveProperty("error");
     });
   });
 });
@@ -144,7 +149,11 @@ describe("The Kubernetes user of an IAM principal", () => {
 describe("A token that was accepted", () => {
   it("is refused once it is too old, and as soon as its cluster is gone", () => {
     let nowMs = Date.parse("2026-03-01T12:00:00Z");
-    let cluster: ReturnType<typeof aCluster> | undefined = aCluster("demo", {});
+    const demo = aCluster("demo", {
+      creatorArn: USER.arn,
+      accessConfig: { authenticationMode: "CONFIG_MAP", bootstrapClusterCreatorAdminPermissions: true },
+    });
+    let cluster: ReturnType<typeof aCluster> | undefined = demo;
     const access = createClusterAccess({
       cluster: () => cluster,
       entryOf: () => undefined,
@@ -159,9 +168,11 @@ describe("A token that was accepted", () => {
     expect(ask()).toMatchObject({ user: {} });
     cluster = undefined;
     expect(ask()).toEqual({ error: "the cluster is gone" });
-    cluster = aCluster("demo", {});
+    cluster = demo;
     nowMs += 2 * 60_000;
-    expect(ask()).toEqual({ error: "X-Amz-Date parameter is expired" });
+    expect(ask()).toHaveProperty("error", expect.stringContaining("X-Amz-Date parameter is expired (15 minute"));
+    expect(access.refusals()).toMatchObject([{ atMs: nowMs, accessKeyId: "ann" }]);
+    expect(JSON.stringify(access.refusals())).not.toContain(token.slice(20, 60));
   });
 });
 

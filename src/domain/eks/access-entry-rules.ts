@@ -179,7 +179,7 @@ export function associatePolicy(
     );
   }
   if (isServicePolicy(name)) {
-    throw invalidParameter(`The policy ${name} can only be associated with service-linked roles`);
+    throw invalidParameter("The specified policyArn can only be associated with service-linked roles");
   }
   const present = entry.policies.find((associated) => associated.policyArn === policyArn);
   const policy = { policyArn, accessScope, associatedAtMs: present?.associatedAtMs ?? nowMs, modifiedAtMs: nowMs };

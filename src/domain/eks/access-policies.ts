@@ -3,9 +3,13 @@ import { DomainError } from "../errors.js";
 import { partitionOf } from "./arns.js";
 import { invalidParameter } from "./refusals.js";
 
-/** Names that anybody may associate, and those kept for service-linked roles and the roles of EKS Auto Mode. */
+/**
+ * Names that anybody may associate (of the pairs of Auto Mode the guide keeps only those of storage and compute for AWS), those kept for service-linked
+ * roles, and those that AWS does not even list. As ListAccessPolicies answers them.
+ */
 const POLICIES = {
   forAnyone: [
+    "AIDevOpsAgentAccessPolicy",
     "AmazonAIOpsAssistantPolicy",
     "AmazonARCRegionSwitchScalingPolicy",
     "AmazonEKSACKPolicy",
@@ -16,28 +20,37 @@ const POLICIES = {
     "AmazonEKSAutoNodePolicy",
     "AmazonEKSClusterAdminPolicy",
     "AmazonEKSEditPolicy",
+    "AmazonEKSEventPolicy",
     "AmazonEKSKROPolicy",
-    "AmazonEKSSecretReaderPolicy",
-    "AmazonEKSViewPolicy",
-    "AmazonSagemakerHyperpodClusterPolicy",
-  ],
-  forServices: [
-    "AmazonEKSBlockStorageClusterPolicy",
-    "AmazonEKSBlockStoragePolicy",
-    "AmazonEKSClusterInsightsPolicy",
-    "AmazonEKSComputeClusterPolicy",
-    "AmazonEKSComputePolicy",
-    "AmazonEKSHybridPolicy",
     "AmazonEKSLoadBalancingClusterPolicy",
     "AmazonEKSLoadBalancingPolicy",
     "AmazonEKSNetworkingClusterPolicy",
     "AmazonEKSNetworkingPolicy",
+    "AmazonEKSSecretAdminPolicy",
+    "AmazonEKSSecretReaderPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonEMRJobPolicy",
+    "AmazonSagemakerHyperpodClusterPolicy",
+    "AmazonSagemakerHyperpodControllerPolicy",
+    "AmazonSagemakerHyperpodSpacePolicy",
+    "AmazonSagemakerHyperpodSpaceTemplatePolicy",
+    "AmazonSagemakerHyperpodSystemNamespacePolicy",
+    "AmazonSagemakerHyperpodUserClusterPolicy",
   ],
+  forServices: [
+    "AmazonEKSBlockStorageClusterPolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSComputeClusterPolicy",
+    "AmazonEKSComputePolicy",
+    "AmazonEKSHybridPolicy",
+    "AmazonEKSPodIdentityPolicy",
+  ],
+  unlisted: ["AmazonEKSClusterInsightsPolicy"],
 } as const;
 
-export type AccessPolicyName = (typeof POLICIES)["forAnyone" | "forServices"][number];
+export type AccessPolicyName = (typeof POLICIES)["forAnyone" | "forServices" | "unlisted"][number];
 
-/** All names, in alphabetical order. */
+/** All names that are listed, in order of their letters' codes. */
 export const ACCESS_POLICIES: readonly AccessPolicyName[] = [...POLICIES.forAnyone, ...POLICIES.forServices].sort();
 
 /** AWS's own account and no region, in the partition of `regionName`. */
@@ -52,10 +65,12 @@ export function findAccessPolicy(policyArn: string, regionName: string): AccessP
   if (!/^arn:aws(-[a-z]+)*:eks::aws:cluster-access-policy\/[A-Za-z0-9-]+$/.test(policyArn)) {
     throw invalidParameter("The policyArn parameter format is not valid");
   }
-  const name = ACCESS_POLICIES.find((known) => accessPolicyArn(regionName, known) === policyArn);
+  const name = [...ACCESS_POLICIES, ...POLICIES.unlisted].find(
+    (known) => accessPolicyArn(regionName, known) === policyArn,
+  );
   if (!name) throw new DomainError("ResourceNotFoundException", "The specified policyArn could not be found.");
   return name;
 }
 
 export const isServicePolicy = (name: AccessPolicyName): boolean =>
-  (POLICIES.forServices as readonly string[]).includes(name);
+  ([...POLICIES.forServices, ...POLICIES.unlisted] as readonly string[]).includes(name);

@@ -364,7 +364,7 @@ describe("Access policies", () => {
       "a policy of AWS's own roles",
       { policyArn: policyArn("AmazonEKSHybridPolicy") },
       "InvalidParameterException",
-      "The policy AmazonEKSHybridPolicy can only be associated with service-linked roles",
+      "The specified policyArn can only be associated with service-linked roles",
     ],
   ])("AssociateAccessPolicy refuses %s", async (_, changes, name, message) => {
     await create();
