@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
+import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
 import type { ClusterBackend } from "./backends/backend.js";
 import { createEmbeddedBackend, type EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
 import type { Clock } from "./clock/clock.js";
@@ -193,7 +194,19 @@ export async function startEmulator(options: {
       }),
   });
 
+  const closeVpcProxy = serveVpcProxy(gateway.server, {
+    clusters: state.clusters.all,
+    members: state.members.list,
+    accept(cluster, socket) {
+      const backend = backends.get(cluster.backend);
+      if (!backend?.acceptFromVpc) throw new Error(`the backend ${cluster.backend} has no way into VPCs`);
+      backend.acceptFromVpc(cluster.id, socket);
+    },
+    log,
+  });
+
   const end = async (): Promise<void> => {
+    closeVpcProxy();
     await gateway.close();
     saveLastTime();
     await reconcilers.stop();

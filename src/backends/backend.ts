@@ -3,6 +3,8 @@
  * backend. Methods are idempotent: asked again for what is already so, they leave it so. They reject with BackendError carrying the tool's own last
  * words when the world refuses.
  */
+import type { Socket } from "node:net";
+
 export interface ClusterBackend {
   readonly name: string;
   /** Does in advance what the first cluster would have to wait for. Changes nothing that anybody can see. */
@@ -41,10 +43,17 @@ export interface ClusterBackend {
   setMember(clusterId: string, memberId: string, state: "up" | "down"): Promise<void>;
   /** Brings a replaced master in (maybe in another zone); the lost one has left the quorum properly. */
   replaceMember(clusterId: string, lostId: string, member: MemberSpec): Promise<void>;
+  /** Masters have other addresses from now on, by id; those not named keep theirs. */
+  setMemberAddresses?(clusterId: string, addresses: Readonly<Record<string, string>>): Promise<void>;
   /** The cluster as a whole has the new server version; its masters have been replaced by ones of it, one after the other. */
   upgradeControlPlane(clusterId: string, version: string): Promise<void>;
   /** From now on only those reach the endpoint; connections of others end. */
   setEndpointAccess?(clusterId: string, access: EndpointAccess): Promise<void>;
+  /**
+   * Serves a connection of a caller inside the cluster's VPC, such as a proxy that stands there: by the private endpoint where that is on, else, like
+   * everybody in the VPC, by the public one. The connection is the backend's from here on.
+   */
+  acceptFromVpc?(clusterId: string, socket: Socket): void;
   /** What nodes and masters look like now, and then every change, until the signal aborts. */
   observe(clusterId: string, listener: (observation: Observation) => void): () => void;
   /**
@@ -124,6 +133,8 @@ export interface MemberSpec {
   zone: string;
   /** Minor version of its API server, where that is not the cluster's: it is one of those that a version update swaps. */
   version?: string;
+  /** Where it is reached from inside the cluster: the address of its network interface. Absent: the backend chooses one. */
+  address?: string;
 }
 
 export interface ClusterSpec {

@@ -8,7 +8,7 @@ interface Status {
     version: string;
     endpoint?: string;
     nodegroups: { name: string; status: string; desired: number; inService: number }[];
-    masters: { id: string; zone: string; status: string }[];
+    masters: { id: string; zone: string; status: string; networkInterface?: { privateIpAddress: string } }[];
     instances: {
       instanceId: string;
       nodegroup: string;
@@ -29,9 +29,10 @@ export async function status(options: { endpoint?: string; region?: string; clus
   if (clusters.length === 0) console.log("no clusters");
   for (const cluster of clusters) {
     console.log(`${cluster.name}  ${cluster.status}  ${cluster.version}  ${cluster.endpoint ?? ""}`.trimEnd());
-    console.log(
-      `  masters: ${cluster.masters.map((master) => `${master.zone} ${master.status}`).join(", ") || "none"}`,
+    const masters = cluster.masters.map(({ zone, status, networkInterface }) =>
+      [zone, status, networkInterface?.privateIpAddress].filter(Boolean).join(" "),
     );
+    console.log(`  masters: ${masters.join(", ") || "none"}`);
     for (const group of cluster.nodegroups)
       console.log(`  node group ${group.name}: ${group.status}, ${group.inService} of ${group.desired} in service`);
     if (cluster.instances.length > 0) {

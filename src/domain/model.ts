@@ -82,6 +82,18 @@ export interface MemberRecord {
   version: string;
   /** Since when it has been FAILED. */
   failedSinceMs?: number;
+  /** Over which the cluster's VPC reaches it. Absent for masters of older state files. */
+  networkInterface?: NetworkInterface;
+}
+
+/** A network interface of a master in one of the cluster's subnets. */
+export interface NetworkInterface {
+  /** `eni-` and 17 hex digits. */
+  id: string;
+  subnetId: string;
+  /** Of the subnet: not always the master's own. */
+  zone: string;
+  privateIp: string;
 }
 
 export type NodegroupStatus =

@@ -1,8 +1,9 @@
+import type { Socket } from "node:net";
 import type { Clock } from "../clock/clock.js";
 import type { AdmissionPlugin } from "./admission/plugin.js";
-import type { ImageBehaviour } from "./image-behaviour.js";
 import type { KubeApi } from "./api.js";
 import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
+import type { ImageBehaviour } from "./image-behaviour.js";
 import type { Persistence } from "./persistence.js";
 import type { LoadBalancerIngress, Service } from "./schema/generated/types.js";
 import type { Authorizer, TokenAuthenticator } from "./security.js";
@@ -97,6 +98,11 @@ export interface SimulatedCluster {
   start(): Promise<void>;
   /** Serves HTTPS; port 0 picks a free one. Resolves with the port really bound. */
   listen(address: { host: string; port: number }): Promise<number>;
+  /**
+   * Serves a connection that somebody else accepted, such as a proxy that stands in the cluster's network: from here on it is as if a caller at
+   * `remoteAddress` had connected by itself. Closes it where nothing listens.
+   */
+  accept(socket: Socket, remoteAddress: string): void;
   /** Registers a node, or re-attaches the kubelet of one that the store already has. Resolves when the kubelet has started, not when Ready. */
   addNode(spec: NodeSpec): Promise<void>;
   /**

@@ -235,6 +235,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       });
       return server.listen(address);
     },
+    accept: (socket, remoteAddress) => (server ? server.accept(socket, remoteAddress) : void socket.destroy()),
     addNode: (spec) => kubelets.addNode(spec),
     removeNode: (name, how) => kubelets.removeNode(name, how),
     setNodePower: (name, power) => kubelets.setPower(name, power),

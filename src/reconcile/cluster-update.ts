@@ -6,6 +6,7 @@ import { changeAuthorities } from "./certificate-authorities.js";
 import { applyEffects } from "./cluster-update-effects.js";
 import { emit, type ReconcileContext } from "./context.js";
 import { rollControlPlane } from "./control-plane-version.js";
+import { moveInterfaces } from "./master-interfaces.js";
 import { endpointAccess } from "./specs.js";
 
 /** Update types that roll the API servers, and so take longer. */
@@ -52,6 +53,7 @@ export async function carryOutUpdate(context: ReconcileContext, cluster: Cluster
   if (update.type === "EndpointAccessUpdate") {
     await context.backendOf(cluster).setEndpointAccess?.(cluster.id, endpointAccess({ ...cluster, ...changes }));
   }
+  if (update.type === "VpcConfigUpdate") await moveInterfaces(context, { ...cluster, ...changes });
   if (update.type === AUTHORITY_UPDATE) {
     return end(context, cluster, update, await changeAuthorities(context, cluster, update));
   }

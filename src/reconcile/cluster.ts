@@ -5,6 +5,7 @@ import { nextClusterStatus } from "../domain/transitions.js";
 import { clusterZones } from "../domain/zones.js";
 import { carryOutUpdate } from "./cluster-update.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { interfaceFor } from "./master-interfaces.js";
 
 /** Attempts after which a cluster that its backend cannot make is FAILED. */
 const CREATE_ATTEMPTS = 5;
@@ -71,7 +72,7 @@ function ensureMembers({ state }: ReconcileContext, cluster: ClusterRecord): voi
         status: "CREATING",
         version: cluster.version,
       };
-      state.members.put(member);
+      state.members.put({ ...member, ...interfaceFor(state, cluster, member) });
     }
   });
 }

@@ -6,7 +6,9 @@
 import type { ClusterRecord, MemberRecord, UpdateRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { emit, type ReconcileContext } from "./context.js";
+import { interfaceFor } from "./master-interfaces.js";
 import { nextMemberId } from "./members.js";
+import { memberSpec } from "./specs.js";
 
 export type Step =
   | { kind: "wait"; untilMs: number }
@@ -58,10 +60,11 @@ async function swap(
 ): Promise<void> {
   const { state } = context;
   const id = nextMemberId(state.members.list(cluster.id));
-  await context.backendOf(cluster).replaceMember(cluster.id, old.id, { id, zone: old.zone, version });
+  const master = { id, zone: old.zone, ...interfaceFor(state, cluster, { id, zone: old.zone }) };
+  await context.backendOf(cluster).replaceMember(cluster.id, old.id, { ...memberSpec(cluster, master), version });
   state.transaction(() => {
     state.members.remove(cluster.id, old.id);
-    state.members.put({ clusterId: cluster.id, id, zone: old.zone, status: "READY", version });
+    state.members.put({ clusterId: cluster.id, ...master, status: "READY", version });
     emit(context, cluster, {
       source: "master",
       type: "MasterReplaced",

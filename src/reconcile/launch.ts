@@ -73,8 +73,12 @@ export function launchInstance(
   let instanceId = `i-${random.hex(17)}`;
   while (state.instances.get(instanceId)) instanceId = `i-${random.hex(17)}`;
   const zoneIndex = zonesOf(cluster.region).findIndex(({ name }) => name === zone);
+  const ofMasters = state.members.list(cluster.id).map(({ networkInterface }) => networkInterface?.privateIp);
   let address = privateIp(zoneIndex, random.integer(0, 4090));
-  while (state.instances.byDnsName(cluster.id, privateDnsName(cluster.region, address))) {
+  while (
+    ofMasters.includes(address) ||
+    state.instances.byDnsName(cluster.id, privateDnsName(cluster.region, address))
+  ) {
     address = privateIp(zoneIndex, random.integer(0, 4090));
   }
   const instance: InstanceRecord = {

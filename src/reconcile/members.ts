@@ -4,6 +4,8 @@ import { LIMITS } from "../domain/profile.js";
 import { decideMemberRepair } from "../domain/repair.js";
 import { clusterZones } from "../domain/zones.js";
 import { emit, powerOf, type ReconcileContext } from "./context.js";
+import { interfaceFor } from "./master-interfaces.js";
+import { memberSpec } from "./specs.js";
 
 const REPAIRED: readonly string[] = ["ACTIVE", "UPDATING"];
 
@@ -23,10 +25,11 @@ export async function reconcileMembers(context: ReconcileContext, clusterId: str
   const { replace } = decision;
   if (!replace) return;
   const id = nextMemberId(members);
-  await context.backendOf(cluster).replaceMember(clusterId, replace.lostId, { id, zone: replace.zone });
+  const master = { id, zone: replace.zone, ...interfaceFor(state, cluster, { id, zone: replace.zone }) };
+  await context.backendOf(cluster).replaceMember(clusterId, replace.lostId, memberSpec(cluster, master));
   state.transaction(() => {
     state.members.remove(clusterId, replace.lostId);
-    state.members.put({ clusterId, id, zone: replace.zone, status: "READY", version: cluster.version });
+    state.members.put({ clusterId, ...master, status: "READY", version: cluster.version });
     emit(context, cluster, {
       source: "master",
       type: "MasterReplaced",

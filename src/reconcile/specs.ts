@@ -1,8 +1,9 @@
 /** Records -> what a backend is told. */
-import type { ClusterSpec, EndpointAccess, NodeSpec } from "../backends/backend.js";
+import type { ClusterSpec, EndpointAccess, MemberSpec, NodeSpec } from "../backends/backend.js";
 import { AUTO_MODE_DISK_GIB } from "../domain/auto-mode/requirements.js";
 import { findZone, region } from "../domain/catalogue/index.js";
 import type { ClusterRecord, InstanceRecord, MemberRecord, NodegroupRecord } from "../domain/model.js";
+import { masterAddress } from "../domain/network-interface.js";
 import { kubernetesTaints, machineLabels, nodegroupLabels } from "../domain/node.js";
 
 /** Root volume of nodes whose group names no size, GiB. */
@@ -18,11 +19,19 @@ export function clusterSpec(cluster: ClusterRecord, members: readonly MemberReco
     version: cluster.version,
     serviceCidr: serviceIpv4Cidr ?? serviceIpv6Cidr ?? "10.100.0.0/16",
     port: cluster.port,
-    members: members.map(({ id, zone }) => ({ id, zone })),
+    members: members.map((member) => memberSpec(cluster, member)),
     oidcIssuer: `https://oidc.eks.${cluster.region}.${region(cluster.region)?.dnsSuffix ?? "amazonaws.com"}/id/${cluster.id}`,
     bootstrapSelfManagedAddons: cluster.bootstrapSelfManagedAddons,
     endpointAccess: endpointAccess(cluster),
   };
+}
+
+/** What a backend is told of a master. */
+export function memberSpec(
+  cluster: ClusterRecord,
+  { id, zone, networkInterface }: Pick<MemberRecord, "id" | "zone" | "networkInterface">,
+): MemberSpec {
+  return { id, zone, ...(networkInterface ? { address: masterAddress(cluster, networkInterface) } : {}) };
 }
 
 export function endpointAccess({ vpcConfig }: ClusterRecord): EndpointAccess {

@@ -1,5 +1,7 @@
 import { formatSeconds } from "../../clock/clock.js";
+import { endpointHostName } from "../../domain/eks/endpoint-access.js";
 import type { Scope } from "../../domain/model.js";
+import { describeInterface } from "../../domain/network-interface.js";
 import type { State } from "../../state/state.js";
 
 /** Everything a person wants to see at a glance: clusters with masters, node groups and instances, and the faults that are on. */
@@ -17,7 +19,13 @@ export function clusterStatus(state: State, scope: Scope, clusterName: string | 
         version: cluster.version,
         platformVersion: cluster.platformVersion,
         endpoint: cluster.endpoint,
-        masters: state.members.list(cluster.id).map(({ id, zone, status }) => ({ id, zone, status })),
+        endpointHostName: endpointHostName(cluster.id, cluster.region),
+        masters: state.members.list(cluster.id).map(({ id, zone, status, networkInterface }) => ({
+          id,
+          zone,
+          status,
+          ...(networkInterface ? { networkInterface: describeInterface(cluster, networkInterface) } : {}),
+        })),
         nodegroups: state.nodegroups.list(cluster.id).map((group) => ({
           name: group.name,
           status: group.status,

@@ -299,6 +299,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       tell(held, { kind: "member", memberId: member.id, state: "up" });
     },
 
+    setMemberAddresses: async (clusterId, addresses) => {
+      const { cluster } = find(clusterId);
+      cluster.replaceMembers(cluster.members().map((member) => ({ ...member, address: addresses[member.id] })));
+    },
+
     upgradeControlPlane: async (clusterId, version) => {
       const { cluster, fargate } = find(clusterId);
       cluster.setVersion(serverGitVersion(version));
@@ -309,6 +314,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const held = find(clusterId);
       held.gate.access = access;
       held.cluster.recheckClients();
+    },
+
+    acceptFromVpc: (clusterId, socket) => {
+      const { cluster, gate } = find(clusterId);
+      cluster.accept(socket, gate.access ? vpcCallerAddress(gate.access) : VPC_CALLER);
     },
 
     setFargate: async (clusterId, spec) => {

@@ -4,11 +4,25 @@
  */
 import { contains, isPrivate, parseCidr } from "./cidr.js";
 
+/** A machine in the VPC that is nobody's node: in 10.0.0.0/16, above all subnets. */
+export const VPC_CALLER = "10.0.255.254";
+
+/** The public address of the VPC's NAT gateway (TEST-NET-2): who is in the VPC comes from there to the public endpoint. */
+export const NAT_GATEWAY = "198.51.100.1";
+
 export interface EndpointAccess {
   endpointPublicAccess: boolean;
   endpointPrivateAccess: boolean;
   publicAccessCidrs: readonly string[];
 }
+
+/** Whence callers in the VPC come: with the private endpoint on they find it by the cluster's name, without it they go out like everybody else. */
+export const vpcCallerAddress = ({ endpointPrivateAccess }: EndpointAccess): string =>
+  endpointPrivateAccess ? VPC_CALLER : NAT_GATEWAY;
+
+/** Host name that EKS gives to a cluster's endpoint. */
+export const endpointHostName = (clusterId: string, region: string): string =>
+  `${clusterId}.gr7.${region}.eks.amazonaws.com`.toLowerCase();
 
 /** `remoteAddress` as a socket tells it: IPv4, IPv6, or IPv4 written as IPv6. */
 export function admitsClient(access: EndpointAccess, remoteAddress: string): boolean {

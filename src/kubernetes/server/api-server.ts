@@ -64,6 +64,8 @@ function gnosticType(accept: string | undefined): string | undefined {
 export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
   listen(address: { host: string; port: number }): Promise<number>;
+  /** Serves a connection that somebody else accepted, as that of a caller at `remoteAddress`. */
+  accept(socket: Socket, remoteAddress: string): void;
   /** Certificates for connections that are made from now on. */
   setTls(tls: ClusterTls): void;
   close(): Promise<void>;
@@ -286,7 +288,9 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     const websocket = (protocol: string) => acceptWebSocket(request, { socket, head }, protocol);
     void handle(request, response, { socket, head, websocket });
   });
-  server.on("connection", (socket: Socket) => gate.enter(socket));
+  /** Connections that were handed over by somebody else who listens, and whose they are. */
+  const handedOver = new WeakMap<Socket, string>();
+  server.on("connection", (socket: Socket) => gate.enter(socket, handedOver.get(socket)));
   // Broken handshakes and connections cut off in the middle are the clients' affair.
   server.on("tlsClientError", () => {});
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
@@ -299,6 +303,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       return watches.count;
     },
     recheckClients: gate.recheck,
+    accept(socket, remoteAddress) {
+      handedOver.set(socket, remoteAddress);
+      server.emit("connection", socket);
+    },
     listen: (address) =>
       new Promise((resolvePort, reject) => {
         server.once("error", reject);

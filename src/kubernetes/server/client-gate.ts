@@ -6,8 +6,8 @@ import type { Socket } from "node:net";
 import type { ClusterLog } from "../cluster.js";
 
 export interface ClientGate {
-  /** To be told of every new connection. */
-  enter(socket: Socket): void;
+  /** To be told of every new connection. `from` = whose it is, where that is not whom the socket is connected with. */
+  enter(socket: Socket, from?: string): void;
   /** Ends the connections of those that may no longer be here, watches included. */
   recheck(): void;
 }
@@ -17,22 +17,21 @@ export function createClientGate(
   allowClient: ((remoteAddress: string) => boolean) | undefined,
   log: ClusterLog | undefined,
 ): ClientGate {
-  const open = new Set<Socket>();
-  const check = (socket: Socket): void => {
-    const { remoteAddress } = socket;
+  const open = new Map<Socket, string | undefined>();
+  const check = (socket: Socket, remoteAddress = socket.remoteAddress): void => {
     if (remoteAddress === undefined || !allowClient || allowClient(remoteAddress)) return;
     log?.warn({ remoteAddress }, "a caller that may not reach this endpoint was turned away");
     socket.resetAndDestroy();
   };
   return {
-    enter(socket) {
+    enter(socket, from) {
       if (!allowClient) return;
-      open.add(socket);
+      open.set(socket, from);
       socket.once("close", () => open.delete(socket));
-      check(socket);
+      check(socket, from);
     },
     recheck: () => {
-      for (const socket of open) check(socket);
+      for (const [socket, from] of open) check(socket, from);
     },
   };
 }

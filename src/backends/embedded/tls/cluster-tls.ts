@@ -2,6 +2,7 @@
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "../../../clock/clock.js";
+import { endpointHostName } from "../../../domain/eks/endpoint-access.js";
 import { issueServerCertificate } from "../../../kubernetes/pki/certificates.js";
 import type { ClusterSpec } from "../../backend.js";
 import { AUTHORITY, bundleOf, keptAuthorities } from "./authorities.js";
@@ -28,10 +29,6 @@ export function firstServiceAddress(cidr: string): string | undefined {
   return [...octets.slice(0, 3), (octets[3] ?? 0) + 1].join(".");
 }
 
-/** Host name that EKS gives to a cluster's endpoint. */
-export const endpointHostName = (spec: Pick<ClusterSpec, "clusterId" | "region">): string =>
-  `${spec.clusterId}.gr7.${spec.region}.eks.amazonaws.com`.toLowerCase();
-
 function serverNames(spec: ClusterSpec, host: string): string[] {
   const address = firstServiceAddress(spec.serviceCidr);
   const wildcard = host === "0.0.0.0" || host === "::";
@@ -44,7 +41,7 @@ function serverNames(spec: ClusterSpec, host: string): string[] {
     "kubernetes.default",
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
-    endpointHostName(spec),
+    endpointHostName(spec.clusterId, spec.region),
     ...(address ? [address] : []),
     ...(wildcard ? [] : [host]),
   ];
