@@ -1,19 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { isStatusError, type StatusError } from "../../../src/kubernetes/errors.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
+import { refused } from "../refused.js";
 import { startSimulated } from "../simulated-cluster.js";
 
 const GROUP = "admissionregistration.k8s.io";
-
-async function refused(work: Promise<unknown>): Promise<StatusError> {
-  try {
-    await work;
-  } catch (error) {
-    if (isStatusError(error)) return error;
-    throw error;
-  }
-  throw new Error("not refused");
-}
 
 const DEPLOYMENTS = {
   resourceRules: [

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { isStatusError, type StatusError } from "../../../src/kubernetes/errors.js";
+import type { StatusError } from "../../../src/kubernetes/errors.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
 import { issueAuthority, issueServerCertificate } from "../../../src/kubernetes/pki/certificates.js";
 import type { Deployment } from "../../../src/kubernetes/schema/generated/types.js";
+import { refused } from "../refused.js";
 import { nodeSpec, startSimulated } from "../simulated-cluster.js";
 
 const GROUP = "admissionregistration.k8s.io";
@@ -10,16 +11,6 @@ const NAMESPACE = "webhook-test";
 const SERVICE = { namespace: NAMESPACE, name: "e2e-test-webhook" };
 const IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.53";
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
-
-async function refused(work: Promise<unknown>): Promise<StatusError> {
-  try {
-    await work;
-  } catch (error) {
-    if (isStatusError(error)) return error;
-    throw error;
-  }
-  throw new Error("not refused");
-}
 
 /** The webhook of Kubernetes' own tests, deployed as they do it. */
 async function deployWebhook() {

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { SteppedClock } from "../../../src/clock/clock.js";
 import type { KubeApi } from "../../../src/kubernetes/api.js";
-import { isStatusError, type StatusError } from "../../../src/kubernetes/errors.js";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
+import { refused } from "../refused.js";
 import { startSimulated } from "../simulated-cluster.js";
 import { allow, patch, response, startWebhookServer, type WebhookServer } from "./webhook-server.js";
 
@@ -53,16 +53,6 @@ const validating = (name: string, ...webhooks: object[]) =>
   make(`validatingwebhookconfigurations.${GROUP}`, { metadata: { name }, webhooks });
 const mutating = (name: string, ...webhooks: object[]) =>
   make(`mutatingwebhookconfigurations.${GROUP}`, { metadata: { name }, webhooks });
-
-async function refused(work: Promise<unknown>): Promise<StatusError> {
-  try {
-    await work;
-  } catch (error) {
-    if (isStatusError(error)) return error;
-    throw error;
-  }
-  throw new Error("not refused");
-}
 
 describe("validating webhooks", () => {
   it("are asked with the object and who writes it, and refuse in their own words", async () => {

@@ -2,38 +2,32 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { SteppedClock } from "../../../src/clock/clock.js";
 import type { SimulatedCluster } from "../../../src/kubernetes/cluster.js";
 import { newCertificateRequest } from "../auth/new-certificate-request.js";
-import { type Client, type ClientCall, connect, tokenUsers } from "../cluster-client.js";
+import { tokenUsers } from "../cluster-client.js";
 import { makeCertificates } from "../server/certificates.js";
 import { nodeSpec, startSimulated } from "../simulated-cluster.js";
+import { connectSteps } from "./client.js";
 
 /** What the conformance suite does with services, volumes and certificate requests, step by step and over HTTPS, with all controllers at work. */
-const MERGE = { "content-type": "application/merge-patch+json" };
-const STRATEGIC = { "content-type": "application/strategic-merge-patch+json" };
 const CORE = "/api/v1/namespaces/default";
 
 let cluster: SimulatedCluster;
 let clock: SteppedClock;
-let client: Client;
+type Steps = Awaited<ReturnType<typeof connectSteps>>;
+let client: Steps["client"];
+let ok: Steps["ok"];
+let post: Steps["post"];
+let put: Steps["put"];
+let merge: Steps["merge"];
+let strategic: Steps["strategic"];
 
 beforeEach(async () => {
   const tls = makeCertificates();
   const loadBalancers = { serves: () => true, ingressOf: () => [{ hostname: "lb.example.com" }] };
   ({ cluster, clock } = await startSimulated({ tls, loadBalancers, ...tokenUsers }));
-  client = await connect(cluster, tls.caCert);
+  ({ client, ok, post, put, merge, strategic } = await connectSteps(cluster, clock, tls.caCert));
   for (const index of [0, 1]) await cluster.addNode(nodeSpec(index));
   await clock.advance(10_000);
 });
-
-/** The answer's body, after its code was found to be a success. */
-async function ok(path: string, options: ClientCall = {}) {
-  const { code, body, text } = await client.call(path, options);
-  expect([path, options.method ?? "GET", code < 300 ? "" : text]).toEqual([path, options.method ?? "GET", ""]);
-  await clock.settled();
-  return body;
-}
-const post = (path: string, body: unknown) => ok(path, { method: "POST", body });
-const put = (path: string, body: unknown) => ok(path, { method: "PUT", body });
-const merge = (path: string, body: unknown) => ok(path, { method: "PATCH", headers: MERGE, body });
 
 describe("the certificates API", () => {
   it("takes the whole life of a request of a foreign signer", async () => {
@@ -123,11 +117,7 @@ describe("services", () => {
       status: { ...present.status, conditions: [{ ...condition, lastTransitionTime: "2026-01-01T00:00:00Z" }] },
     });
     expect(updated.status.conditions[0]).toMatchObject(condition);
-    const labelled = await ok(one, {
-      method: "PATCH",
-      headers: STRATEGIC,
-      body: { metadata: { labels: { "test-service": "patched" } } },
-    });
+    const labelled = await strategic(one, { metadata: { labels: { "test-service": "patched" } } });
     expect(labelled.metadata.labels["test-service"]).toBe("patched");
     await create("other", "ClusterIP");
     await ok(`${path}?labelSelector=test-service-static%3Dtrue`, { method: "DELETE" });
@@ -230,8 +220,7 @@ describe("volumes and claims", () => {
       });
     };
     await pair("a");
-    const label = (path: string) =>
-      ok(path, { method: "PATCH", headers: STRATEGIC, body: { metadata: { labels: { state: "patched" } } } });
+    const label = (path: string) => strategic(path, { metadata: { labels: { state: "patched" } } });
     await label(`${volumes}/pv-a`);
     await label(`${claims}/pvc-a`);
     const condition = {

@@ -1,41 +1,32 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { SteppedClock } from "../../../src/clock/clock.js";
 import type { SimulatedCluster } from "../../../src/kubernetes/cluster.js";
-import { type Client, type ClientCall, connect, tokenUsers } from "../cluster-client.js";
+import { tokenUsers } from "../cluster-client.js";
 import { makeCertificates } from "../server/certificates.js";
 import { nodeSpec, startSimulated } from "../simulated-cluster.js";
+import { connectSteps } from "./client.js";
 
 /** What the conformance suite does with workloads, step by step and over HTTPS, with all controllers at work. */
-const MERGE = { "content-type": "application/merge-patch+json" };
-const STRATEGIC = { "content-type": "application/strategic-merge-patch+json" };
 const APPS = "/apis/apps/v1/namespaces/default";
 
 let cluster: SimulatedCluster;
 let clock: SteppedClock;
-let client: Client;
+type Steps = Awaited<ReturnType<typeof connectSteps>>;
+let client: Steps["client"];
+let ok: Steps["ok"];
+let post: Steps["post"];
+let put: Steps["put"];
+let merge: Steps["merge"];
+let strategic: Steps["strategic"];
+let remove: Steps["remove"];
 
 beforeEach(async () => {
   const tls = makeCertificates();
   ({ cluster, clock } = await startSimulated({ tls, ...tokenUsers }));
-  client = await connect(cluster, tls.caCert);
+  ({ client, ok, post, put, merge, strategic, remove } = await connectSteps(cluster, clock, tls.caCert));
   for (const index of [0, 1, 2]) await cluster.addNode(nodeSpec(index));
   await clock.advance(10_000);
 });
-
-/** The answer's body, after its code was found to be a success. */
-async function ok(path: string, options: ClientCall = {}) {
-  const { code, body, text } = await client.call(path, options);
-  expect([path, options.method ?? "GET", code < 300 ? "" : text]).toEqual([path, options.method ?? "GET", ""]);
-  await clock.settled();
-  return body;
-}
-const post = (path: string, body: unknown) => ok(path, { method: "POST", body });
-const put = (path: string, body: unknown) => ok(path, { method: "PUT", body });
-const merge = (path: string, body: unknown) => ok(path, { method: "PATCH", headers: MERGE, body });
-const strategic = (path: string, body: unknown) => ok(path, { method: "PATCH", headers: STRATEGIC, body });
-/** Node tells the length of a body by itself only for methods that usually have one. */
-const remove = (path: string, body: unknown = {}) =>
-  ok(path, { method: "DELETE", body, headers: { "content-length": String(JSON.stringify(body).length) } });
 
 const labels = { app: "conformance" };
 const SELECTOR = "labelSelector=app%3Dconformance";
@@ -156,12 +147,8 @@ describe("a status that somebody else has written", () => {
     await clock.advance(20_000);
     const { status } = await ok(`${path}/one`);
     expect(status[count]).toBeGreaterThan(1);
-    const { code, body } = await client.call(`${path}/one/status`, {
-      method: "PATCH",
-      headers: STRATEGIC,
-      body: { status: { [count]: 0 } },
-    });
-    expect([code, body.status[count] ?? 0]).toEqual([200, 0]);
+    const changed = await strategic(`${path}/one/status`, { status: { [count]: 0 } });
+    expect(changed.status[count] ?? 0).toBe(0);
     await clock.advance(2_000);
     expect((await ok(`${path}/one`)).status).toEqual(status);
   });
@@ -206,16 +193,21 @@ describe("ControllerRevisions", () => {
   });
 });
 
+/** A DaemonSet whose pods run; gives the way to look at them. */
+async function runDaemonSet() {
+  await post(`${APPS}/daemonsets`, {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name: "ds" },
+    spec: selected(),
+  });
+  await clock.advance(5_000);
+  return async () => (await ok(`/api/v1/namespaces/default/pods?${SELECTOR}`)).items;
+}
+
 describe("DaemonSets", () => {
   it("roll back without restarting pods that never changed", async () => {
-    await post(`${APPS}/daemonsets`, {
-      apiVersion: "apps/v1",
-      kind: "DaemonSet",
-      metadata: { name: "ds" },
-      spec: selected(),
-    });
-    await clock.advance(5_000);
-    const pods = async () => (await ok(`/api/v1/namespaces/default/pods?${SELECTOR}`)).items;
+    const pods = await runDaemonSet();
     const names = async () => (await pods()).map((pod: { metadata: { name: string } }) => pod.metadata.name);
     const before = await names();
     const image = (text: string) =>
@@ -237,14 +229,7 @@ describe("DaemonSets", () => {
   });
 
   it("replace a pod that somebody has failed", async () => {
-    await post(`${APPS}/daemonsets`, {
-      apiVersion: "apps/v1",
-      kind: "DaemonSet",
-      metadata: { name: "ds" },
-      spec: selected(),
-    });
-    await clock.advance(5_000);
-    const pods = async () => (await ok(`/api/v1/namespaces/default/pods?${SELECTOR}`)).items;
+    const pods = await runDaemonSet();
     const [pod] = await pods();
     await put(`/api/v1/namespaces/default/pods/${pod.metadata.name}/status`, {
       ...pod,

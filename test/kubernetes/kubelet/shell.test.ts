@@ -81,6 +81,7 @@ function run(script: string, input?: string) {
   return { code: process.exit?.code, out: out(), err: err() };
 }
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: these are scripts
 describe("the shell", () => {
   it.each<[script: string, out: string, code?: number]>([
     ["echo hello   world", "hello world\n"],
@@ -235,3 +236,4 @@ describe("the shell", () => {
     kernel.stop();
   });
 });
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: these are scripts

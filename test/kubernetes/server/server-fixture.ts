@@ -12,6 +12,7 @@ import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import type { Authorizer, TokenAuthenticator } from "../../../src/kubernetes/security.js";
 import { createApiServer } from "../../../src/kubernetes/server/api-server.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
+import { httpsCaller } from "../https-caller.js";
 import { makeCertificates } from "./certificates.js";
 
 /** Tokens are names; `admin` may do everything, `reader` may get, `updater` update, everybody else only what the health checks need. */
@@ -34,22 +35,6 @@ const judge: Authorizer = {
       ? { decision: "allow", reason: "" }
       : { decision: "no-opinion", reason: "" },
 };
-
-export interface Reply {
-  code: number;
-  headers: Record<string, string | string[] | undefined>;
-  text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: answers are judged by the tests
-  body: any;
-}
-
-export interface Call {
-  method?: string;
-  body?: unknown;
-  token?: string;
-  headers?: Record<string, string>;
-  certificate?: { cert: string; key: string };
-}
 
 /** A bare API server (no controllers, and admission only when asked for) on a stepped clock, and a plain client for it. */
 export async function startServer(
@@ -84,50 +69,7 @@ export async function startServer(
   });
   const port = await server.listen({ host: "127.0.0.1", port: 0 });
 
-  function call(
-    path: string,
-    { method = "GET", body, token = "admin", headers = {}, certificate }: Call = {},
-  ): Promise<Reply> {
-    const payload =
-      typeof body === "string" || Buffer.isBuffer(body) ? body : body === undefined ? "" : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const request = httpsRequest(
-        {
-          host: "127.0.0.1",
-          port,
-          path,
-          method,
-          ca: certificates.caCert,
-          ...certificate,
-          agent: false,
-          headers: {
-            ...(token ? { authorization: `Bearer ${token}` } : {}),
-            // Said outright: Node leaves it out for methods that seldom have a body.
-            ...(body === undefined
-              ? {}
-              : { "content-type": "application/json", "content-length": String(Buffer.byteLength(payload)) }),
-            ...headers,
-          },
-        },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("end", () => {
-            const text = Buffer.concat(chunks).toString();
-            let parsed: unknown;
-            try {
-              parsed = JSON.parse(text);
-            } catch {
-              parsed = undefined;
-            }
-            resolve({ code: response.statusCode ?? 0, headers: response.headers, text, body: parsed });
-          });
-        },
-      );
-      request.on("error", reject);
-      request.end(payload);
-    });
-  }
+  const call = httpsCaller(port, certificates.caCert);
 
   return { certificates, clock, store, registry, api, server, port, call, errors, open: () => server.watches };
 }
