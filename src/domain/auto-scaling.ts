@@ -140,7 +140,3 @@ export function countByZone(instances: readonly { zone: string }[]): Map<string,
   for (const { zone } of instances) counts.set(zone, (counts.get(zone) ?? 0) + 1);
   return counts;
 }
-
-/** A group's numbers are always min <= desired <= max. */
-export const clampDesired = (scaling: ScalingConfig): number =>
-  Math.min(scaling.maxSize, Math.max(scaling.minSize, scaling.desiredSize));

@@ -26,8 +26,6 @@ export const MASTERS = "system:masters";
 /** Users whose grants are kept between requests. */
 const KNOWN_USERS = 2000;
 
-const SERVICE_ACCOUNT_USER = /^system:serviceaccount:([^:]+):([^:]+)$/;
-
 export interface RbacAuthorizer extends Authorizer {
   /** All rules that hold for a user, cluster-wide and in one namespace. */
   rulesFor(user: UserInfo, namespace: string | undefined): PolicyRule[];
@@ -146,10 +144,4 @@ export function createRbacAuthorizer({ api }: { api: Pick<KubeApi, "get" | "list
       for (const stop of stops) stop();
     },
   };
-}
-
-/** Namespace and name behind `system:serviceaccount:<namespace>:<name>`; undefined for other users. */
-export function serviceAccountOf(username: string): { namespace: string; name: string } | undefined {
-  const match = SERVICE_ACCOUNT_USER.exec(username);
-  return match ? { namespace: match[1] as string, name: match[2] as string } : undefined;
 }

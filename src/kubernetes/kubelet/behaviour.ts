@@ -97,31 +97,33 @@ function problemWith(program: Record<string, unknown>, path: string): string | u
 
 type Parsed = { annotation: Annotation } | { problem: string };
 
-/** Reads one program that stands in JSON; `extra` are members that are not part of it. */
-export function parseProgram(
-  text: string,
-  extra: readonly string[] = [],
-): { program: Record<string, unknown> } | { problem: string } {
+function parseObject(text: string): { value: Record<string, unknown> } | { problem: string } {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return { problem: `not JSON: ${(error as Error).message}` };
   }
-  if (!isObject(value)) return { problem: "not a JSON object" };
+  return isObject(value) ? { value } : { problem: "not a JSON object" };
+}
+
+/** Reads one program that stands in JSON; `extra` are members that are not part of it. */
+export function parseProgram(
+  text: string,
+  extra: readonly string[] = [],
+): { program: Record<string, unknown> } | { problem: string } {
+  const read = parseObject(text);
+  if ("problem" in read) return read;
+  const { value } = read;
   const rest = Object.fromEntries(Object.entries(value).filter(([key]) => !extra.includes(key)));
   const problem = problemWith(rest, "");
   return problem ? { problem } : { program: value };
 }
 
 function parseAnnotation(text: string): Parsed {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { problem: `not JSON: ${(error as Error).message}` };
-  }
-  if (!isObject(value)) return { problem: "not a JSON object" };
+  const read = parseObject(text);
+  if ("problem" in read) return read;
+  const { value } = read;
   const containers = value.containers ?? {};
   if (!isObject(containers)) return { problem: '"containers" must be an object' };
   let problem = problemWith(value, "");

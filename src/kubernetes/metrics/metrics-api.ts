@@ -10,7 +10,6 @@ import { type ContainerUsage, systemUsage, usageOf, WINDOW_MS } from "./usage.js
 /** metrics.k8s.io/v1beta1 as metrics-server answers it: computed at each read, never stored, and not to be watched. */
 export const GROUP = "metrics.k8s.io";
 export const POD_METRICS = `pods.${GROUP}`;
-export const NODE_METRICS = `nodes.${GROUP}`;
 
 export interface Usage {
   cpu: string;

@@ -30,7 +30,7 @@ import {
   withVariables,
 } from "./expressions.js";
 import { ConfigurationError, type Hook, type PolicyIndex, paramsOf } from "./index-of-policies.js";
-import { compileVariables, expressionOf, type PolicyEnvironment } from "./policy.js";
+import { compiledOnce, compileVariables, expressionOf, type PolicyEnvironment } from "./policy.js";
 import { inputFor } from "./validating.js";
 
 type MutatingHook = Hook<MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding>;
@@ -64,14 +64,7 @@ export function mutatingAdmissionPolicies(
   environment: PolicyEnvironment,
   index: PolicyIndex<MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding>,
 ): AdmissionPlugin {
-  const evaluators = new WeakMap<object, Evaluator>();
-  function evaluatorOf(policy: MutatingAdmissionPolicy): Evaluator {
-    const known = evaluators.get(policy);
-    if (known) return known;
-    const made = compilePolicy(policy);
-    evaluators.set(policy, made);
-    return made;
-  }
+  const evaluatorOf = compiledOnce(compilePolicy);
 
   function visit(
     { policy, criteria, bindings }: MutatingHook,

@@ -21,6 +21,21 @@ export interface PolicyEnvironment {
   isAllowed(attributes: AccessAttributes): { allowed: boolean; reason: string };
 }
 
+/** A policy's compiled expressions, made when first needed and kept as long as that revision of the policy. */
+export function compiledOnce<Policy extends object, Compiled>(
+  compile: (policy: Policy) => Compiled,
+): (policy: Policy) => Compiled {
+  const known = new WeakMap<Policy, Compiled>();
+  return (policy) => {
+    let compiled = known.get(policy);
+    if (compiled === undefined) {
+      compiled = compile(policy);
+      known.set(policy, compiled);
+    }
+    return compiled;
+  };
+}
+
 /** Variables in their order: each may use those before it. `scope` is for the expressions that may use them all. */
 export function compileVariables(
   variables: readonly Variable[] | undefined,

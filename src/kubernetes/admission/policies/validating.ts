@@ -18,9 +18,9 @@ import {
   withVariables,
 } from "./expressions.js";
 import { ConfigurationError, type Hook, type PolicyIndex, paramsOf } from "./index-of-policies.js";
-import { compileVariables, type PolicyEnvironment } from "./policy.js";
+import { compiledOnce, compileVariables, type PolicyEnvironment } from "./policy.js";
 
-export type ValidatingHook = Hook<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>;
+type ValidatingHook = Hook<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>;
 type Evaluator = ReturnType<typeof compilePolicy>;
 
 const LONGEST_MESSAGE = 5 * 1024;
@@ -63,14 +63,7 @@ export function validatingAdmissionPolicies(
   environment: PolicyEnvironment,
   index: PolicyIndex<ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding>,
 ): AdmissionPlugin {
-  const evaluators = new WeakMap<object, Evaluator>();
-  function evaluatorOf(policy: ValidatingAdmissionPolicy): Evaluator {
-    const known = evaluators.get(policy);
-    if (known) return known;
-    const made = compilePolicy(policy);
-    evaluators.set(policy, made);
-    return made;
-  }
+  const evaluatorOf = compiledOnce(compilePolicy);
 
   function dispatch(request: AdmissionRequest, reader: AdmissionReader): void {
     const denials: Denial[] = [];

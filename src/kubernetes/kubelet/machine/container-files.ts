@@ -116,19 +116,7 @@ function baseTree(options: TreeOptions): DirectoryNode {
   const pod = options.pod();
   const nowMs = now();
   const root = directory(0o755, { mtimeMs: nowMs });
-  const put = (path: string, node: TreeNode): void => {
-    let at = root;
-    const parts = path.split("/").filter(Boolean);
-    for (const part of parts.slice(0, -1)) {
-      let next = at.entries.get(part);
-      if (next?.is !== "directory") {
-        next = directory(0o755, { mtimeMs: nowMs });
-        at.entries.set(part, next);
-      }
-      at = next;
-    }
-    at.entries.set(parts[parts.length - 1] as string, node);
-  };
+  const put = (path: string, node: TreeNode): void => place(root, path, node, nowMs);
   for (const path of FIXED_DIRECTORIES)
     put(path, directory(/(?:^|\/)tmp$/.test(path) ? 0o1777 : 0o755, { mtimeMs: nowMs }));
   const binary = file("", 0o755);
@@ -229,6 +217,7 @@ function mountedView(node: TreeNode, mount: NonNullable<DirectoryNode["mount"]>)
   };
 }
 
+/** Puts a node into the tree, with the directories above it that are missing. */
 function place(root: DirectoryNode, path: string, node: TreeNode, nowMs: number): void {
   let at = root;
   const parts = path.split("/").filter(Boolean);

@@ -51,9 +51,6 @@ export interface System {
 
 export const pathIn = (context: Pick<ProgramContext, "cwd">, path: string): string => absolutePath(path, context.cwd);
 
-export const printError = (context: Pick<ProgramContext, "stderr">, text: string): void =>
-  context.stderr.write(`${text}\n`);
-
 /** Waits until `ready`. */
 export function* until(ready: () => boolean, options: Omit<Block, "ready"> = {}): Work {
   while (!ready()) yield { ready, ...options };
