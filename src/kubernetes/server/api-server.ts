@@ -253,9 +253,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       metrics.count(info, entry?.info, given?.code ?? 200);
     }
     if (!given) return;
-    send(request, response, given);
+    const sending = send(request, response, given);
     // A body that was refused unread must not be mistaken for the next request.
     if (!request.complete) request.resume();
+    if (sending) await sending;
   }
 
   const gate = createClientGate(dependencies.allowClient, log);

@@ -4,6 +4,7 @@ import { type Machinery, storedEntry } from "../registry/machinery.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
 import { cachedJsonOf } from "../store/serialised.js";
 import type { Page } from "./listing.js";
+import { inPieces } from "./pieces.js";
 
 /** Objects and lists as the JSON of the version that was asked for. Stored versions are serialised once a revision and shared by everybody. */
 
@@ -20,9 +21,13 @@ function listMeta({ revision, continue: token, remainingItemCount }: Page): obje
   };
 }
 
-export function listJson(entry: ResourceEntry, page: Page): string {
+/** The list as JSON, in pieces. */
+export function listJson(entry: ResourceEntry, page: Page): Iterable<string> {
   const head = JSON.stringify({ kind: entry.info.listKind, apiVersion: entry.apiVersion, metadata: listMeta(page) });
-  return `${head.slice(0, -1)},"items":[${page.objects.map((object) => objectJson(entry, object)).join(",")}]}`;
+  const items = function* (): Generator<string, void, void> {
+    for (const object of page.objects) yield objectJson(entry, object);
+  };
+  return inPieces(items(), { head: `${head.slice(0, -1)},"items":[`, separator: ",", tail: "]}" });
 }
 
 const META_VERSION = (version: string | undefined): string => `meta.k8s.io/${version ?? "v1"}`;

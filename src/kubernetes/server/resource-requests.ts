@@ -131,7 +131,7 @@ function answerList(registry: Registry, exchange: ResourceExchange, found: Page)
     return { code: 200, body: table };
   }
   if (as === "PartialObjectMetadataList") return { code: 200, body: partialMetadataList(page, version) };
-  return { code: 200, body: listJson(entry, page), contentType: JSON_TYPE };
+  return { code: 200, pieces: listJson(entry, page), contentType: JSON_TYPE };
 }
 
 function get(registry: Registry, exchange: ResourceExchange): Answer | Promise<Answer> {

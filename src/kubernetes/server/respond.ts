@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { gzip } from "node:zlib";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGzip, gzip } from "node:zlib";
 import { StatusError } from "../errors.js";
 import { negotiate } from "../wire/negotiate.js";
 import { formatYaml } from "../wire/yaml.js";
@@ -12,6 +14,8 @@ export interface Answer {
   code: number;
   /** Text or bytes, or an object that is written as JSON. */
   body?: string | Buffer | object;
+  /** In place of `body`: a text that may be long, made while it is sent. */
+  pieces?: Iterable<string>;
   contentType?: string;
   headers?: Record<string, string>;
   warnings?: readonly string[];
@@ -36,12 +40,17 @@ function wantsIndent(request: IncomingMessage): boolean {
 function rendered(request: IncomingMessage, answer: Answer): Pick<Answer, "body" | "contentType"> {
   const { body, contentType = typeof body === "object" && !Buffer.isBuffer(body) ? JSON_TYPE : undefined } = answer;
   if (contentType !== JSON_TYPE || body === undefined || Buffer.isBuffer(body)) return { body, contentType };
-  const yaml = request.headers.accept?.includes("yaml") && prefersYaml(request.headers.accept);
-  const indent = !yaml && wantsIndent(request);
-  if (!yaml && !indent) return { body, contentType };
+  const spelling = otherSpelling(request);
+  if (!spelling) return { body, contentType };
   const document: unknown = typeof body === "string" ? JSON.parse(body) : body;
-  if (yaml) return { body: formatYaml(document), contentType: "application/yaml" };
+  if (spelling === "yaml") return { body: formatYaml(document), contentType: "application/yaml" };
   return { body: `${JSON.stringify(document, undefined, 2)}\n`, contentType };
+}
+
+/** How to spell what is made as JSON, if not as it is. */
+function otherSpelling(request: IncomingMessage): "yaml" | "indented" | undefined {
+  if (request.headers.accept?.includes("yaml") && prefersYaml(request.headers.accept)) return "yaml";
+  return wantsIndent(request) ? "indented" : undefined;
 }
 
 /** For refusals too, which say what they have to say to any Accept header. */
@@ -53,16 +62,63 @@ function prefersYaml(accept: string): boolean {
   }
 }
 
-export function send(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
-  if (response.headersSent || response.destroyed) return;
-  const { body = "", contentType } = rendered(request, answer);
-  const content = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  const headers: Record<string, string | string[]> = {
-    "cache-control": "no-cache, private",
-    "content-type": contentType ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/json"),
-    ...answer.headers,
+/** Sends the answer. A promise where that takes a while; it rejects when the answer turns out not to be made. */
+export function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pieces, ...answer }: Answer,
+): Promise<void> | undefined {
+  if (response.headersSent || response.destroyed) return undefined;
+  if (!pieces) return sendWhole(request, response, answer);
+  const left = pieces[Symbol.iterator]();
+  const first = left.next().value ?? "";
+  const second = left.next();
+  if (second.done) return sendWhole(request, response, { ...answer, body: first });
+  let failure: { error: unknown } | undefined;
+  const texts = function* (): Generator<string, void, void> {
+    yield first;
+    yield second.value;
+    try {
+      for (let next = left.next(); !next.done; next = left.next()) yield next.value;
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
   };
-  if (answer.warnings?.length) headers.warning = answer.warnings.map(warningHeader);
+  const { contentType = JSON_TYPE } = answer;
+  if (contentType === JSON_TYPE && otherSpelling(request))
+    return sendWhole(request, response, { ...answer, contentType, body: [...texts()].join("") });
+  const packed = takesGzip(request);
+  response.writeHead(answer.code, { ...headersOf({ ...answer, contentType }), ...(packed ? GZIP_HEADERS : {}) });
+  const source = Readable.from(texts());
+  const sending = packed ? pipeline(source, createGzip({ level: GZIP_LEVEL }), response) : pipeline(source, response);
+  return sending.catch(() => {
+    // Without a failure of ours it is the client that has gone away.
+    if (failure) throw failure.error;
+  });
+}
+
+const GZIP_HEADERS = { "content-encoding": "gzip", vary: "Accept-Encoding" };
+
+const takesGzip = (request: IncomingMessage): boolean =>
+  /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""));
+
+function headersOf({ contentType, headers, warnings }: Answer): Record<string, string | string[]> {
+  return {
+    "cache-control": "no-cache, private",
+    "content-type": contentType ?? JSON_TYPE,
+    ...headers,
+    ...(warnings?.length ? { warning: warnings.map(warningHeader) } : {}),
+  };
+}
+
+function sendWhole(request: IncomingMessage, response: ServerResponse, answer: Answer): undefined {
+  const { body = "", contentType = typeof body === "string" ? "text/plain; charset=utf-8" : undefined } = rendered(
+    request,
+    answer,
+  );
+  const content = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const headers = headersOf({ ...answer, contentType });
   const finish = (payload: string | Buffer): void => {
     headers["content-length"] = String(Buffer.byteLength(payload));
     response.writeHead(answer.code, headers);
@@ -74,12 +130,11 @@ export function send(request: IncomingMessage, response: ServerResponse, answer:
     return;
   }
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
-  if (bytes.length >= GZIP_THRESHOLD_BYTES && /\bgzip\b/.test(String(request.headers["accept-encoding"] ?? ""))) {
+  if (bytes.length >= GZIP_THRESHOLD_BYTES && takesGzip(request)) {
     gzip(bytes, { level: GZIP_LEVEL }, (error, compressed) => {
       if (response.headersSent || response.destroyed) return;
       if (error) return finish(bytes);
-      headers["content-encoding"] = "gzip";
-      headers.vary = "Accept-Encoding";
+      Object.assign(headers, GZIP_HEADERS);
       finish(compressed);
     });
     return;

@@ -1,4 +1,8 @@
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
+import { json } from "node:stream/consumers";
 import { connect } from "node:tls";
+import { createGunzip } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startServer } from "./server-fixture.js";
 
@@ -434,6 +438,38 @@ describe("lists", () => {
     const reply = await call("/api/v1/namespaces/big/configmaps", { headers: { "accept-encoding": "gzip" } });
     expect(reply.headers["content-encoding"]).toBe("gzip");
     expect(reply.text.length).toBeLessThan(5_000);
+  });
+
+  it("are sent in pieces when they are long, whole in every spelling", async () => {
+    const long = "/api/v1/namespaces/long/configmaps";
+    const text = `"ä\\${"x".repeat(300_000)}`;
+    for (let i = 0; i < 4; i++) await call(long, { method: "POST", body: configMap(`c${i}`, { text, n: String(i) }) });
+    const plain = await call(long);
+    expect(plain.headers["content-length"]).toBeUndefined();
+    expect(names(plain)).toEqual(["c0", "c1", "c2", "c3"]);
+    expect(plain.body).toMatchObject({
+      kind: "ConfigMapList",
+      items: [{ data: { text } }, {}, {}, { data: { n: "3" } }],
+    });
+    const indented = await call(`${long}?pretty=true`);
+    expect(indented.body).toEqual(plain.body);
+    expect(indented.text).toMatch(/^{\n {2}"kind": "ConfigMapList",/);
+    const yaml = await call(long, { headers: { accept: "application/yaml" } });
+    expect(yaml.headers["content-type"]).toBe("application/yaml");
+    expect(yaml.text).toMatch(/^\s*name: c3$/m);
+    const packed = await new Promise<IncomingMessage>((resolve) =>
+      get(
+        `https://127.0.0.1:${server.port}${long}`,
+        {
+          ca: server.certificates.caCert,
+          agent: false,
+          headers: { authorization: "Bearer admin", "accept-encoding": "gzip" },
+        },
+        resolve,
+      ),
+    );
+    expect(packed.headers["content-encoding"]).toBe("gzip");
+    expect(await json(packed.pipe(createGunzip()))).toEqual(plain.body);
   });
 });
 
