@@ -19,6 +19,8 @@ export interface Config {
   /** Refuse version updates that insights speak against, unless forced. */
   readonly enforceInsights: boolean;
   readonly verifySignatures: boolean;
+  /** Put into pods that have an IAM role, as AWS_ENDPOINT_URL; their SDKs go to AWS without it. */
+  readonly podEndpointUrl?: string;
   /** Secrets by access key that signatures are checked with. */
   readonly credentials: ReadonlyMap<string, string>;
   readonly logLevel: LogLevel;
@@ -69,6 +71,12 @@ export const OPTIONS = [
     help: "refuse version updates that upgrade insights speak against, unless forced",
   },
   { flag: "verify-signatures", fallback: "false", help: "check the SigV4 signature of every AWS call and EKS token" },
+  {
+    flag: "pod-endpoint-url",
+    value: "url",
+    fallback: "",
+    help: "AWS_ENDPOINT_URL of pods with an IAM role; EKS sets none",
+  },
   { flag: "log-level", value: "level", fallback: "info", help: LOG_LEVELS.join(", ") },
   {
     flag: "log-format",
@@ -126,6 +134,9 @@ export function readConfig(
     throw new UsageError("--clock-start goes with --clock scaled:<n> or stepped, not with a real clock");
   if (text("host") === "") fail("host", "an address such as 127.0.0.1");
   if (text("data-dir") === "") fail("data-dir", "a directory");
+  const podEndpointUrl = text("pod-endpoint-url");
+  if (podEndpointUrl !== "" && !/^https?:\/\/[^/\s]+\S*$/.test(podEndpointUrl))
+    fail("pod-endpoint-url", "a URL such as http://host.docker.internal:4566");
   return Object.freeze({
     port: integer("port", 0, 65_535),
     host: text("host"),
@@ -138,6 +149,7 @@ export function readConfig(
     strict: toggle("strict"),
     enforceInsights: toggle("enforce-insights"),
     verifySignatures: toggle("verify-signatures"),
+    ...(podEndpointUrl === "" ? {} : { podEndpointUrl }),
     credentials: readCredentials(environment.EKSIM_CREDENTIALS),
     logLevel: oneOf("log-level", LOG_LEVELS),
     logFormat: oneOf("log-format", ["pretty", "json"]),

@@ -1,8 +1,20 @@
 /** JSON Web Tokens: reading them, and checking their signatures with keys of a JWKS (RFC 7515, 7517, 7518). */
-import { constants, createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
+import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
 
 /** A public key as a JWKS document has it. */
-export type Jwk = JsonWebKey & { kid?: string; use?: string; alg?: string };
+export interface Jwk {
+  kty?: string;
+  kid?: string;
+  use?: string;
+  alg?: string;
+  /** RSA. */
+  n?: string;
+  e?: string;
+  /** Elliptic curves. */
+  crv?: string;
+  x?: string;
+  y?: string;
+}
 
 export interface Jwt {
   header: Readonly<Record<string, unknown>>;
@@ -58,7 +70,7 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
 export function publicKeyOf(jwk: Jwk): KeyObject | undefined {
   if (jwk.kty !== "RSA" && jwk.kty !== "EC") return undefined;
   try {
-    return createPublicKey({ key: jwk, format: "jwk" });
+    return createPublicKey({ key: { ...jwk }, format: "jwk" });
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@ import { POD_IDENTITY_PRINCIPAL } from "../../domain/pod-identity.js";
 import type { PodIdentityAssociationRecord } from "../../domain/pod-identity-association.js";
 import { type AssumeRoleDependencies, type AssumeRoleRequest, assumeRole } from "../../identity/assume-role.js";
 import type { ClusterIssuers } from "../../identity/cluster-issuers.js";
+import type { PodIdentityIndex } from "../../state/pod-identity-index.js";
 import type { State } from "../../state/state.js";
 import { EksAuthError } from "./errors.js";
 import { type PodToken, readPodToken } from "./pod-token.js";
@@ -14,6 +15,7 @@ import { type PodToken, readPodToken } from "./pod-token.js";
 export interface EksAuthDependencies extends AssumeRoleDependencies {
   state: State;
   issuers: ClusterIssuers;
+  podIdentityOf: PodIdentityIndex;
   /** For names of sessions. */
   uuid(): string;
 }
@@ -42,17 +44,13 @@ export async function assumeRoleForPodIdentity(
   caller: EksAuthCaller,
   { clusterName, token: jwt }: { clusterName: string; token: string },
 ): Promise<PodCredentials> {
-  const { state, issuers } = dependencies;
+  const { state, issuers, podIdentityOf } = dependencies;
   const cluster = state.clusters.get({ ...caller.scope, name: clusterName });
   if (!cluster?.endpoint)
     throw new EksAuthError("ResourceNotFoundException", `No cluster found for name: ${clusterName}.`);
   const token = await readPodToken(issuers, cluster, jwt);
   return state.transaction(() => {
-    const association = state.podIdentityAssociations
-      .list(cluster.id)
-      .find(
-        ({ namespace, serviceAccount }) => namespace === token.namespace && serviceAccount === token.serviceAccount,
-      );
+    const association = podIdentityOf(cluster.id, token.namespace, token.serviceAccount);
     if (!association) {
       throw new EksAuthError(
         "ResourceNotFoundException",
