@@ -2,13 +2,14 @@
  * One port for everything: finds out which AWS service a request is for, who makes it and for which region, and hands it to that service's protocol. The
  * emulator's own routes (`/_eksim/*`) stand beside it. The only file of the AWS edge that knows the HTTP server.
  */
-import { randomUUID } from "node:crypto";
-import type { OutgoingHttpHeaders } from "node:http";
+import { randomBytes, randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { atRest, type Clock } from "../clock/clock.js";
 import { region } from "../domain/catalogue/index.js";
 import { DomainError, type ErrorName } from "../domain/errors.js";
-import { type Principal, principalOfAccessKey } from "../identity/principal.js";
+import { createDirectory, type Directory, type Identified } from "../identity/directory.js";
+import type { WebIdentityVerifier } from "../identity/web-identity.js";
 import type { State } from "../state/state.js";
 import {
   createCaller,
@@ -18,19 +19,24 @@ import {
   operations,
   type WorkKind,
 } from "./eks/index.js";
+import { iamOperations } from "./iam/index.js";
 import { model } from "./model/model.js";
+import { type QueryServiceName, queryModel } from "./model/query-model.js";
 import { rememberReads } from "./protocol/answer-memory.js";
-import { readCredentials } from "./protocol/credentials.js";
+import { createQueryService, isQueryRequest, queryParameters } from "./protocol/aws-query.js";
+import { readCredentials, type SignedBy } from "./protocol/credentials.js";
 import { type Answer, errorAnswer, namedAnswer } from "./protocol/errors.js";
 import { isAllowedHost, isAllowedOrigin } from "./protocol/origin.js";
+import { queryErrorAnswer } from "./protocol/query-errors.js";
 import { coverage, createRestJson, type RestJsonRequest } from "./protocol/rest-json.js";
 import { verifySignature } from "./protocol/signature.js";
+import { createQueryCaller, type QueryContext } from "./query/call.js";
+import { stsOperations } from "./sts/index.js";
 
 /** Largest body that is read, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
 /** How long a client may take to send its request. */
 const REQUEST_TIMEOUT_MS = 60_000;
-const MAX_PRINCIPALS_KEPT = 1000;
 
 export interface GatewayDependencies {
   state: State;
@@ -42,6 +48,12 @@ export interface GatewayDependencies {
     /** Names of this machine that the Host header may have besides loopback names, addresses and AWS's own. */
     hosts?: readonly string[];
   };
+  /** Who access keys are; made from `state` and `secretFor` when absent. */
+  directory?: Directory;
+  /** Who checks the tokens of AssumeRoleWithWebIdentity, asked one after the other. */
+  webIdentityVerifiers?: readonly WebIdentityVerifier[];
+  /** Services beside EKS, STS and IAM, by the name that requests are signed for. */
+  services?: Readonly<Record<string, Service>>;
   /** Tells the reconcilers that there is work; called after the commit. */
   nudge(kind: WorkKind, key: string): void;
   log: { error(fields: Record<string, unknown>, message: string): void };
@@ -51,11 +63,19 @@ export interface GatewayDependencies {
   operations?: Partial<EksOperations>;
 }
 
-type Service = (request: RestJsonRequest, context: OperationContext) => Answer;
+/** What every service is told of a request: EKS's context, and what STS and IAM need beside. */
+type ServiceContext = OperationContext & QueryContext;
+export type Service = (request: RestJsonRequest, context: ServiceContext) => Answer | Promise<Answer>;
 
-/** What `/_eksim/coverage` answers: every operation of the model, and whether it behaves. From the table that serves requests. */
-export function eksCoverage(table: Partial<EksOperations> = operations): { eks: ReturnType<typeof coverage> } {
-  return { eks: coverage(model(), table) };
+/** What `/_eksim/coverage` answers: every operation of each model, and whether it behaves. From the tables that serve requests. */
+export function eksCoverage(
+  table: Partial<EksOperations> = operations,
+): Record<"eks" | QueryServiceName, ReturnType<typeof coverage>> {
+  return {
+    eks: coverage(model(), table),
+    sts: coverage(queryModel("sts"), stsOperations),
+    iam: coverage(queryModel("iam"), iamOperations),
+  };
 }
 
 type Requested = { method?: string | undefined };
@@ -77,7 +97,8 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   const hosts = (config.hosts ?? []).map((host) => host.toLowerCase());
   const newRequestId = requestIds(clock);
   const services = createServices(dependencies);
-  const principals = new Map<string, Principal>();
+  const directory = dependencies.directory ?? ownDirectory(dependencies);
+  const webIdentityVerifiers = dependencies.webIdentityVerifiers ?? [];
 
   const report =
     (request: { id: string; method: string; url: string }) =>
@@ -145,27 +166,58 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, parsed) => parsed(null, body));
     scope.all("/*", (request, reply) => {
-      let answer: Answer;
+      let answer: Answer | Promise<Answer>;
       try {
         answer = handle(request);
       } catch (error) {
-        answer = errorAnswer(error, request.id, report(request));
+        answer = refusal(request, error);
       }
-      return send(reply, answer);
+      if (!(answer instanceof Promise)) return send(reply, answer);
+      return answer.catch((error) => refusal(request, error)).then((settled) => send(reply, settled));
     });
     done();
   });
 
-  function handle(request: FastifyRequest): Answer {
+  /** In the protocol that the client speaks. */
+  function refusal(request: FastifyRequest, error: unknown): Answer {
+    const { raw, id } = request;
+    const url = raw.url ?? request.url;
+    if (!isQueryRequest({ method: request.method, url }, raw.headers["content-type"]))
+      return errorAnswer(error, id, report(request));
+    const { namespace } = queryModel(
+      /Credential=[^/]+\/\d+\/[^/]+\/iam\//.test(raw.headers.authorization ?? "") ? "iam" : "sts",
+    );
+    return queryErrorAnswer(error, { namespace, requestId: id, report: report(request) });
+  }
+
+  function handle(request: FastifyRequest): Answer | Promise<Answer> {
     const { method, raw } = request;
     const { headers } = raw;
     const url = raw.url ?? request.url;
     if (url.startsWith("/_eksim")) throw new DomainError("UnknownOperationException", `eksim has no ${method} ${url}`);
     const body = Buffer.isBuffer(request.body) ? request.body : undefined;
     const at = url.indexOf("?");
-    const signedBy = readCredentials(headers.authorization, at < 0 ? "" : url.slice(at + 1));
+    const asked = { method, url, body };
+    const common = {
+      requestId: request.id,
+      state,
+      clock,
+      config,
+      nudge,
+      directory,
+      webIdentityVerifiers,
+      ...(raw.socket.remoteAddress === undefined ? {} : { sourceIp: raw.socket.remoteAddress }),
+    };
+    const query = at < 0 ? "" : url.slice(at + 1);
+    if (isUnsigned(asked, headers, query)) {
+      const scope = { accountId: "", region: regionOfHost(headers.host) };
+      return services.sts(asked, { ...common, scope, principalArn: "anonymous" });
+    }
+    const signedBy = readCredentials(headers, query);
+    const identified = identify(signedBy);
     if (config.verifySignatures) {
-      verifySignature({ method, url, headers, body }, signedBy, config.secretFor ?? (() => undefined), clock.wallNow());
+      if (identified.secretAccessKey === undefined) throw unknownKey();
+      verifySignature({ method, url, headers, body }, signedBy, identified.secretAccessKey, clock.wallNow());
     }
     const service = Object.hasOwn(services, signedBy.service) ? services[signedBy.service] : undefined;
     if (!service) throw unknownService(signedBy.service, headers["x-amz-target"]);
@@ -175,54 +227,89 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
         `Credential should be scoped to a valid region, not '${signedBy.region}'.`,
       );
     }
-    const { accountId, arn } = principalOf(signedBy.accessKeyId);
-    return service(
-      { method, url, body },
-      {
-        scope: { accountId, region: signedBy.region },
-        principalArn: arn,
-        requestId: request.id,
-        state,
-        clock,
-        config,
-        nudge,
-      },
-    );
+    const { principal, session } = identified;
+    return service(asked, {
+      ...common,
+      scope: { accountId: principal.accountId, region: signedBy.region },
+      principalArn: principal.arn,
+      principal,
+      ...(session ? { session } : {}),
+    });
   }
 
-  /** Working out a principal takes a hash; clients sign thousands of requests with one key. */
-  function principalOf(accessKeyId: string): Principal {
-    const known = principals.get(accessKeyId);
-    if (known) return known;
-    if (principals.size >= MAX_PRINCIPALS_KEPT) principals.clear();
-    const principal = principalOfAccessKey(accessKeyId);
-    principals.set(accessKeyId, principal);
-    return principal;
+  /** Throws what AWS says of keys that it does not take. */
+  function identify({ accessKeyId, sessionToken }: SignedBy): Exclude<Identified, { refusal: unknown }> {
+    const identified = directory.identify(accessKeyId, sessionToken);
+    if (!("refusal" in identified)) return identified;
+    if (identified.refusal === "expired-session")
+      throw new DomainError("ExpiredTokenException", "The security token included in the request is expired");
+    throw unknownKey();
   }
 
   return app;
 }
 
+const unknownKey = (): DomainError =>
+  new DomainError("UnrecognizedClientException", "The security token included in the request is invalid.");
+
+/** For servers that nobody gave one. */
+function ownDirectory({ state, clock, config }: GatewayDependencies): Directory {
+  const { secretFor } = config;
+  return createDirectory({
+    iam: state.iam,
+    strict: config.strict && secretFor !== undefined,
+    credentials: { get: secretFor ?? (() => undefined) },
+    clock,
+    randomBytes,
+  });
+}
+
+/** Calls that nobody signs: who makes them says so with a token inside. */
+const UNSIGNED = ["AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"];
+
+function isUnsigned(request: RestJsonRequest, headers: IncomingHttpHeaders, query: string): boolean {
+  if (headers.authorization || query.includes("X-Amz-Credential=")) return false;
+  if (!isQueryRequest(request, headers["content-type"])) return false;
+  return UNSIGNED.includes(queryParameters(request).get("Action") ?? "");
+}
+
+/** `sts.eu-west-1.amazonaws.com`; the default region for every other host. */
+const regionOfHost = (host = ""): string => region(/^sts\.([a-z0-9-]+)\./.exec(host)?.[1] ?? "")?.name ?? "us-east-1";
+
 /** The services behind this port by the name that requests are signed for. */
-function createServices({ state, operations: table = operations }: GatewayDependencies): Record<string, Service> {
-  const eks = createRestJson({ model: model(), dispatch: createCaller(model(), table) });
-  const { changes } = state;
-  if (!changes) return { eks };
-  return {
-    eks: rememberReads<OperationContext>(eks, {
-      changes,
-      // Which versions are in support is a matter of the date, and so is the way back from a rotation.
-      keeps: ({ url }) => !/^\/cluster-versions|^\/clusters\/[^/]+\/certificate-authorities\//.test(url),
-      keyOf: ({ scope }) => `${scope.accountId} ${scope.region}`,
+function createServices(
+  dependencies: GatewayDependencies,
+): Record<string, Service> & Record<QueryServiceName, Service> {
+  const query = {
+    sts: createQueryService<QueryContext>({
+      model: () => queryModel("sts"),
+      dispatch: createQueryCaller("sts", stsOperations),
+    }),
+    iam: createQueryService<QueryContext>({
+      model: () => queryModel("iam"),
+      dispatch: createQueryCaller("iam", iamOperations),
     }),
   };
+  return { ...dependencies.services, ...query, eks: eksService(dependencies) };
+}
+
+function eksService({ state, operations: table = operations }: GatewayDependencies): Service {
+  const eks = createRestJson<OperationContext>({ model: model(), dispatch: createCaller(model(), table) });
+  const { changes } = state;
+  if (!changes) return eks;
+  return rememberReads<OperationContext>(eks, {
+    changes,
+    // Which versions are in support is a matter of the date, and so is the way back from a rotation.
+    keeps: ({ url }) => !/^\/cluster-versions|^\/clusters\/[^/]+\/certificate-authorities\//.test(url),
+    keyOf: ({ scope }) => `${scope.accountId} ${scope.region}`,
+  });
 }
 
 function unknownService(service: string, target: string | string[] | undefined): DomainError {
   const asked = target === undefined ? "" : ` (${String(target)})`;
   return new DomainError(
     "NotImplementedException",
-    `eksim does not emulate the AWS service '${service}'${asked}; it emulates eks`,
+    `eksim does not emulate the AWS service '${service}'${asked}; it emulates eks, sts and iam`,
   );
 }
 

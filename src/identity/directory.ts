@@ -179,6 +179,15 @@ export function createDirectory(options: {
 
   const newSecret = (): string => randomBytes(30).toString("base64");
 
+  /** A seeded run draws the same keys again after a restart. */
+  const unusedKeyId = (prefix: "AKIA" | "ASIA", accountId: string): string => {
+    const scope = iamScope(accountId);
+    for (;;) {
+      const id = newAccessKeyId(prefix, accountId, randomBytes(5));
+      if (!iam.accessKeys.get(scope, id) && !iam.sessions.get(scope, id)) return id;
+    }
+  };
+
   return {
     strict,
     identify(accessKeyId, sessionToken) {
@@ -262,7 +271,7 @@ export function createDirectory(options: {
         policyArns: [],
         ...session,
         ...iamScope(accountId),
-        accessKeyId: newAccessKeyId("ASIA", accountId, randomBytes(5)),
+        accessKeyId: unusedKeyId("ASIA", accountId),
         secretAccessKey: newSecret(),
         sessionToken: `IQoJb3JpZ2luX2Vj${randomBytes(210).toString("base64")}`,
         createdAtMs: nowMs,
@@ -272,7 +281,7 @@ export function createDirectory(options: {
       return record;
     },
     newAccessKey: (accountId) => ({
-      accessKeyId: newAccessKeyId("AKIA", accountId, randomBytes(5)),
+      accessKeyId: unusedKeyId("AKIA", accountId),
       secretAccessKey: newSecret(),
     }),
   };

@@ -4,6 +4,8 @@ import { canonicalPath, percentEncode, sha256Hex, signatureOf } from "./sigv4.js
 export interface Credentials {
   accessKeyId: string;
   secretAccessKey: string;
+  /** Of temporary credentials. */
+  sessionToken?: string;
 }
 
 const stamp = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, "")}Z`;
@@ -31,6 +33,7 @@ export function signedHeaders(options: {
     "content-type": "application/json",
     host: url.host,
     "x-amz-date": dateTime,
+    ...(credentials.sessionToken ? { "x-amz-security-token": credentials.sessionToken } : {}),
   };
   const names = Object.keys(headers).sort();
   const canonical = [
@@ -96,6 +99,7 @@ export function createEksToken(options: {
     "X-Amz-Date": dateTime,
     "X-Amz-Expires": "60",
     "X-Amz-SignedHeaders": "host;x-k8s-aws-id",
+    ...(credentials.sessionToken ? { "X-Amz-Security-Token": credentials.sessionToken } : {}),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   const signed = presignedSignature(url, { host: url.host, "x-k8s-aws-id": clusterName }, credentials.secretAccessKey);

@@ -69,7 +69,7 @@ describe("who calls", () => {
       AUTHORIZATION.replace("/eks/", "/sqs/"),
       501,
       "NotImplementedException",
-      "eksim does not emulate the AWS service 'sqs' (AmazonSQS.ListQueues); it emulates eks",
+      "eksim does not emulate the AWS service 'sqs' (AmazonSQS.ListQueues); it emulates eks, sts and iam",
     ],
   ])("is refused with the header %j", async (authorization, ...expected) => {
     const headers = { authorization, "x-amz-target": "AmazonSQS.ListQueues" };

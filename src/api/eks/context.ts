@@ -1,5 +1,6 @@
 /** What an operation may use: who calls, the state, the time. Nothing of HTTP, and no backend: operations only write down what is to be done. */
 import type { Scope } from "../../domain/model.js";
+import type { Directory } from "../../identity/directory.js";
 import type { State } from "../../state/state.js";
 import type { Operations } from "../model/generated/operations.js";
 
@@ -20,6 +21,8 @@ export interface OperationContext {
   requestId: string;
   state: State;
   clock: { now(): number };
+  /** Which users and roles there are. */
+  directory?: Directory;
   config: EksConfig;
   /** Tells the reconcilers, after the commit, that there is work of this kind and key. */
   nudge(kind: WorkKind, key: string): void;

@@ -10,18 +10,28 @@ export interface SignedBy {
   /** Lower-case names, in the order given. */
   signedHeaders: string[];
   signature: string;
+  /** Of a presigned request: what its query says beside. */
+  presigned?: { stamp: string; expiresSeconds: string };
+  /** Came along with temporary credentials. */
+  sessionToken?: string;
 }
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 
 const incomplete = (message: string): DomainError => new DomainError("IncompleteSignatureException", message);
 
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
 /**
  * Reads the Authorization header, or the query of a presigned request. Throws MissingAuthenticationTokenException when there is neither and
  * IncompleteSignatureException when what is there is not SigV4.
  */
-export function readCredentials(authorization: string | undefined, query: string): SignedBy {
-  if (authorization !== undefined && authorization !== "") return fromHeader(authorization);
+export function readCredentials(headers: Headers, query: string): SignedBy {
+  const { authorization } = headers;
+  if (typeof authorization === "string" && authorization !== "") {
+    const sessionToken = headers["x-amz-security-token"];
+    return { ...fromHeader(authorization), ...(typeof sessionToken === "string" ? { sessionToken } : {}) };
+  }
   if (query.includes("X-Amz-Credential=")) return fromQuery(query);
   throw new DomainError("MissingAuthenticationTokenException", "Missing Authentication Token");
 }
@@ -44,9 +54,13 @@ function fromQuery(query: string): SignedBy {
   const parameters = new URLSearchParams(query);
   const algorithm = parameters.get("X-Amz-Algorithm");
   if (algorithm !== ALGORITHM) throw incomplete(`Unsupported X-Amz-Algorithm '${algorithm}': eksim reads ${ALGORITHM}`);
-  return fromParts((name) => parameters.get(`X-Amz-${name}`) ?? undefined, "Query string");
+  const sessionToken = parameters.get("X-Amz-Security-Token");
+  return {
+    ...fromParts((name) => parameters.get(`X-Amz-${name}`) ?? undefined, "Query string"),
+    presigned: { stamp: parameters.get("X-Amz-Date") ?? "", expiresSeconds: parameters.get("X-Amz-Expires") ?? "" },
+    ...(sessionToken === null ? {} : { sessionToken }),
+  };
 }
-
 function fromParts(part: (name: string) => string | undefined, where: string): SignedBy {
   const missing = ["Credential", "SignedHeaders", "Signature"].filter((name) => !part(name));
   if (missing.length > 0) throw incomplete(missing.map((name) => `${where} requires '${name}' parameter.`).join(" "));
