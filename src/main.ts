@@ -3,7 +3,11 @@ import { randomBytes } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
+import type { EksAuthDependencies } from "./api/eks-auth/pod-credentials.js";
+import { createEksAuth } from "./api/eks-auth/service.js";
 import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
+import { registerIssuerDocuments } from "./api/kubernetes/issuer-documents.js";
+import { registerPodIdentityAgent } from "./api/kubernetes/pod-identity-agent.js";
 import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
 import type { ClusterBackend } from "./backends/backend.js";
 import { createEmbeddedBackend, type EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
@@ -16,9 +20,11 @@ import { PROFILES } from "./domain/profile.js";
 import { createFaultControl } from "./faults/control.js";
 import { createInjector } from "./faults/injector.js";
 import { createClusterAccess } from "./identity/cluster-access.js";
+import { createClusterIssuers } from "./identity/cluster-issuers.js";
 import { createDirectory } from "./identity/directory.js";
 import type { Log } from "./log.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
+import { createPodIdentityIndex } from "./state/pod-identity-index.js";
 import { openState } from "./state/sqlite.js";
 import type { State } from "./state/state.js";
 
@@ -135,6 +141,7 @@ export async function startEmulator(options: {
     // Under a stepped clock a run can be repeated, with the credentials that it gives out.
     randomBytes: clock.kind === "stepped" ? (count) => Buffer.from(seeded.hex(2 * count), "hex") : randomBytes,
   });
+  const podIdentityOf = createPodIdentityIndex(state);
   const embedded = createEmbeddedBackend({
     clock,
     log,
@@ -143,6 +150,8 @@ export async function startEmulator(options: {
     persistenceFor: (clusterId) => (config.dataDir === IN_MEMORY ? undefined : state.objects(clusterId)),
     secrets: state.secrets,
     images: options.images,
+    hasPodIdentity: (...account) => podIdentityOf(...account) !== undefined,
+    podEndpointUrl: config.podEndpointUrl,
     accessFor: (clusterId) =>
       createClusterAccess({
         cluster: () => state.clusters.seen(clusterId),
@@ -167,10 +176,29 @@ export async function startEmulator(options: {
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
   const faults = createFaultControl({ state, backends, injector });
 
+  const issuers = createClusterIssuers({
+    cluster: state.clusters.seen,
+    keysOf: async ({ id, backend }) => (await backends.get(backend)?.issuerKeys?.(id)) ?? [],
+    clock,
+  });
+  const sessionNames = clock.random("pod-identity-sessions");
+  const eksAuth: EksAuthDependencies = {
+    state,
+    directory,
+    policies: state.iam,
+    issuers,
+    clock,
+    podIdentityOf,
+    uuid: () => sessionNames.uuid(),
+  };
+
   const gateway = buildGateway({
     state,
     clock,
     log,
+    directory,
+    webIdentityVerifiers: [issuers.verify],
+    services: { "eks-auth": createEksAuth(eksAuth) },
     nudge: reconcilers.nudge,
     ...(options.operations ? { operations: options.operations } : {}),
     config: {
@@ -182,7 +210,9 @@ export async function startEmulator(options: {
       secretFor: (accessKeyId) => config.credentials.get(accessKeyId),
       hosts: [config.host, "host.docker.internal"],
     },
-    admin: (app) =>
+    admin: (app) => {
+      registerIssuerDocuments(app, { issuers });
+      registerPodIdentityAgent(app, eksAuth);
       registerAdminRoutes(app, {
         state,
         clock,
@@ -191,7 +221,8 @@ export async function startEmulator(options: {
         backend: config.backend,
         coverage: eksCoverage,
         idle: reconcilers.idle,
-      }),
+      });
+    },
   });
 
   const closeVpcProxy = serveVpcProxy(gateway.server, {
