@@ -69,6 +69,23 @@ withTarget(program.command("status").description("clusters, node groups and inst
   .option("--cluster <name>", "only this cluster")
   .action(async (options) => (await import("./status.js")).status(options));
 
+withTarget(
+  program
+    .command("vpc-exec <command> [args...]")
+    .description("run a command, such as kubectl, as if inside a cluster's VPC: it enters by the private endpoint"),
+)
+  .requiredOption("--cluster <name>", "the cluster whose VPC it is")
+  .passThroughOptions()
+  .action(async (command: string, args: string[], options) =>
+    (await import("./vpc-exec.js")).vpcExec([command, ...args], options),
+  );
+
+withTarget(
+  program.command("token").description("print a token for a cluster's API server, as a credential plugin of kubectl"),
+)
+  .requiredOption("--cluster <name>", "the cluster that it is for")
+  .action(async (options) => (await import("./token.js")).token(options));
+
 const clock = withTarget(program.command("clock").description("show simulated time, or move it")).action(
   async (options) => (await import("./clock.js")).showClock(options),
 );

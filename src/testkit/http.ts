@@ -44,6 +44,10 @@ export async function eksCall<T>(caller: Caller, method: string, path: string, b
   return answer as T;
 }
 
+/** A token for a cluster's API server, as `aws eks get-token` makes it. */
+export const eksToken = ({ region, credentials, wallNow }: Caller, clusterName: string): string =>
+  createEksToken({ clusterName, region, credentials, nowMs: wallNow() });
+
 export interface KubernetesEndpoint {
   endpoint: string;
   caPem: string;
@@ -58,12 +62,7 @@ export function kubernetesCall<T>(
   path: string,
   body?: unknown,
 ): Promise<T> {
-  const token = createEksToken({
-    clusterName: cluster.clusterName,
-    region: caller.region,
-    credentials: caller.credentials,
-    nowMs: caller.wallNow(),
-  });
+  const token = eksToken(caller, cluster.clusterName);
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const request = httpsRequest(

@@ -6,10 +6,9 @@ import { readConfig, UsageError } from "../config.js";
 import type { ZoneSummary } from "../domain/fault-control.js";
 import type { EventRecord, Scope } from "../domain/model.js";
 import { principalOfAccessKey } from "../identity/principal.js";
-import { createEksToken } from "../identity/sigv4-signer.js";
 import { createLog } from "../log.js";
 import { type Emulator, startEmulator } from "../main.js";
-import { type Caller, eksCall, kubernetesCall } from "./http.js";
+import { type Caller, eksCall, eksToken, kubernetesCall } from "./http.js";
 
 export interface EksimOptions {
   /** `stepped` (default: time moves only by `advance`), `real` or `scaled:<n>`. */
@@ -160,12 +159,7 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     kubernetes: (cluster, method, path, body) => kubernetesCall(caller, endpointOf(cluster), method, path, body),
     kubeconfig(cluster) {
       const { endpoint, caPem } = endpointOf(cluster);
-      const token = createEksToken({
-        clusterName: cluster,
-        region: caller.region,
-        credentials: caller.credentials,
-        nowMs: clock.wallNow(),
-      });
+      const token = eksToken(caller, cluster);
       return JSON.stringify({
         apiVersion: "v1",
         kind: "Config",
