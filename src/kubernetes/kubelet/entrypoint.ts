@@ -2,7 +2,7 @@ import type { Container } from "../schema/generated/types.js";
 import { builtinImage, type ImageProgram } from "./image-programs.js";
 import { baseName } from "./machine/files.js";
 import type { Program } from "./machine/program.js";
-import { serve } from "./programs/system-programs.js";
+import { serve } from "./programs/process-programs.js";
 
 /** What a container's first process is: a program that this machine can run, or one that nobody knows and that is taken for a server. */
 

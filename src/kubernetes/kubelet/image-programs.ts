@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from "./machine/network.js";
 import type { Program } from "./machine/program.js";
-import { agnhost } from "./programs/agnhost.js";
+import { agnhost } from "./programs/agnhost/agnhost.js";
 
 /** What an image brings along: its command, its files, and programs of its own. Images that are not known are servers which answer on their ports. */
 export interface ImageProgram {
@@ -71,6 +71,15 @@ const REDIS: ImageProgram = {
   line: (text) => (/^ping/i.test(text) || text.includes("PING") ? "+PONG\r\n" : "-ERR unknown command\r\n"),
 };
 
+/** Kubernetes' demonstration of updates: serves the name of its own picture. */
+const picture = (name: string): ImageProgram => ({
+  ports: [80],
+  http: ({ path }) =>
+    path.startsWith("/data.json")
+      ? { status: 200, headers: { "content-type": "application/json" }, body: `{"image": "${name}.jpg"}\n` }
+      : { status: 200, headers: { "content-type": "text/html" }, body: "" },
+});
+
 /** By the last part of the image's name. */
 const IMAGES: Readonly<Record<string, ImageProgram>> = {
   alpine: shell("/bin/sh"),
@@ -81,6 +90,8 @@ const IMAGES: Readonly<Record<string, ImageProgram>> = {
   fedora: shell("/bin/bash"),
   ubuntu: shell("/bin/bash"),
   "jessie-dnsutils": { entrypoint: ["sleep", "infinity"] },
+  kitten: picture("kitten"),
+  nautilus: picture("nautilus"),
   "hello-world": { cmd: ["echo", "Hello from Docker!"] },
   httpd: HTTPD,
   nginx: NGINX,

@@ -4,7 +4,7 @@ import type { Container, Pod } from "../../schema/generated/types.js";
 import { commandOf, standIn } from "../entrypoint.js";
 import type { ImageProgram } from "../image-programs.js";
 import { findProgram, PROGRAM_NAMES } from "../programs/index.js";
-import { serve } from "../programs/system-programs.js";
+import { serve } from "../programs/process-programs.js";
 import { containerTree } from "./container-files.js";
 import { ContainerLog } from "./container-log.js";
 import { type EnvironmentSources, environmentOf, expanded, hostnameOf } from "./environment.js";
@@ -118,6 +118,14 @@ export function createPodMachine(options: MachineOptions): PodMachine {
   const before = new Map<string, ContainerRun>();
   const messages = new Map<ContainerRun, FileNode>();
 
+  /** A kubelet starts containers when their tokens are there. Here they are made when somebody looks, so a command that names their place waits for them. */
+  function* untilSettled({ volumeMounts }: Container, argv: readonly string[]): Work<void> {
+    const named = volumeMounts?.filter(({ mountPath }) => argv.some((arg) => arg.includes(mountPath))) ?? [];
+    const isSettled = (): boolean => named.every(({ name }) => options.volumes.isSettled(name));
+    for (let tries = 0; tries < TOKEN_TRIES && !isSettled(); tries++)
+      yield { ready: isSettled, untilMs: kernel.now() + TOKEN_TRY_MS };
+  }
+
   const start = ({ container, number, atMs, image, isServer, privileged = false }: StartOptions): ContainerRun => {
     const pod = options.pod();
     const { name } = container;
@@ -199,7 +207,10 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       argv: argv.length > 0 ? argv : [container.image ?? ""],
       isInit: pod.spec?.shareProcessNamespace !== true,
       atMs,
-      work: (process) => (program ?? standIn)({ ...context, process }),
+      work: function* (process) {
+        yield* untilSettled(container, argv);
+        return yield* (program ?? standIn)({ ...context, process });
+      },
       onExit: ({ exit }) => {
         run.exit = { code: exit?.code ?? 0, atMs: exit?.atMs ?? atMs };
         run.listeners.clear();

@@ -230,10 +230,15 @@ function* nslookup(context: ProgramContext): Work<number> {
   return 0;
 }
 
+const RECORD_TYPES: ReadonlySet<string> = new Set(["A", "AAAA", "CNAME", "SRV", "PTR", "TXT", "NS", "MX", "ANY"]);
+
 function* dig(context: ProgramContext): Work<number> {
-  const name = context.argv.slice(1).find((arg) => !/^[-+@]/.test(arg) && !/^(?:A|AAAA|SRV|PTR|ANY)$/.test(arg)) ?? "";
+  const args = context.argv.slice(1).filter((arg) => !/^[-+@]/.test(arg));
+  const type = args.find((arg) => RECORD_TYPES.has(arg)) ?? "A";
+  const [name = ""] = args.filter((arg) => arg !== type);
   yield* [];
-  for (const address of context.system.network.resolve(name)) context.stdout.write(`${address}\n`);
+  for (const data of context.system.network.records(name, type))
+    context.stdout.write(context.argv.includes("+short") ? `${data}\n` : `${name}\t5\tIN\t${type}\t${data}\n`);
   return 0;
 }
 

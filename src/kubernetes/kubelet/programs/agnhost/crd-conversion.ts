@@ -2,10 +2,10 @@
  * The converter of custom resources in agnhost, an example that Kubernetes' own tests deploy behind a Service: `hostPort: a:1` of version 1 is `host: a`
  * and `port: 1` in version 2.
  */
-import type { Work } from "../machine/kernel.js";
-import { listen } from "../machine/listeners.js";
-import type { HttpRequest, HttpResponse } from "../machine/network.js";
-import type { ProgramContext } from "../machine/program.js";
+import type { Work } from "../../machine/kernel.js";
+import { listen } from "../../machine/listeners.js";
+import type { HttpRequest, HttpResponse } from "../../machine/network.js";
+import type { ProgramContext } from "../../machine/program.js";
 
 interface CustomObject {
   apiVersion: string;

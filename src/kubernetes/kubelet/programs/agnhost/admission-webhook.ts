@@ -2,10 +2,10 @@
  * The admission webhook in agnhost, an example that Kubernetes' own tests deploy behind a Service: it refuses and changes objects that carry certain names,
  * labels and data.
  */
-import type { Work } from "../machine/kernel.js";
-import { listen } from "../machine/listeners.js";
-import type { HttpRequest, HttpResponse } from "../machine/network.js";
-import type { ProgramContext } from "../machine/program.js";
+import type { Work } from "../../machine/kernel.js";
+import { listen } from "../../machine/listeners.js";
+import type { HttpRequest, HttpResponse } from "../../machine/network.js";
+import type { ProgramContext } from "../../machine/program.js";
 
 interface Reviewed {
   metadata?: { name?: string; labels?: Record<string, string> };
