@@ -2,7 +2,7 @@
  * What the Auto Scaling group behind a node group does next: replace unhealthy instances, fill up to the desired size, keep the zones level. Pure: the
  * same view gives the same decision. Sources: the EC2 Auto Scaling user guide on health checks, AZRebalance and the default termination policy.
  */
-import type { InstanceRecord, ScalingConfig } from "./model.js";
+import type { InstanceRecord } from "./model.js";
 import { chooseScaleIn, placeInstances } from "./zones.js";
 
 export type TerminationReason =
