@@ -1,6 +1,6 @@
 import type { KubeApi } from "../api.js";
-import type { EndpointSlice, Node, Pod, Service } from "../schema/generated/types.js";
-import { hostnameOf } from "./machine/environment.js";
+import type { Node, Pod, Service } from "../schema/generated/types.js";
+import { createClusterNames, LOOPBACK, slicesOf } from "./cluster-names.js";
 import { type DirectoryNode, directory, file, type TreeNode } from "./machine/files.js";
 import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse, Network, Reached } from "./machine/network.js";
@@ -24,15 +24,6 @@ export interface WorldOptions {
   /** Simulated time, in ms. */
   now: () => number;
 }
-
-const SLICES = "endpointslices.discovery.k8s.io";
-const SERVICE_NAME = "kubernetes.io/service-name";
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "::1"]);
-const ADDRESS = /^\d+\.\d+\.\d+\.\d+$|:/;
-/** The name that DNS has for each address of a pod. */
-const POD_NAME = /^(\d+-\d+-\d+-\d+)\.[^.]+\.pod(?:\.cluster\.local\.?)?$/;
-/** Stands for whatever is outside of the cluster (TEST-NET-3). */
-const OUTSIDE = "203.0.113.10";
 
 /** Files that every node has. */
 const HOST_FILES: Readonly<Record<string, string>> = {
@@ -72,68 +63,7 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
     return found;
   };
 
-  const service = (namespace: string | undefined, name: string): Service | undefined =>
-    api.get<Service>("services", { namespace, name });
-  const slicesOf = ({ metadata }: Service): readonly EndpointSlice[] =>
-    api.list<EndpointSlice>(SLICES, {
-      namespace: metadata.namespace,
-      labelSelector: `${SERVICE_NAME}=${metadata.name}`,
-    });
-
-  /** The service that a name means to a pod of `namespace`, and the host before it (pods of headless services). */
-  const serviceNamed = (name: string, namespace: string | undefined): { found: Service; host?: string } | undefined => {
-    const parts = name
-      .replace(/\.$/, "")
-      .replace(/\.svc(?:\.cluster(?:\.local)?)?$/, "")
-      .split(".");
-    const [last = "", before, first] = [...parts].reverse();
-    const direct =
-      parts.length === 1 ? service(namespace, last) : parts.length === 2 ? service(last, before ?? "") : undefined;
-    if (direct) return { found: direct };
-    const headless =
-      parts.length === 2 ? service(namespace, last) : parts.length === 3 ? service(last, before ?? "") : undefined;
-    return headless ? { found: headless, host: parts.length === 2 ? before : first } : undefined;
-  };
-
-  const headlessAddresses = (found: Service, host: string | undefined): string[] =>
-    slicesOf(found).flatMap(({ endpoints }) =>
-      (endpoints ?? [])
-        .filter(({ conditions, hostname }) =>
-          host === undefined
-            ? conditions?.ready !== false
-            : hostname === host && (conditions?.ready !== false || found.spec?.publishNotReadyAddresses),
-        )
-        .flatMap(({ addresses }) => addresses),
-    );
-
-  const isClusterName = (host: string): boolean =>
-    !host.includes(".") || /\.svc$|\.svc\.|\.cluster\.local\.?$/.test(host);
-
-  const resolve = (host: string, pod: Pod, podIP: string | undefined, depth = 0): readonly string[] => {
-    if (ADDRESS.test(host)) return [host];
-    if (LOOPBACK.has(host)) return ["127.0.0.1"];
-    if (host === hostnameOf(pod)) return podIP ? [podIP] : [];
-    const alias = pod.spec?.hostAliases?.find(({ hostnames }) => hostnames?.includes(host));
-    if (alias) return [alias.ip];
-    const dashed = POD_NAME.exec(host)?.[1];
-    if (dashed !== undefined) return [dashed.replaceAll("-", ".")];
-    const named = serviceNamed(host, pod.metadata.namespace);
-    if (named) {
-      const { found } = named;
-      if (found.spec?.type === "ExternalName")
-        return depth < 5 ? resolve(found.spec.externalName ?? "", pod, podIP, depth + 1) : [];
-      if (found.spec?.clusterIP && found.spec.clusterIP !== "None" && named.host === undefined)
-        return [found.spec.clusterIP];
-      return headlessAddresses(found, named.host);
-    }
-    if (isClusterName(host)) {
-      const node = api.get<Node>("nodes", { name: host });
-      const address = node?.status?.addresses?.find(({ type }) => type === "InternalIP")?.address;
-      return address ? [address] : [];
-    }
-    return [OUTSIDE];
-  };
-
+  const names = createClusterNames(api);
   const podAt = (address: string): Pod | undefined =>
     api
       .list<Pod>("pods")
@@ -167,7 +97,7 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
     if (!servicePort) return "refused";
     const candidates: Endpoint[] = [];
     let isElsewhere = false;
-    for (const { endpoints, ports } of slicesOf(found)) {
+    for (const { endpoints, ports } of slicesOf(api, found)) {
       const target = ports?.find(({ name }) => (name ?? "") === (servicePort.name ?? ""))?.port;
       if (target === undefined) continue;
       for (const { addresses, conditions, targetRef } of endpoints ?? []) {
@@ -228,7 +158,7 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
   return {
     networkOf(pod, podIP) {
       const find = (host: string, port: number, protocol: Protocol): Target | "noSuchHost" => {
-        const [address] = resolve(host, pod, podIP());
+        const [address] = names.resolve(host, pod, podIP());
         if (address === undefined) return "noSuchHost";
         return targetOf(address, port, protocol, pod, podIP());
       };
@@ -247,7 +177,8 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
         return answer === undefined ? { problem: "refused" } : { answer: answer as Awaited<T> };
       };
       return {
-        resolve: (host) => resolve(host, pod, podIP()),
+        resolve: (host) => names.resolve(host, pod, podIP()),
+        records: (name, type) => names.records(name, type, pod, podIP()),
         probe(host, port, protocol) {
           const target = find(host, port, protocol);
           if (typeof target === "string") return target;
@@ -274,9 +205,13 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
     },
     services(namespace) {
       const own = namespace === undefined ? [] : api.list<Service>("services", { namespace });
-      const master = namespace === "default" ? undefined : service("default", "kubernetes");
+      const master =
+        namespace === "default"
+          ? undefined
+          : api.get<Service>("services", { namespace: "default", name: "kubernetes" });
       return master ? [...own, master] : own;
     },
-    dnsServer: () => service("kube-system", "kube-dns")?.spec?.clusterIP ?? "10.100.0.10",
+    dnsServer: () =>
+      api.get<Service>("services", { namespace: "kube-system", name: "kube-dns" })?.spec?.clusterIP ?? "10.100.0.10",
   };
 }

@@ -15,6 +15,13 @@ const COMMANDS: Readonly<Record<string, string>> = {
   outside: `curl -s -o /dev/null -w "%{http_code}" https://example.com`,
   external: "nslookup elsewhere > /dev/null",
   headless: "nslookup headless | grep -c 'Address: '",
+  cname: "dig +short elsewhere.default.svc.cluster.local CNAME",
+  srv: "dig +short _http._tcp.server.default.svc.cluster.local SRV",
+  headlessSrv: "dig +short _web._tcp.headless SRV",
+  address: "dig +noall +answer +search server A",
+  pointer: `dig +short $(echo $SERVER_SERVICE_HOST | awk -F. '{print $4"."$3"."$2"."$1".in-addr.arpa."}') PTR`,
+  ownName: "getent hosts me.friends.default.svc.cluster.local | awk '{print $2}'",
+  picture: "wget -qO- http://nautilus/data.json",
   samePort: "echo hostname | nc -u -w 1 server 80",
   sticky: "for i in 1 2 3 4 5 6 7 8; do wget -qO- http://sticky; echo; done | sort -u | wc -l",
   forgetful: "for i in 1 2 3 4 5 6 7 8; do wget -qO- http://forgetful; echo; sleep 3; done | sort -u | wc -l",
@@ -55,9 +62,11 @@ it("pods reach each other by service and name, and are told what is not there", 
   await service("forgetful", affine(2));
   await service("byhand", { selector: undefined, ports: [{ port: 81 }] });
   await pod("counter", { containers: [{ name: "app", image, args: ["nettest"] }] });
+  await pod("nautilus", { containers: [{ name: "app", image: "registry.k8s.io/e2e-test-images/nautilus:1.7" }] });
+  await service("nautilus", { ports: [{ port: 80 }] });
   await service("counter", { ports: [{ port: 8080 }] });
   await service("listener", { ports: [{ port: 80 }] });
-  await service("headless", { clusterIP: "None", selector: { app: "server" }, ports: [{ port: 8080 }] });
+  await service("headless", { clusterIP: "None", selector: { app: "server" }, ports: [{ name: "web", port: 8080 }] });
   await service("nobody", { ports: [{ port: 80 }] });
   await service("elsewhere", { type: "ExternalName", externalName: "example.com", selector: undefined });
   await clock.advance(10_000);
@@ -76,6 +85,8 @@ it("pods reach each other by service and name, and are told what is not there", 
     .join("");
   await pod("client", {
     restartPolicy: "Never",
+    hostname: "me",
+    subdomain: "friends",
     containers: [{ name: "app", image: "busybox:1", command: ["sh", "-c", script] }],
   });
   await clock.advance(60_000);
@@ -99,6 +110,13 @@ it("pods reach each other by service and name, and are told what is not there", 
     outside: "200[0]",
     external: "[0]",
     headless: "1 [0]",
+    cname: "example.com. [0]",
+    srv: "0 100 80 server.default.svc.cluster.local. [0]",
+    headlessSrv: expect.stringMatching(/^0 100 8080 \d+-\d+-\d+-\d+\.headless\.default\.svc\.cluster\.local\. \[0\]$/),
+    address: expect.stringMatching(/^server\t5\tIN\tA\t10\.100\.\d+\.\d+ \[0\]$/),
+    pointer: "server.default.svc.cluster.local. [0]",
+    ownName: "me.friends.default.svc.cluster.local [0]",
+    picture: '{"image": "nautilus.jpg"} [0]',
     samePort: "server[0]",
     sticky: "1 [0]",
     forgetful: expect.stringMatching(/^[23] \[0\]$/),

@@ -13,7 +13,7 @@ import { Kernel, type Process } from "../../../src/kubernetes/kubelet/machine/ke
 import type { System } from "../../../src/kubernetes/kubelet/machine/program.js";
 import { TextOutput, textInput } from "../../../src/kubernetes/kubelet/machine/streams.js";
 import { findProgram } from "../../../src/kubernetes/kubelet/programs/index.js";
-import { shellProgram } from "../../../src/kubernetes/kubelet/shell/shell.js";
+import { shellProgram } from "../../../src/kubernetes/kubelet/shell/shell-program.js";
 
 /** A machine with nothing but a file tree and the programs. */
 function machine() {
@@ -38,6 +38,7 @@ function machine() {
     random: clock.random("test"),
     network: {
       resolve: () => [],
+      records: () => [],
       probe: () => "refused",
       http: () => ({ problem: "refused" }),
       exchange: () => ({ problem: "refused" }),

@@ -1,7 +1,7 @@
 import { quantityToMilli, quantityToNumber } from "../../registry/quantity.js";
 import type { Container, Pod } from "../../schema/generated/types.js";
 import type { ImageProgram } from "../image-programs.js";
-import { hostnameOf, subPathOf } from "./environment.js";
+import { hostnameOf, qualifiedNameOf, subPathOf } from "./environment.js";
 import type { PodPlacement } from "./field-values.js";
 import {
   absolutePath,
@@ -56,9 +56,9 @@ function hostsFile(pod: Pod, placement: PodPlacement): string {
     "fe00::2\tip6-allrouters",
   ];
   const name = hostnameOf(pod);
-  const { subdomain } = pod.spec ?? {};
-  const full = subdomain ? `${name}.${subdomain}.${pod.metadata.namespace}.svc.cluster.local\t` : "";
-  if (!pod.spec?.hostNetwork && placement.podIP) lines.push(`${placement.podIP}\t${full}${name}`);
+  const full = qualifiedNameOf(pod);
+  if (!pod.spec?.hostNetwork && placement.podIP)
+    lines.push([placement.podIP, ...(full === undefined ? [] : [full]), name].join("\t"));
   if (pod.spec?.hostAliases?.length) {
     lines.push("", "# Entries added by HostAliases.");
     for (const { ip, hostnames } of pod.spec.hostAliases) lines.push([ip, ...(hostnames ?? [])].join("\t"));

@@ -148,6 +148,14 @@ export function hostnameOf(pod: Pod): string {
     : name;
 }
 
+/** The name that a pod with a subdomain has in the cluster. */
+export function qualifiedNameOf(pod: Pod): string | undefined {
+  const { spec, metadata } = pod;
+  if (!spec?.subdomain) return undefined;
+  const name = hostnameOf(pod);
+  return spec.setHostnameAsFQDN ? name : `${name}.${spec.subdomain}.${metadata.namespace}.svc.cluster.local`;
+}
+
 /** Where below its volume a mount begins. Throws EnvironmentProblem with the kubelet's words. */
 export function subPathOf(
   mount: { subPath?: string; subPathExpr?: string },

@@ -25,6 +25,8 @@ export type Reached<T> = { answer: T | Promise<T> } | { problem: "refused" | "un
 export interface Network {
   /** Addresses behind a name; none when there is no such name. Addresses stand for themselves. */
   resolve(host: string): readonly string[];
+  /** The data of DNS records of a name, by their type (A, AAAA, CNAME, SRV, PTR). */
+  records(name: string, type: string): readonly string[];
   /** True when something takes connections there. `outside`: nobody here knows; the world is taken to be there. */
   probe(
     host: string,

@@ -9,7 +9,7 @@ import { containerTree } from "./container-files.js";
 import { ContainerLog } from "./container-log.js";
 import { type EnvironmentSources, environmentOf, expanded, hostnameOf } from "./environment.js";
 import { type Credentials, type FileNode, type FileTree, fromBytes, toBytes } from "./files.js";
-import { Kernel, type Process, type Signal } from "./kernel.js";
+import { Kernel, type Process, type Signal, type Work } from "./kernel.js";
 import { bindListeners, type Listener } from "./listeners.js";
 import type { Network } from "./network.js";
 import type { PodVolumes } from "./pod-volumes.js";
@@ -95,6 +95,9 @@ export interface MachineOptions {
 }
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/** Simulated time between looks for a token, and how often a container looks before it starts without. */
+const TOKEN_TRY_MS = 20;
+const TOKEN_TRIES = 500;
 /** kubelet's limits of a container's last words: of its file, and of its log. */
 const MESSAGE_BYTES = 4096;
 const LOG_LINES = 80;

@@ -160,6 +160,8 @@ export interface PodVolumes {
   /** The node that a mount shows: a directory, or a single file below its volume. Makes a sub-path that is not there. */
   mounted(name: string, subPath: string | undefined): TreeNode | undefined;
   typeOf(name: string): string;
+  /** False while a token that the volume holds is still being made: asking begins that work. */
+  isSettled(name: string): boolean;
 }
 
 export function createPodVolumes(sources: VolumeSources): PodVolumes {
@@ -207,6 +209,11 @@ export function createPodVolumes(sources: VolumeSources): PodVolumes {
         at = next;
       }
       return at;
+    },
+    isSettled(name) {
+      const volume = volumeNamed(name);
+      const holdsToken = volume?.projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken) ?? false;
+      return !holdsToken || !payloadsOf(sources, volume as Volume)?.some(({ pending }) => pending);
     },
     typeOf(name) {
       const volume = volumeNamed(name);
