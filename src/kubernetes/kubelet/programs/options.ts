@@ -2,7 +2,7 @@ import { FileError, fromBytes } from "../machine/files.js";
 import type { Work } from "../machine/kernel.js";
 import { type ProgramContext, pathIn, readAll } from "../machine/program.js";
 import { type Input, textInput } from "../machine/streams.js";
-import { deviceInput } from "../shell/shell.js";
+import { deviceInput } from "../shell/redirections.js";
 
 /** Flags and operands of a command line, as getopt reads them. */
 export interface Parsed {

@@ -3,7 +3,7 @@ import type { Work } from "../machine/kernel.js";
 import { type Program, type ProgramContext, pause, readAll } from "../machine/program.js";
 import { TextOutput, textInput } from "../machine/streams.js";
 import { BUILTINS } from "../shell/builtins.js";
-import { shellProgram } from "../shell/shell.js";
+import { shellProgram } from "../shell/shell-program.js";
 import { complain, durationMs, nameOf, parseOptions } from "./options.js";
 import { print } from "./plain-programs.js";
 

@@ -1,7 +1,7 @@
 import { absolutePath, baseName, FileError } from "../machine/files.js";
 import type { Work } from "../machine/kernel.js";
 import { type Program, type ProgramContext, pause, whileFull } from "../machine/program.js";
-import { shellProgram } from "../shell/shell.js";
+import { shellProgram } from "../shell/shell-program.js";
 import { formatDate } from "./dates.js";
 import { complain, durationMs, parseOptions } from "./options.js";
 import { ends, print } from "./plain-programs.js";

@@ -1,23 +1,15 @@
-import type { Random } from "../../../clock/random.js";
-import { absolutePath, type DeviceNode, FileError, type FileNode } from "../machine/files.js";
 import type { Signal, Work } from "../machine/kernel.js";
-import { type ProgramContext, readLine, whileFull } from "../machine/program.js";
-import { BrokenPipe, discard, type Input, type Output, Pipe, TextOutput, textInput } from "../machine/streams.js";
+import { type ProgramContext, whileFull } from "../machine/program.js";
+import { discard, type Output, Pipe, TextOutput, textInput } from "../machine/streams.js";
 import { BUILTINS, SPECIAL } from "./builtins.js";
-import { type Expander, expandPattern, expandText, expandWords, setVariable } from "./expand.js";
+import { runCompound } from "./compound.js";
+import { type Expander, expandText, expandWords, setVariable } from "./expand.js";
+import { interact } from "./interact.js";
 import { parseScript } from "./parse.js";
-import { matchesPattern } from "./patterns.js";
-import {
-  environmentOf,
-  forked,
-  type Handle,
-  type Handles,
-  Jump,
-  newState,
-  ShellExit,
-  type ShellState,
-} from "./state.js";
-import { type Command, type List, type Pipeline, type Redirection, ShellSyntaxError, type Simple } from "./syntax.js";
+import { redirect } from "./redirections.js";
+import { runProgram } from "./run-program.js";
+import { forked, type Handle, type Handles, Jump, ShellExit, type ShellState } from "./state.js";
+import { type Command, type List, type Pipeline, ShellSyntaxError, type Simple } from "./syntax.js";
 
 /** A POSIX shell, as busybox has it: runs parsed scripts against the machine. Nothing of it runs outside this process. */
 export interface Shell {
@@ -32,59 +24,7 @@ export interface Shell {
 
 const MAX_DEPTH = 200;
 
-/** `sh`: -c, a file, or commands from standard input. */
-export function* shellProgram(context: ProgramContext): Work<number> {
-  const [name = "sh", ...args] = context.argv;
-  const state = newState(name, [], context.cwd);
-  for (const [key, value] of context.env) state.variables.set(key, { value, exported: true });
-  state.variables.set("PWD", { value: context.cwd, exported: true });
-  state.variables.set("OPTIND", { value: "1", exported: false });
-  state.variables.set("PS1", { value: context.who.uid === 0 ? "\\w # " : "\\w $ ", exported: false });
-  let script: string | undefined;
-  while (args.length > 0) {
-    const flag = args[0] as string;
-    if (flag === "--") {
-      args.shift();
-      break;
-    }
-    if (!/^[-+]./.test(flag)) break;
-    args.shift();
-    if (flag.startsWith("--")) continue;
-    if (flag.endsWith("o")) state.options.add(args.shift() ?? "");
-    for (const letter of flag.slice(1)) if (letter !== "c" && letter !== "o") state.options.add(letter);
-    if (flag.includes("c")) {
-      script = args.shift();
-      if (script === undefined) {
-        context.stderr.write(`${name}: -c requires an argument\n`);
-        return 2;
-      }
-      if (args.length > 0) state.name = args.shift() as string;
-      break;
-    }
-  }
-  const handles: Handles = new Map<number, Handle>([
-    [0, { input: context.stdin }],
-    [1, { output: context.stdout }],
-    [2, { output: context.stderr }],
-  ]);
-  const shell = new Evaluator(state, context, handles);
-  state.positional = args;
-  if (script === undefined && args.length > 0 && !state.options.has("s")) {
-    const [path = "", ...rest] = args;
-    state.positional = rest;
-    state.name = path;
-    try {
-      script = context.system.tree.read(absolutePath(path, context.cwd), context.who);
-    } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      context.stderr.write(`${name}: can't open '${path}': ${error.message}\n`);
-      return error.code === "EACCES" ? 126 : 2;
-    }
-  }
-  return yield* shell.whole(script);
-}
-
-class Evaluator implements Shell, Expander {
+export class Evaluator implements Shell, Expander {
   constructor(
     readonly state: ShellState,
     readonly context: ProgramContext,
@@ -113,7 +53,7 @@ class Evaluator implements Shell, Expander {
   *whole(script: string | undefined): Work<number> {
     let code: number;
     try {
-      code = script === undefined ? yield* this.interact() : yield* this.run(script);
+      code = script === undefined ? yield* interact(this) : yield* this.run(script);
     } catch (error) {
       code = this.codeOf(error);
     }
@@ -129,44 +69,10 @@ class Evaluator implements Shell, Expander {
     return code;
   }
 
-  private codeOf(error: unknown): number {
+  codeOf(error: unknown): number {
     if (error instanceof ShellExit) return error.code;
     if (error instanceof Jump) return this.state.status;
     throw error;
-  }
-
-  private *interact(): Work<number> {
-    const input = this.handles.get(0)?.input ?? textInput();
-    const output = this.handles.get(2)?.output ?? discard;
-    let pending = "";
-    for (;;) {
-      if (input.isTerminal) output.write(pending === "" ? this.prompt() : "> ");
-      const line = yield* readLine(input);
-      if (line === null) return this.state.status;
-      pending += `${line}\n`;
-      let list: List;
-      try {
-        list = parseScript(pending);
-      } catch (error) {
-        if (!(error instanceof ShellSyntaxError)) throw error;
-        if (/end of file|unterminated|EOF|missing/.test(error.message)) continue;
-        this.complain(error.message);
-        pending = "";
-        this.state.status = 2;
-        if (!input.isTerminal) return 2;
-        continue;
-      }
-      pending = "";
-      yield* this.list(list, this.handles);
-    }
-  }
-
-  private prompt(): string {
-    const { variables, cwd } = this.state;
-    const home = variables.get("HOME")?.value;
-    return (variables.get("PS1")?.value ?? "# ")
-      .replaceAll("\\w", cwd === home && home !== "/" ? "~" : cwd)
-      .replaceAll("\\h", this.context.system.hostname);
   }
 
   *run(text: string, handles: Handles = this.handles): Work<number> {
@@ -192,14 +98,14 @@ class Evaluator implements Shell, Expander {
     return output.text;
   }
 
-  private fork(handles: Handles): Evaluator {
+  fork(handles: Handles): Evaluator {
     if (this.state.depth > MAX_DEPTH) throw new ShellExit(2);
     const shell = new Evaluator(forked(this.state), this.context, handles);
     shell.state.depth++;
     return shell;
   }
 
-  private *list(items: List, handles: Handles): Work<number> {
+  *list(items: List, handles: Handles): Work<number> {
     for (const item of items) {
       yield* this.caughtSignals();
       if (item.background) {
@@ -327,58 +233,13 @@ class Evaluator implements Shell, Expander {
       this.state.functions.set(command.name, command.body);
       return 0;
     }
-    const opened = yield* this.redirect(command.redirections, handles);
+    const opened = yield* redirect(this, command.redirections, handles);
     if (!opened) return 1;
-    switch (command.is) {
-      case "group":
-        return yield* this.list(command.body, opened);
-      case "subshell": {
-        const shell = this.fork(opened);
-        try {
-          return yield* shell.whole2(command.body);
-        } catch (error) {
-          return this.codeOf(error);
-        }
-      }
-      case "if":
-        for (const { test, body } of command.branches)
-          if ((yield* this.test(test, opened)) === 0) return yield* this.list(body, opened);
-        return command.otherwise ? yield* this.list(command.otherwise, opened) : 0;
-      case "while":
-        return yield* this.loop(
-          opened,
-          command.body,
-          function* (this: Evaluator) {
-            return ((yield* this.test(command.test, opened)) === 0) !== command.until;
-          }.bind(this),
-        );
-      case "for": {
-        const words = command.words ? yield* expandWords(this, command.words) : [...this.state.positional];
-        let next = 0;
-        return yield* this.loop(
-          opened,
-          command.body,
-          // biome-ignore lint/correctness/useYield: the other kinds of loops wait here
-          function* (this: Evaluator) {
-            const word = words[next++];
-            if (word === undefined) return false;
-            setVariable(this.state, command.name, word);
-            return true;
-          }.bind(this),
-        );
-      }
-      case "case": {
-        const subject = yield* expandText(this, command.word);
-        for (const { patterns, body } of command.branches)
-          for (const pattern of patterns)
-            if (matchesPattern(yield* expandPattern(this, pattern), subject)) return yield* this.list(body, opened);
-        return 0;
-      }
-    }
+    return yield* runCompound(this, command, opened);
   }
 
   /** A subshell's commands, and its own EXIT trap. */
-  private *whole2(body: List): Work<number> {
+  *subshell(body: List): Work<number> {
     let code: number;
     try {
       code = yield* this.list(body, this.handles);
@@ -390,28 +251,12 @@ class Evaluator implements Shell, Expander {
     return code;
   }
 
-  private *test(list: List, handles: Handles): Work<number> {
+  *test(list: List, handles: Handles): Work<number> {
     this.state.tested++;
     try {
       return yield* this.list(list, handles);
     } finally {
       this.state.tested--;
-    }
-  }
-
-  private *loop(handles: Handles, body: List, goesOn: () => Work<boolean>): Work<number> {
-    let status = 0;
-    for (;;) {
-      yield* this.context.system.kernel.charge();
-      try {
-        if (!(yield* goesOn())) return status;
-        status = yield* this.list(body, handles);
-      } catch (error) {
-        if (!(error instanceof Jump) || error.kind === "return") throw error;
-        if (--error.count > 0) throw error;
-        status = 0;
-        if (error.kind === "break") return status;
-      }
     }
   }
 
@@ -422,7 +267,7 @@ class Evaluator implements Shell, Expander {
     if (alias !== undefined) argv = [...alias.split(/\s+/), ...argv.slice(1)];
     const statusBefore = state.status;
     if (argv.length === 0) state.status = 0;
-    const opened = yield* this.redirect(command.redirections, handles);
+    const opened = yield* redirect(this, command.redirections, handles);
     if (!opened) {
       if (argv[0] !== undefined && SPECIAL.has(argv[0])) throw new ShellExit(2);
       return 1;
@@ -462,7 +307,7 @@ class Evaluator implements Shell, Expander {
     if (body) return yield* this.call(body, argv, handles);
     const builtin = BUILTINS[name];
     if (builtin) return yield* builtin(this.with(handles), argv, handles);
-    return yield* this.program(argv, handles);
+    return yield* runProgram(this, argv, handles);
   }
 
   /** The same shell with other open files, for builtins. */
@@ -493,112 +338,4 @@ class Evaluator implements Shell, Expander {
         else state.variables.delete(name);
     }
   }
-
-  private *program(argv: readonly string[], handles: Handles): Work<number> {
-    const { system, process, who } = this.context;
-    const [name = ""] = argv;
-    const env = environmentOf(this.state);
-    const { cwd } = this.state;
-    const context: ProgramContext = {
-      argv,
-      env,
-      cwd,
-      who,
-      stdin: handles.get(0)?.input ?? textInput(),
-      stdout: handles.get(1)?.output ?? discard,
-      stderr: handles.get(2)?.output ?? discard,
-      process,
-      system,
-    };
-    try {
-      const program = system.program(name, { env, cwd, who }) ?? (name.includes("/") ? undefined : system.unknown);
-      if (program) return yield* program(context);
-    } catch (error) {
-      if (error instanceof FileError) {
-        this.err(handles).write(`${this.state.name}: ${name}: ${error.message}\n`);
-        return 126;
-      }
-      // A program that nobody reads any more ends; the shell goes on.
-      if (error instanceof BrokenPipe && handles.get(1)?.output !== this.handles.get(1)?.output) return 141;
-      throw error;
-    }
-    if (name.includes("/") && system.unknown) return yield* system.unknown(context);
-    this.err(handles).write(`${this.state.name}: ${name}: not found\n`);
-    return 127;
-  }
-
-  /** Opens files; undefined (and a message) when one cannot be opened. */
-  private *redirect(redirections: readonly Redirection[], handles: Handles): Work<Handles | undefined> {
-    if (redirections.length === 0) return handles;
-    const opened = new Map(handles);
-    for (const { operator, fd, word } of redirections) {
-      const text = yield* expandText(this, word);
-      const reads = operator.startsWith("<");
-      const target = fd ?? (reads ? 0 : 1);
-      if (operator === "<<" || operator === "<<<")
-        opened.set(target, { input: textInput(operator === "<<" ? text : `${text}\n`) });
-      else if ((operator === ">&" || operator === "<&") && /^(?:\d+|-)$/.test(text)) {
-        if (text === "-") opened.set(target, { output: discard, input: textInput() });
-        else {
-          const handle = opened.get(Number(text));
-          if (!handle) {
-            this.complain(`${text}: Bad file descriptor`);
-            return undefined;
-          }
-          opened.set(target, handle);
-        }
-      } else {
-        const handle = this.openFile(text, operator, opened);
-        if (!handle) return undefined;
-        opened.set(target, handle);
-        if (operator === "&>" || operator === ">&") opened.set(2, handle);
-      }
-    }
-    return opened;
-  }
-
-  private openFile(name: string, operator: Redirection["operator"], handles: Handles): Handle | undefined {
-    const path = absolutePath(name, this.state.cwd);
-    const standard = /^\/(?:dev\/(stdin|stdout|stderr)|(?:dev|proc\/self)\/fd\/([012])|proc\/1\/fd\/([12]))$/.exec(
-      path,
-    );
-    if (standard) {
-      const fd = standard[2] ?? standard[3] ?? ["stdin", "stdout", "stderr"].indexOf(standard[1] ?? "");
-      return handles.get(Number(fd)) ?? this.handles.get(Number(fd));
-    }
-    const reads = operator === "<" || operator === "<>";
-    try {
-      if (reads) {
-        const node = this.tree.get(path, this.who);
-        if (node.is === "directory") return { input: textInput() };
-        return {
-          input:
-            node.is === "device"
-              ? deviceInput(node, this.context.system.random)
-              : textInput(this.tree.read(path, this.who)),
-        };
-      }
-      const node = this.tree.open(path, this.who, { truncate: operator !== ">>" });
-      return { output: node.is === "device" ? discard : fileOutput(this.tree, node) };
-    } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      const why = error.code === "ENOENT" ? (reads ? "no such file" : "nonexistent directory") : error.message;
-      this.complain(`can't ${reads ? "open" : "create"} ${name}: ${why}`);
-      return undefined;
-    }
-  }
-}
-
-const fileOutput = (tree: { put(node: FileNode, data: string): void }, node: FileNode): Output => ({
-  write: (data) => tree.put(node, node.data + data),
-});
-
-const ZEROES = "\0".repeat(4096);
-
-/** /dev/null ends at once, the others never do. */
-export function deviceInput({ device }: DeviceNode, random: Random): Input {
-  if (device === "null") return textInput();
-  const make = (length: number): string =>
-    device === "random" ? Buffer.from(random.hex(2 * length), "hex").toString("latin1") : ZEROES.slice(0, length);
-  return { read: (most = ZEROES.length) => make(Math.min(most, ZEROES.length)), unread: () => {} };
 }
