@@ -54,9 +54,7 @@ describe("a service account's files", () => {
       serviceAccountKey: async () => privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       images: {
         reader: {
-          run: async ({ readFile, sleep }) => {
-            readFile(`${base}/token`);
-            await sleep(500);
+          run: async ({ readFile }) => {
             for (const name of ["token", "ca.crt", "namespace"]) seen[name] = readFile(`${base}/${name}`);
           },
         },
@@ -66,10 +64,18 @@ describe("a service account's files", () => {
     await clock.advance(5_000);
     await cluster.api.create<Pod>("pods", {
       metadata: { name: "p", namespace: "default" },
-      spec: { restartPolicy: "Never", containers: [{ name: "app", image: "reader" }] },
+      spec: {
+        restartPolicy: "Never",
+        containers: [
+          { name: "app", image: "reader" },
+          { name: "cat", image: "busybox:1", command: ["sh", "-c", `cat ${base}/token > /dev/termination-log`] },
+        ],
+      },
     });
     const done = () => cluster.api.get<Pod>("pods", { namespace: "default", name: "p" })?.status?.phase === "Succeeded";
     expect(await clock.advanceUntil(done, 60_000)).toBe(true);
+    const { containerStatuses } = cluster.api.get<Pod>("pods", { namespace: "default", name: "p" })?.status ?? {};
+    expect(containerStatuses?.find(({ name }) => name === "cat")?.state?.terminated?.message).toMatch(/^ey\S+$/);
     expect(seen.namespace).toBe("default");
     expect(seen["ca.crt"]).toContain("BEGIN CERTIFICATE");
     const claims = JSON.parse(Buffer.from(seen.token?.split(".")[1] ?? "", "base64url").toString());

@@ -1,6 +1,6 @@
 import type { Clock } from "../../../clock/clock.js";
 import type { Random } from "../../../clock/random.js";
-import type { Container, Pod } from "../../schema/generated/types.js";
+import type { Container, Pod, VolumeMount } from "../../schema/generated/types.js";
 import { commandOf, standIn } from "../entrypoint.js";
 import type { ImageProgram } from "../image-programs.js";
 import { findProgram, PROGRAM_NAMES } from "../programs/index.js";
@@ -121,9 +121,11 @@ export function createPodMachine(options: MachineOptions): PodMachine {
   const before = new Map<string, ContainerRun>();
   const messages = new Map<ContainerRun, FileNode>();
 
-  /** A kubelet starts containers when their tokens are there. Here they are made when somebody looks, so a command that names their place waits for them. */
-  function* untilSettled({ volumeMounts }: Container, argv: readonly string[]): Work<void> {
-    const named = volumeMounts?.filter(({ mountPath }) => argv.some((arg) => arg.includes(mountPath))) ?? [];
+  /** A kubelet starts containers when their tokens are there. Here they are made when somebody looks, so a command that names their place, or that nobody here can know, waits. */
+  function* untilSettled({ volumeMounts }: Container, argv: readonly string[], image: ImageProgram): Work<void> {
+    const isRead = ({ mountPath }: VolumeMount): boolean =>
+      image.programs !== undefined || argv.some((arg) => arg.includes(mountPath));
+    const named = volumeMounts?.filter(isRead) ?? [];
     const isSettled = (): boolean => named.every(({ name }) => options.volumes.isSettled(name));
     for (let tries = 0; tries < TOKEN_TRIES && !isSettled(); tries++)
       yield { ready: isSettled, untilMs: kernel.now() + TOKEN_TRY_MS };
@@ -211,7 +213,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       isInit: pod.spec?.shareProcessNamespace !== true,
       atMs,
       work: function* (process) {
-        yield* untilSettled(container, argv);
+        yield* untilSettled(container, argv, image);
         return yield* (program ?? standIn)({ ...context, process });
       },
       onExit: ({ exit }) => {
