@@ -11,6 +11,7 @@ import { type AwsAuthData, type IdentityMapping, mappingOf } from "./aws-auth.js
 import type { Directory } from "./directory.js";
 import { isEksToken } from "./eks-token.js";
 import { createTokenVerifier } from "./eks-token-identity.js";
+import { createOidcAuthenticator, type OidcAuthentication } from "./oidc/oidc-authenticator.js";
 import { type Principal, principalOfAccessKey } from "./principal.js";
 import { fillTemplate, type PrivateDnsNameOf } from "./username-template.js";
 
@@ -127,8 +128,8 @@ export interface ClusterAccess {
     decision: "allow" | "no-opinion";
     reason: string;
   };
-  /** The OIDC providers whose tokens the API server takes now. */
-  identityProviders(): readonly IdentityProviderConfigRecord[];
+  /** As `authenticate`, for ID tokens of the OIDC providers that are associated with the cluster and ACTIVE. */
+  authenticateOidc(token: string): Promise<OidcAuthentication> | undefined;
   /** The latest tokens that were not accepted, the last one first. */
   refusals(): readonly TokenRefusal[];
 }
@@ -160,6 +161,14 @@ export function createClusterAccess(options: {
     identify: directory?.identify ?? ((accessKeyId) => ({ principal: principalOfAccessKey(accessKeyId) })),
     verifySignatures: options.verifySignatures ?? false,
     ...(ownHost === undefined ? {} : { ownHost }),
+  });
+  const oidc = createOidcAuthenticator({
+    clock,
+    providers() {
+      const cluster = options.cluster();
+      const configs = cluster ? (options.identityProvidersOf?.(cluster.id) ?? []) : [];
+      return configs.filter(({ status }) => status === "ACTIVE");
+    },
   });
   const refusals: TokenRefusal[] = [];
 
@@ -210,11 +219,8 @@ export function createClusterAccess(options: {
         ? { decision: "allow", reason: allowanceReason(entry, policy, request, principalId ?? arn) }
         : NO_OPINION;
     },
-    identityProviders() {
-      const cluster = options.cluster();
-      return cluster
-        ? (options.identityProvidersOf?.(cluster.id) ?? []).filter(({ status }) => status === "ACTIVE")
-        : [];
+    authenticateOidc(token) {
+      return oidc(token)?.then((result) => ("error" in result ? refuse({ why: result.error }) : result));
     },
     refusals: () => refusals,
   };

@@ -37,7 +37,7 @@ type ServerSecurity = Required<
   >
 >;
 
-/** Who may do what in a cluster, put together: outside judges first, then what Kubernetes itself knows (service account tokens, RBAC). */
+/** Who may do what in a cluster, put together of what Kubernetes itself knows (service account tokens, nodes, RBAC) and of judges outside of it. */
 export interface ClusterSecurity {
   server: ServerSecurity;
   /** Run after all other admission plugins. */
@@ -80,16 +80,19 @@ export function createClusterSecurity({
 
   /** For TokenReviews: outside tokens are good for the API server alone, service account tokens for the audiences they name. */
   async function authenticate(token: string, audiences: readonly string[]): Promise<AuthenticationResult | undefined> {
+    const own = await tokens.authenticate(token, audiences);
+    if (own) return own;
     for (const authenticator of outside) {
       const result = await authenticator.authenticate(token);
       if (result) return result;
     }
-    return tokens.authenticate(token, audiences);
+    return undefined;
   }
 
   return {
     server: {
-      tokenAuthenticators: [...outside, tokens.authenticator],
+      // kube-apiserver's order, too: service accounts come most often, and whose their tokens are is seen at a glance.
+      tokenAuthenticators: [tokens.authenticator, ...outside],
       authorizers,
       review: (kind, object, user) =>
         handleReview(kind, object, user, {

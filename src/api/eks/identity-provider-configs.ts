@@ -1,6 +1,6 @@
 /** OIDC identity providers: associated and taken away by updates of the cluster, as the API servers are started anew for it. */
 import { updateParams } from "../../domain/eks/cluster-updates.js";
-import { checkIdentityProvider, checkOnlyProvider, newIdentityProvider } from "../../domain/eks/oidc-rules.js";
+import { checkIdentityProvider, checkRoomForProvider, newIdentityProvider } from "../../domain/eks/oidc-rules.js";
 import { checkUpdatable, invalidParameter } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { IdentityProviderConfigRecord } from "../../domain/identity-provider-config.js";
@@ -57,7 +57,7 @@ export const identityProviderConfigs = {
     checkIdentityProvider(oidc);
     const cluster = findCluster(context, input.clusterName);
     checkUpdatable(cluster, "AssociateIdentityProviderConfig", state.updates.inProgress(cluster.id));
-    checkOnlyProvider(cluster, oidc.identityProviderConfigName, state.identityProviderConfigs.list(cluster.id));
+    checkRoomForProvider(cluster, oidc, state.identityProviderConfigs.list(cluster.id));
     const uuid = resourceUuid(context, "identity provider", cluster.id, oidc.identityProviderConfigName);
     const provider = newIdentityProvider(cluster, oidc, { uuid, tags: input.tags });
     const update = startUpdate(context, cluster, provider, "AssociateIdentityProviderConfig");

@@ -40,6 +40,8 @@ import { upgradeFacts } from "./upgrade-facts.js";
 export interface ClusterAccess {
   /** `undefined`: not an EKS token. `awsAuth` reads the data of the ConfigMap aws-auth. */
   authenticate(token: string, awsAuth: () => ConfigMapData | undefined): AuthenticationResult | undefined;
+  /** `undefined`: no token of an OIDC provider that is associated with the cluster. */
+  authenticateOidc?(token: string): Promise<AuthenticationResult> | undefined;
   /** Groups of whoever comes with this ARN. Absent: whoever comes is taken for a node. */
   groupsOf?(arn: string, awsAuth: () => ConfigMapData | undefined): readonly string[];
   authorize(attributes: AccessAttributes): { decision: "allow" | "deny" | "no-opinion"; reason: string };
@@ -142,7 +144,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       serviceAccountKey: tokenKey,
       serviceAccountIssuer: spec.oidcIssuer,
       members: spec.members,
-      tokenAuthenticators: [{ name: "aws-iam", authenticate: (token) => access.authenticate(token, awsAuth) }],
+      tokenAuthenticators: [
+        { name: "aws-iam", authenticate: (token) => access.authenticate(token, awsAuth) },
+        { name: "oidc", authenticate: (token) => access.authenticateOidc?.(token) },
+      ],
       authorizers: [{ name: "eks-access-policies", authorize: (attributes) => access.authorize(attributes) }],
       servingSigners: ["beta.eks.amazonaws.com/app-serving"],
       admission: [fargate.admission],

@@ -46,22 +46,50 @@ export function checkIdentityProvider(request: NewIdentityProvider): void {
 /** Host, maybe with a port, and a path. */
 const URL_WITHOUT_QUERY = /^https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?(\/[^\s?#]*)?$/;
 
-/** One a cluster, also while it comes or goes. Throws ResourceInUseException or InvalidRequestException. */
-export function checkOnlyProvider(
+/** Since Kubernetes 1.32 a cluster takes several providers, of different issuers; before that one. The quota is the user guide's. */
+const MAX_PROVIDERS = 10;
+/** Of all configurations of a cluster together, in bytes. */
+const MAX_SIZE = 12 * 1024;
+
+const maxProviders = (version: string): number => (Number(version.split(".")[1]) >= 32 ? MAX_PROVIDERS : 1);
+
+/** Those that come or go count as well. Throws ResourceInUseException, ResourceLimitExceededException or InvalidRequestException. */
+export function checkRoomForProvider(
   cluster: ClusterRecord,
-  name: string,
+  request: NewIdentityProvider,
   present: readonly IdentityProviderConfigRecord[],
 ): void {
+  const { identityProviderConfigName: name, issuerUrl } = request;
+  const facts = { clusterName: cluster.name };
   if (present.some((config) => config.name === name)) {
-    throw new DomainError("ResourceInUseException", `Identity provider config already exists with name: ${name}`, {
-      clusterName: cluster.name,
-    });
+    throw new DomainError(
+      "ResourceInUseException",
+      `Identity provider config already exists with name: ${name}`,
+      facts,
+    );
   }
-  if (present.length > 0) {
+  const max = maxProviders(cluster.version);
+  if (max === 1 && present.length > 0) {
     throw new DomainError(
       "InvalidRequestException",
       `Cluster ${cluster.name} already has an identity provider config of type oidc; only one can be associated`,
-      { clusterName: cluster.name },
+      facts,
+    );
+  }
+  if (present.some((config) => config.issuerUrl === issuerUrl)) {
+    throw new DomainError(
+      "InvalidRequestException",
+      `Cluster ${cluster.name} already has an identity provider config with issuer URL ${issuerUrl}`,
+      facts,
+    );
+  }
+  const sizeOf = (config: object): number => JSON.stringify(config).length;
+  const size = present.reduce((sum, { tags, arn, clusterId, ...config }) => sum + sizeOf(config), sizeOf(request));
+  if (present.length >= max || size > MAX_SIZE) {
+    throw new DomainError(
+      "ResourceLimitExceededException",
+      `Cluster ${cluster.name} cannot have more than ${max} identity provider configs, of ${MAX_SIZE / 1024} KB together`,
+      facts,
     );
   }
 }

@@ -58,7 +58,7 @@ describe("AssociateIdentityProviderConfig", () => {
     });
   });
 
-  it("allows one a cluster", async () => {
+  it("allows ten a cluster, of issuers of their own", async () => {
     await associate();
     rig.finishUpdate("demo");
     expect(await refusal(associate())).toMatchObject({ name: "ResourceInUseException" });
@@ -66,8 +66,28 @@ describe("AssociateIdentityProviderConfig", () => {
       name: "InvalidRequestException",
       clusterName: "demo",
     });
+    for (let n = 1; n < 10; n++) {
+      await associate({ identityProviderConfigName: `corp-${n}`, issuerUrl: `https://idp-${n}.example.com` });
+      rig.finishUpdate("demo");
+    }
+    expect(
+      await refusal(associate({ identityProviderConfigName: "b", issuerUrl: "https://b.example.com" })),
+    ).toMatchObject({ name: "ResourceLimitExceededException" });
     const listed = await rig.client.send(new ListIdentityProviderConfigsCommand({ clusterName: "demo" }));
-    expect(listed.identityProviderConfigs).toEqual([{ type: "oidc", name: "corp" }]);
+    expect(listed.identityProviderConfigs).toHaveLength(10);
+    expect(listed.identityProviderConfigs?.[0]).toEqual({ type: "oidc", name: "corp" });
+  });
+
+  it("allows one a cluster before Kubernetes 1.32", async () => {
+    await rig.client.send(new CreateClusterCommand({ ...CLUSTER, name: "old", version: "1.31" }));
+    rig.activate("old");
+    const second = { identityProviderConfigName: "b", issuerUrl: "https://b.example.com" };
+    await associate({}, { clusterName: "old" });
+    rig.finishUpdate("old");
+    expect(await refusal(associate(second, { clusterName: "old" }))).toMatchObject({
+      name: "InvalidRequestException",
+      clusterName: "old",
+    });
   });
 
   it.each<[string, Partial<AssociateIdentityProviderConfigCommandInput["oidc"]>, string]>([
