@@ -1,22 +1,17 @@
 import { absolutePath, FileError } from "../machine/files.js";
-import { SIGNALS, type Signal, type Work } from "../machine/kernel.js";
-import { readLine } from "../machine/program.js";
-import { discard, textInput } from "../machine/streams.js";
-import { setVariable } from "./expand.js";
+import type { Work } from "../machine/kernel.js";
+import { type Builtin, numeric, out } from "./builtin.js";
 import { expandEscapes, formatPrintf } from "./printf.js";
+import { kill, trap, wait } from "./process-builtins.js";
 import type { Shell } from "./shell.js";
 import { environmentOf, type Handles, Jump, ShellExit } from "./state.js";
 import { evaluateTest, TestSyntaxError } from "./test.js";
-
-/** The commands that are part of the shell. */
-type Builtin = (shell: Shell, argv: readonly string[], handles: Handles) => Work<number>;
+import { declare, getopts, read, set } from "./variable-builtins.js";
 
 /** Special builtins (POSIX): an error in them ends the shell, assignments before them stay. */
 export const SPECIAL: ReadonlySet<string> = new Set(
   ": . break continue eval exec exit export readonly return set shift trap unset".split(" "),
 );
-
-const out = (handles: Handles) => handles.get(1)?.output ?? discard;
 
 // biome-ignore-start lint/correctness/useYield: builtins are generators because some of them wait
 const simple = (run: (shell: Shell, argv: readonly string[], handles: Handles) => number): Builtin =>
@@ -25,9 +20,6 @@ const simple = (run: (shell: Shell, argv: readonly string[], handles: Handles) =
   };
 // biome-ignore-end lint/correctness/useYield: until here
 
-const numeric = (text: string | undefined, otherwise: number): number =>
-  text === undefined ? otherwise : Number(text);
-
 function exit(shell: Shell, code: string | undefined): never {
   const number = numeric(code, shell.state.status);
   if (!Number.isInteger(number)) {
@@ -35,177 +27,6 @@ function exit(shell: Shell, code: string | undefined): never {
     throw new ShellExit(2);
   }
   throw new ShellExit(number & 0xff);
-}
-
-const quoted = (text: string): string => `'${text.replaceAll("'", `'"'"'`)}'`;
-
-function declare(shell: Shell, argv: readonly string[], handles: Handles): number {
-  const [command, ...args] = argv;
-  const names = args.filter((arg) => !/^-\w*$/.test(arg));
-  if (names.length === 0 && command !== "local") {
-    for (const [name, { value, exported, readOnly }] of shell.state.variables)
-      if (command === "readonly" ? readOnly : exported) out(handles).write(`${command} ${name}=${quoted(value)}\n`);
-    return 0;
-  }
-  for (const assignment of names) {
-    const equals = assignment.indexOf("=");
-    const name = equals < 0 ? assignment : assignment.slice(0, equals);
-    if (!/^[A-Za-z_]\w*$/.test(name)) {
-      shell.complain(`${command}: ${name}: bad variable name`);
-      return 2;
-    }
-    const { variables, locals } = shell.state;
-    if (command === "local" || command === "declare" || command === "typeset") {
-      const scope = locals[locals.length - 1];
-      const before = variables.get(name);
-      if (scope && !scope.has(name)) scope.set(name, before && { ...before });
-      if (scope && equals < 0) variables.delete(name);
-    }
-    if (equals >= 0) setVariable(shell.state, name, assignment.slice(equals + 1));
-    const variable = variables.get(name) ?? { value: "", exported: false };
-    if (command === "export" && args.includes("-n")) variable.exported = false;
-    else if (command === "export" || args.includes("-x")) variable.exported = true;
-    if (command === "readonly") variable.readOnly = true;
-    if (equals >= 0 || command === "readonly" || variables.has(name)) variables.set(name, variable);
-    else if (command === "export") variables.set(name, variable);
-  }
-  return 0;
-}
-
-function set(shell: Shell, argv: readonly string[], handles: Handles): number {
-  const args = argv.slice(1);
-  const { state } = shell;
-  if (args.length === 0) {
-    for (const [name, { value }] of [...state.variables].sort(([a], [b]) => (a < b ? -1 : 1)))
-      out(handles).write(`${name}=${quoted(value)}\n`);
-    return 0;
-  }
-  while (args.length > 0) {
-    const flag = args[0] as string;
-    if (flag === "--") {
-      args.shift();
-      state.positional = args;
-      return 0;
-    }
-    if (!/^[-+][A-Za-z]+$/.test(flag)) break;
-    args.shift();
-    for (const letter of flag.slice(1)) {
-      const option = letter === "o" ? (args.shift() ?? "") : letter;
-      const short = { errexit: "e", nounset: "u", xtrace: "x", noglob: "f", allexport: "a" }[option] ?? option;
-      if (flag.startsWith("-")) state.options.add(short);
-      else state.options.delete(short);
-    }
-    if (args.length === 0) return 0;
-  }
-  state.positional = args;
-  return 0;
-}
-
-const signalNamed = (name: string): Signal | "EXIT" | undefined => {
-  const plain = name.toUpperCase().replace(/^SIG/, "");
-  if (plain === "EXIT" || plain === "0") return "EXIT";
-  if (plain in SIGNALS) return plain as Signal;
-  return (Object.keys(SIGNALS) as Signal[]).find((key) => String(SIGNALS[key]) === plain);
-};
-
-function trap(shell: Shell, argv: readonly string[], handles: Handles): number {
-  const { traps } = shell.state;
-  const { handlers } = shell.context.process;
-  let [action, ...names] = argv.slice(1);
-  if (action === "--") [action, ...names] = names;
-  if (action === undefined) {
-    for (const [name, text] of traps) out(handles).write(`trap -- ${quoted(text)} ${name}\n`);
-    return 0;
-  }
-  // `trap TERM` and `trap - TERM` give back the default.
-  const resets = action === "-" || names.length === 0;
-  for (const name of names.length === 0 ? [action] : names) {
-    const signal = signalNamed(name);
-    if (!signal) {
-      shell.complain(`trap: ${name}: invalid signal specification`);
-      return 1;
-    }
-    if (resets) traps.delete(signal);
-    else traps.set(signal, action);
-    if (signal === "EXIT") continue;
-    if (resets) handlers.delete(signal);
-    else handlers.set(signal, action === "" ? "ignore" : "handle");
-  }
-  return 0;
-}
-
-function* wait(shell: Shell, argv: readonly string[]): Work<number> {
-  const { children } = shell.state;
-  const wanted = argv
-    .slice(1)
-    .filter((arg) => /^\d+$/.test(arg))
-    .map(Number);
-  const { pending } = shell.context.process;
-  const isDone = (): boolean =>
-    (wanted.length > 0 ? wanted : [...children.keys()]).every(
-      (pid) => !children.has(pid) || children.get(pid) !== undefined,
-    );
-  while (!isDone()) {
-    // A signal with a trap ends the wait.
-    if (pending.length > 0) return 128 + SIGNALS[pending[0] as Signal];
-    yield { ready: isDone, interruptible: true };
-  }
-  const last = wanted[wanted.length - 1];
-  if (last === undefined) {
-    children.clear();
-    return 0;
-  }
-  return children.has(last) ? (children.get(last) ?? 0) : 127;
-}
-
-function* read(shell: Shell, argv: readonly string[], handles: Handles): Work<number> {
-  const names: string[] = [];
-  let raw = false;
-  let timeoutMs: number | undefined;
-  for (let i = 1; i < argv.length; i++) {
-    const arg = argv[i] as string;
-    if (arg === "-r") raw = true;
-    else if (arg === "-t") timeoutMs = Number(argv[++i]) * 1000;
-    else if (arg === "-p") handles.get(2)?.output?.write(argv[++i] ?? "");
-    else if (/^-[nd]$/.test(arg)) i++;
-    else if (!arg.startsWith("-")) names.push(arg);
-  }
-  const input = handles.get(0)?.input ?? textInput();
-  let line: string | null;
-  if (timeoutMs === undefined) line = yield* readLine(input);
-  else {
-    const untilMs = shell.context.system.kernel.now() + timeoutMs;
-    let data = input.read();
-    if (data === undefined) yield { untilMs };
-    data ??= input.read();
-    if (data === undefined) return 142;
-    if (data !== null) input.unread(data);
-    line = yield* readLine(input);
-  }
-  if (names.length === 0) names.push("REPLY");
-  let rest = line ?? "";
-  while (!raw && rest.endsWith("\\")) rest = rest.slice(0, -1) + ((yield* readLine(input)) ?? "");
-  if (!raw) rest = rest.replace(/\\(.)/g, "$1");
-  const ifs = shell.state.variables.get("IFS")?.value ?? " \t\n";
-  const isSeparator = (c: string | undefined): boolean => c !== undefined && ifs.includes(c);
-  const isWhite = (c: string | undefined): boolean => isSeparator(c) && " \t\n".includes(c as string);
-  names.forEach((name, index) => {
-    let start = 0;
-    while (isWhite(rest[start])) start++;
-    rest = rest.slice(start);
-    if (index === names.length - 1) {
-      while (isWhite(rest[rest.length - 1])) rest = rest.slice(0, -1);
-      setVariable(shell.state, name, rest);
-      return;
-    }
-    let end = 0;
-    while (end < rest.length && !isSeparator(rest[end])) end++;
-    setVariable(shell.state, name, rest.slice(0, end));
-    while (isWhite(rest[end])) end++;
-    if (isSeparator(rest[end]) && !isWhite(rest[end])) end++;
-    rest = rest.slice(end);
-  });
-  return line === null ? 1 : 0;
 }
 
 function cd(shell: Shell, argv: readonly string[], handles: Handles): number {
@@ -228,36 +49,6 @@ function cd(shell: Shell, argv: readonly string[], handles: Handles): number {
   state.cwd = path;
   if (argv[1] === "-") out(handles).write(`${path}\n`);
   return 0;
-}
-
-function kill(shell: Shell, argv: readonly string[], handles: Handles): number {
-  const { kernel, container } = shell.context.system;
-  let signal: Signal | "EXIT" = "TERM";
-  let status = 0;
-  const args = argv.slice(1);
-  if (args[0] === "-l") {
-    out(handles).write(`${Object.keys(SIGNALS).join(" ")}\n`);
-    return 0;
-  }
-  if (args[0] === "-s") {
-    signal = signalNamed(args[1] ?? "") ?? "TERM";
-    args.splice(0, 2);
-  } else if (/^-\w+$/.test(args[0] ?? "")) {
-    const named = signalNamed((args.shift() as string).slice(1));
-    if (!named) {
-      shell.complain("kill: invalid signal specification");
-      return 1;
-    }
-    signal = named;
-  }
-  for (const arg of args) {
-    const target = kernel.processes().find((process) => process.container === container && String(process.pid) === arg);
-    if (!target) {
-      shell.complain(`kill: (${arg}) - No such process`);
-      status = 1;
-    } else if (signal !== "EXIT") kernel.signal(target, signal === "KILL" && target.isInit ? "PIPE" : signal);
-  }
-  return status;
 }
 
 const jump = (kind: "break" | "continue"): Builtin =>
@@ -313,35 +104,6 @@ function* source(shell: Shell, argv: readonly string[], handles: Handles): Work<
     if (error instanceof Jump && error.kind === "return") return error.count;
     throw error;
   }
-}
-
-function getopts(shell: Shell, argv: readonly string[]): number {
-  const [, options = "", name = "", ...given] = argv;
-  const { state } = shell;
-  const args = given.length > 0 ? given : state.positional;
-  const [place = 1, offset = 1] = (state.variables.get("OPTIND")?.value ?? "1").split(".").map(Number);
-  const arg = args[place - 1];
-  const next = (position: number, letter: number): void =>
-    setVariable(state, "OPTIND", letter > 1 ? `${position}.${letter}` : String(position));
-  if (arg === undefined || !/^-./.test(arg) || arg === "--") {
-    setVariable(state, name, "?");
-    if (arg === "--") next(place + 1, 1);
-    return 1;
-  }
-  const letter = arg[offset] as string;
-  const at = options.indexOf(letter);
-  const isLast = offset + 1 >= arg.length;
-  setVariable(state, name, at < 0 || letter === ":" ? "?" : letter);
-  if (at >= 0 && options[at + 1] === ":") {
-    const value = isLast ? args[place] : arg.slice(offset + 1);
-    setVariable(state, "OPTARG", value ?? "");
-    next(place + (isLast ? 2 : 1), 1);
-  } else {
-    if (at < 0 && !options.startsWith(":")) shell.complain(`Illegal option -${letter}`);
-    if (isLast) next(place + 1, 1);
-    else next(place, offset + 1);
-  }
-  return 0;
 }
 
 export const BUILTINS: Readonly<Record<string, Builtin>> = {
