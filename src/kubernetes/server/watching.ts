@@ -1,5 +1,5 @@
 import type { Clock } from "../../clock/clock.js";
-import { expired, invalid } from "../errors.js";
+import { expired, invalid, type StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { CustomVersion, ResourceEntry } from "../registry/catalogue.js";
@@ -13,14 +13,14 @@ import type { ResourceExchange } from "./context.js";
 import { objectJson, partialMetadata, tableInfo } from "./encode.js";
 import { parseRevision, selectionOf } from "./listing.js";
 import { booleanParameter, integerParameter } from "./options.js";
+import { inPieces } from "./pieces.js";
 import { warningHeader } from "./respond.js";
+import { createWatchWriters } from "./watch-writers.js";
 
 /** Simulated seconds between bookmarks. */
 const BOOKMARK_SECONDS = 60;
 /** A watch without timeoutSeconds ends after 30 to 60 minutes, so that load spreads; the API server's own rule. */
 const SHORTEST_TIMEOUT_SECONDS = 1_800;
-/** A client that leaves this many bytes unread is cut off; it will list and watch again. */
-const MOST_UNREAD_BYTES = 16 * 1024 * 1024;
 
 const FORMS: readonly Conversion[] = ["Table", "PartialObjectMetadata"];
 
@@ -28,10 +28,7 @@ type Change = "ADDED" | "MODIFIED" | "DELETED";
 /** The bytes of one event for a watcher; undefined when it does not concern the watcher. */
 type Encode = (type: Change, object: KubeObject) => string;
 
-/**
- * Every watch over HTTP of one server. Events of a tick go to each client in one write, and the text of an event that several clients get alike is made
- * once.
- */
+/** Every watch over HTTP of one server. The text of an event that several clients get alike is made once. */
 export interface Watches {
   /** `response`: where it goes instead of the response of the request. */
   open(exchange: ResourceExchange, response?: WatchSink): void;
@@ -41,8 +38,10 @@ export interface Watches {
 }
 
 interface Watcher {
-  response: WatchSink;
-  pending: string[];
+  /** Forgets the watch. */
+  end(): void;
+  /** Ends the connection too, when it has what is left. */
+  finish(): void;
 }
 
 interface WatchParameters {
@@ -80,40 +79,22 @@ function parseParameters(query: URLSearchParams): WatchParameters {
 
 export function createWatches(registry: Registry): Watches {
   const { store, clock } = registry;
-  const watchers = new Set<Watcher & { end(): void }>();
+  const watchers = new Set<Watcher>();
+  const writerFor = createWatchWriters(clock);
   const random = clock.random("watch-timeouts");
-  /** Texts of events as they are in the store, for the present tick. */
-  let shared = new Map<StoreEvent, string>();
-  let flushing = false;
-
-  function flushSoon(): void {
-    if (flushing) return;
-    flushing = true;
-    clock.defer(() => {
-      flushing = false;
-      shared = new Map();
-      for (const watcher of watchers) flush(watcher);
-    });
-  }
-
-  function flush(watcher: Watcher & { end(): void }): void {
-    if (watcher.pending.length === 0) return;
-    const text = watcher.pending.length === 1 ? (watcher.pending[0] as string) : watcher.pending.join("");
-    watcher.pending = [];
-    watcher.response.write(text);
-    if (watcher.response.writableLength > MOST_UNREAD_BYTES) {
-      watcher.end();
-      watcher.response.destroy();
-    }
-  }
+  /** The latest event as it is in the store: everybody is told of one before the next. */
+  let latest: { event: StoreEvent; text: string } | undefined;
 
   function textOf(entry: ResourceEntry, event: StoreEvent): string {
-    let text = shared.get(event);
-    if (text === undefined) {
-      text = eventText(event.type, objectJson(entry, event.object));
-      shared.set(event, text);
+    if (latest?.event !== event) {
+      if (!latest) clock.defer(forgetLatest);
+      latest = { event, text: eventText(event.type, objectJson(entry, event.object)) };
     }
-    return text;
+    return latest.text;
+  }
+
+  function forgetLatest(): void {
+    latest = undefined;
   }
 
   return {
@@ -121,10 +102,7 @@ export function createWatches(registry: Registry): Watches {
       return watchers.size;
     },
     close() {
-      for (const watcher of [...watchers]) {
-        watcher.end();
-        watcher.response.end();
-      }
+      for (const watcher of [...watchers]) watcher.finish();
     },
     open(exchange, response = exchange.response) {
       const { entry, request, info } = exchange;
@@ -145,7 +123,7 @@ export function createWatches(registry: Registry): Watches {
       const past = parameters.since === undefined ? [] : eventsSince(registry, entry, parameters.since);
       if (!past) {
         const tooOld = expired(`too old resource version: ${parameters.since} (${store.revision})`);
-        response.end(`${JSON.stringify({ type: "ERROR", object: tooOld.toStatus() })}\n`);
+        response.end(errorText(tooOld));
         return;
       }
 
@@ -153,46 +131,43 @@ export function createWatches(registry: Registry): Watches {
         const change = changeFor(selection, event);
         if (!change) return;
         const same = plain && change.type === event.type && change.object === event.object;
-        watcher.pending.push(same ? textOf(entry, event) : encode(change.type, change.object));
-        flushSoon();
+        writer.push(same ? textOf(entry, event) : encode(change.type, change.object));
       };
       const deliver = entry.definition ? convertedInOrder(entry.definition, clock, deliverNow) : deliverNow;
-      const watcher = {
-        response,
-        pending: [] as string[],
+      const watcher: Watcher = {
         end() {
           if (!watchers.delete(watcher)) return;
           unsubscribe();
           forgetEnd?.();
           for (const timer of timers) timer?.cancel();
         },
+        finish() {
+          watcher.end();
+          writer.end();
+        },
       };
-      if (parameters.initialEvents)
-        for (const object of select(registry, entry, selection)) watcher.pending.push(encode("ADDED", object));
-      if (parameters.initialBookmark) watcher.pending.push(bookmark(entry, form, store.revision, true));
-      for (const event of past) deliver(event);
+      const objects = parameters.initialEvents ? select(registry, entry, selection) : [];
+      const writer = writerFor(response, {
+        initial: initialTexts({ objects, missed: entry.definition ? [] : past, selection, encode }),
+        onLate() {
+          watcher.end();
+          return errorText(expired("the client reads too slowly: more has happened than is kept for it"));
+        },
+      });
+      if (parameters.initialBookmark) writer.push(bookmark(entry, form, store.revision, true));
+      if (entry.definition) for (const event of past) deliver(event);
       const unsubscribe = store.subscribe(entry.storage, deliver);
       // What a definition says anew is served by new watches.
-      const forgetEnd = entry.definition?.onReplaced(() => {
-        flush(watcher);
-        watcher.end();
-        response.end();
-      });
+      const forgetEnd = entry.definition?.onReplaced(watcher.finish);
       watchers.add(watcher);
-      flush(watcher);
 
       const seconds =
         parameters.timeoutSeconds || random.integer(SHORTEST_TIMEOUT_SECONDS, 2 * SHORTEST_TIMEOUT_SECONDS);
-      const sendBookmark = (): void => {
-        watcher.pending.push(bookmark(entry, form, store.revision, false));
-        flush(watcher);
-      };
+      const sendBookmark = (): void => writer.push(bookmark(entry, form, store.revision, false));
       const timers = [
         clock.timer(seconds * 1000, () => {
           if (parameters.bookmarks) sendBookmark();
-          flush(watcher);
-          watcher.end();
-          response.end();
+          watcher.finish();
         }),
         parameters.bookmarks ? every(clock, BOOKMARK_SECONDS * 1000, sendBookmark) : undefined,
       ];
@@ -271,6 +246,30 @@ function changeFor(
     object: type === "DELETED" ? object : { ...previous, metadata: { ...previous.metadata, resourceVersion } },
   };
 }
+
+/** What a watch begins with: the present objects, or the events that it has missed. */
+function initialTexts({
+  objects,
+  missed,
+  selection,
+  encode,
+}: {
+  objects: readonly KubeObject[];
+  missed: readonly StoreEvent[];
+  selection: Selection;
+  encode: Encode;
+}): Iterable<string> {
+  const texts = function* (): Generator<string, void, void> {
+    for (const object of objects) yield encode("ADDED", object);
+    for (const event of missed) {
+      const change = changeFor(selection, event);
+      if (change) yield encode(change.type, change.object);
+    }
+  };
+  return inPieces(texts());
+}
+
+const errorText = (error: StatusError): string => `${JSON.stringify({ type: "ERROR", object: error.toStatus() })}\n`;
 
 const eventText = (type: string, json: string): string => `{"type":"${type}","object":${json}}\n`;
 

@@ -4,8 +4,9 @@ import type { ResourceExchange } from "../server/context.js";
 import { leaveHttp, offeredProtocols } from "./upgrade.js";
 
 /** Where a watch writes: as much of a response as it uses. */
-export type WatchSink = Pick<ServerResponse, "writableLength" | "writeHead" | "flushHeaders" | "destroy"> & {
-  write(text: string): unknown;
+export type WatchSink = Pick<ServerResponse, "writeHead" | "flushHeaders" | "destroy"> & {
+  /** `done` is called when they are on their way, or cannot be sent. */
+  write(bytes: Buffer, done: (error?: Error | null) => void): unknown;
   end(text?: string): unknown;
   on(event: "close", callback: () => void): unknown;
 };
@@ -19,16 +20,16 @@ export async function openWatchSocket(exchange: ResourceExchange): Promise<Watch
   const [protocol = ""] = offeredProtocols(request);
   leaveHttp(exchange);
   const ws = await upgrade.websocket(protocol);
-  const write = (text: string): void => {
-    if (ws.readyState === ws.OPEN) for (const line of text.split("\n")) if (line !== "") ws.send(line);
+  const write = (text: string, done: (error?: Error) => void): void => {
+    const lines = ws.readyState === ws.OPEN ? text.split("\n").filter((line) => line !== "") : [];
+    const last = lines.pop();
+    for (const line of lines) ws.send(line);
+    if (last !== undefined) ws.send(last, done);
   };
   return {
-    get writableLength() {
-      return ws.bufferedAmount;
-    },
-    write,
+    write: (bytes, done) => write(bytes.toString(), done),
     end(text = "") {
-      write(text);
+      write(text, () => {});
       ws.close(NORMAL_CLOSURE);
     },
     on: (event, callback) => ws.on(event, callback),

@@ -129,6 +129,7 @@ export async function openWatch(
     ended: () => until(() => ended),
     summary: () => events.map(({ type, object }) => `${type} ${object.metadata?.name ?? object.code ?? ""}`.trim()),
     pause: () => response.pause(),
+    resume: () => response.resume(),
     close: () => request.destroy(),
   };
 }

@@ -153,17 +153,67 @@ describe("a watch", () => {
     watch.close();
   });
 
-  it("is cut off when its client does not read", async () => {
-    const watch = await openWatch(server, `${PATH}?watch=1`);
-    expect(server.open()).toBe(1);
-    watch.pause();
+  it("is let go with 410 when its client reads too slowly, and cut off when it does not read at all", async () => {
+    const slow = await openWatch(server, `${PATH}?watch=1`);
+    const deaf = await openWatch(server, `${PATH}?watch=1`);
+    const quick = await openWatch(server, `${PATH}?watch=1`);
+    expect(server.open()).toBe(3);
+    slow.pause();
+    deaf.pause();
     const text = "x".repeat(1024 * 1024);
-    for (let i = 0; i < 48 && server.open() > 0; i++) {
-      await server.api.create("configmaps", { metadata: { name: `big${i}`, namespace: "default" }, data: { text } });
-      await clock.settled();
+    let created = 0;
+    while (created < 80 && server.open() > 1) {
+      await server.api.create("configmaps", {
+        metadata: { name: `big${created++}`, namespace: "default" },
+        data: { text },
+      });
+      await quick.received(created);
     }
-    expect(server.open()).toBe(0);
+    expect(server.open()).toBe(1);
+    slow.resume();
+    await slow.ended();
+    // All that it has been sent is whole and in order, and then comes why there is no more.
+    expect(slow.summary()).toEqual([...quick.summary().slice(0, slow.events.length - 1), "ERROR 410"]);
+    expect(slow.events.at(-1)?.object).toMatchObject({ kind: "Status", reason: "Expired" });
+    await clock.advance(30_000);
+    deaf.resume();
+    await deaf.ended();
+    expect(deaf.events.length).toBeLessThan(created);
+    quick.close();
+  });
+
+  it("begins with more than it may be behind, for clients that take their time", async () => {
+    const text = "x".repeat(1024 * 1024);
+    for (let i = 10; i < 60; i++)
+      await server.api.create("configmaps", { metadata: { name: `big${i}`, namespace: "default" }, data: { text } });
+    const watch = await openWatch(
+      server,
+      `${PATH}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true`,
+    );
+    watch.pause();
+    await create("later");
+    await clock.settled();
+    watch.resume();
+    await watch.received(52);
+    expect(watch.summary().slice(48)).toEqual(["ADDED big58", "ADDED big59", "BOOKMARK", "ADDED later"]);
     watch.close();
+  });
+
+  it("brings the same events to many clients, each in order", async () => {
+    const watches = await Promise.all(Array.from({ length: 40 }, () => openWatch(server, `${PATH}?watch=1`)));
+    const others = await openWatch(server, `${PATH}?watch=1&labelSelector=x%3D1`);
+    for (let i = 0; i < 5; i++) await create(`a${i}`);
+    await relabel("a3", { x: "1" });
+    await remove("a0");
+    const expected = ["ADDED a0", "ADDED a1", "ADDED a2", "ADDED a3", "ADDED a4", "MODIFIED a3", "DELETED a0"];
+    for (const watch of watches) {
+      await watch.received(expected.length);
+      expect(watch.summary()).toEqual(expected);
+      watch.close();
+    }
+    await others.received(1);
+    expect(others.summary()).toEqual(["ADDED a3"]);
+    others.close();
   });
 
   it("of one object, by field selector or by path, sees that object alone", async () => {
