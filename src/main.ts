@@ -171,6 +171,7 @@ export async function startEmulator(options: {
     backends,
     profile: PROFILES[config.profile],
     log,
+    principalIdOf: directory.uniqueIdOf,
     onAttached: (cluster) => injector.reapply(cluster),
   });
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });

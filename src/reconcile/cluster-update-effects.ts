@@ -10,13 +10,14 @@ type Effect = (context: ReconcileContext, cluster: ClusterRecord, update: Update
 /** With access entries come the creator's and AWS's own; with Auto Mode those of its roles. */
 const makeEntries =
   (entriesOf: typeof entriesOfCluster): Effect =>
-  ({ state, clock }, cluster) => {
+  ({ state, clock, principalIdOf }, cluster) => {
     const uuidOf = (principalArn: string): string =>
       stableHex(`access entry ${cluster.id} ${principalArn} ${clock.now()}`, 32).replace(
         /^(.{8})(.{4})(.{4})(.{4})/,
         "$1-$2-$3-$4-",
       );
-    addAutomaticEntries({ present: state.accessEntries, nowMs: clock.now(), uuidOf }, cluster, entriesOf(cluster));
+    const present = state.accessEntries;
+    addAutomaticEntries({ present, nowMs: clock.now(), uuidOf, principalIdOf }, cluster, entriesOf(cluster));
   };
 
 const EFFECTS: Readonly<Record<string, Effect>> = {

@@ -33,6 +33,8 @@ export interface ReconcileContext {
   clock: Clock;
   profile: Profile;
   log: ReconcileLog;
+  /** IAM's unique id of a principal, as far as it is known. */
+  principalIdOf?: ((arn: string) => string | undefined) | undefined;
   /** Throws when the cluster's backend is not part of this run. */
   backendOf(cluster: ClusterRecord): ClusterBackend;
   /** Whether this process has the cluster in hand: created or adopted by it, and watched. */

@@ -31,6 +31,8 @@ export interface ReconcilersOptions {
   backends: ReadonlyMap<string, ClusterBackend>;
   profile: Profile;
   log: ReconcileLog;
+  /** IAM's unique id of a principal, as far as it is known. */
+  principalIdOf?: (arn: string) => string | undefined;
   /** Called when a cluster has been created or adopted: brings faults that are on into effect there. */
   onAttached?: (cluster: ClusterRecord) => Promise<void>;
 }
@@ -102,6 +104,7 @@ export function createReconcilers(options: ReconcilersOptions): Reconcilers {
     clock,
     profile,
     log,
+    principalIdOf: options.principalIdOf,
     backendOf: (cluster) => {
       const backend = backends.get(cluster.backend);
       if (backend) return backend;

@@ -59,6 +59,7 @@ export const grantAutomatically = (
       present: context.state.accessEntries,
       nowMs: context.clock.now(),
       uuidOf: (principalArn) => resourceUuid(context, "access-entry", cluster.id, principalArn),
+      ...(context.directory ? { principalIdOf: context.directory.uniqueIdOf } : {}),
     },
     cluster,
     entries,
@@ -85,10 +86,10 @@ export const accessEntries = {
         { clusterName },
       );
     }
-    // No IAM is known here that could tell which principals there are.
-    if (config.strict) throw invalidPrincipal();
+    const principalId = context.directory?.uniqueIdOf(principalArn);
+    if (principalId === undefined && (context.directory || config.strict)) throw invalidPrincipal();
     const uuid = resourceUuid(context, "access-entry", cluster.id, principalArn);
-    const entry = newAccessEntry(cluster, principalArn, checked, { uuid, nowMs: clock.now() });
+    const entry = newAccessEntry(cluster, principalArn, checked, { uuid, nowMs: clock.now(), principalId });
     state.accessEntries.put(entry);
     return { accessEntry: accessEntryView(entry) };
   },

@@ -105,18 +105,19 @@ function checkGroups(type: AccessEntryType, groups: readonly string[] | undefine
   }
 }
 
-/** `uuid` must never have been used for an entry of this principal in this cluster. */
+/** `uuid` must never have been used for an entry of this principal in this cluster; `principalId` is IAM's, where it is known. */
 export function newAccessEntry(
   cluster: ClusterRecord,
   principalArn: string,
   entry: Omit<CheckedAccessEntry, "tags"> & { tags?: Record<string, string> },
-  { uuid, nowMs }: { uuid: string; nowMs: number },
+  { uuid, nowMs, principalId }: { uuid: string; nowMs: number; principalId?: string | undefined },
 ): AccessEntryRecord {
   const { principal, type, username, kubernetesGroups, tags = {} } = entry;
   return {
     clusterId: cluster.id,
     clusterName: cluster.name,
     principalArn,
+    ...(principalId === undefined ? {} : { principalId }),
     arn: accessEntryArn(cluster, cluster.name, principal, uuid),
     type,
     username,

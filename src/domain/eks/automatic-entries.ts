@@ -88,7 +88,7 @@ const standard = (principalArn: string, ...policies: AccessPolicyName[]): Automa
 export function automaticEntry(
   cluster: ClusterRecord,
   { principalArn, type, policies, ofNodeRole }: AutomaticEntry,
-  facts: { uuid: string; nowMs: number },
+  facts: { uuid: string; nowMs: number; principalId?: string | undefined },
 ): AccessEntryRecord | undefined {
   const principal = parsePrincipal(principalArn);
   if (!principal) return undefined;
