@@ -21,6 +21,8 @@ export interface Config {
   readonly verifySignatures: boolean;
   /** Put into pods that have an IAM role, as AWS_ENDPOINT_URL; their SDKs go to AWS without it. */
   readonly podEndpointUrl?: string;
+  /** Port of the token webhook for API servers outside; 0 picks a free one. Absent: there is none. */
+  readonly tokenWebhookPort?: number;
   /** Secrets by access key that signatures are checked with. */
   readonly credentials: ReadonlyMap<string, string>;
   readonly logLevel: LogLevel;
@@ -76,6 +78,12 @@ export const OPTIONS = [
     value: "url",
     fallback: "",
     help: "AWS_ENDPOINT_URL of pods with an IAM role; EKS sets none",
+  },
+  {
+    flag: "token-webhook-port",
+    value: "number",
+    fallback: "",
+    help: "serve TokenReviews to API servers outside, such as kind's, on this port; default: not at all",
   },
   { flag: "log-level", value: "level", fallback: "info", help: LOG_LEVELS.join(", ") },
   {
@@ -150,6 +158,7 @@ export function readConfig(
     enforceInsights: toggle("enforce-insights"),
     verifySignatures: toggle("verify-signatures"),
     ...(podEndpointUrl === "" ? {} : { podEndpointUrl }),
+    ...(text("token-webhook-port") === "" ? {} : { tokenWebhookPort: integer("token-webhook-port", 0, 65_535) }),
     credentials: readCredentials(environment.EKSIM_CREDENTIALS),
     logLevel: oneOf("log-level", LOG_LEVELS),
     logFormat: oneOf("log-format", ["pretty", "json"]),

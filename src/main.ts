@@ -19,7 +19,7 @@ import type { FaultControl } from "./domain/fault-control.js";
 import { PROFILES } from "./domain/profile.js";
 import { createFaultControl } from "./faults/control.js";
 import { createInjector } from "./faults/injector.js";
-import { createClusterAccess } from "./identity/cluster-access.js";
+import { type ClusterAccess, createClusterAccess } from "./identity/cluster-access.js";
 import { createClusterIssuers } from "./identity/cluster-issuers.js";
 import { createDirectory } from "./identity/directory.js";
 import type { Log } from "./log.js";
@@ -142,6 +142,25 @@ export async function startEmulator(options: {
     randomBytes: clock.kind === "stepped" ? (count) => Buffer.from(seeded.hex(2 * count), "hex") : randomBytes,
   });
   const podIdentityOf = createPodIdentityIndex(state);
+  const accesses = new Map<string, ClusterAccess>();
+  /** One for a cluster, whoever asks: the API server in this process or one outside by the token webhook. */
+  const accessFor = (clusterId: string): ClusterAccess => {
+    const known = accesses.get(clusterId);
+    if (known) return known;
+    for (const id of accesses.keys()) if (!state.clusters.seen(id)) accesses.delete(id);
+    const access = createClusterAccess({
+      cluster: () => state.clusters.seen(clusterId),
+      entryOf: state.accessEntries.get,
+      privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
+      clock,
+      ownHost: config.host,
+      directory,
+      verifySignatures: config.verifySignatures,
+      identityProvidersOf: state.identityProviderConfigs.list,
+    });
+    accesses.set(clusterId, access);
+    return access;
+  };
   const embedded = createEmbeddedBackend({
     clock,
     log,
@@ -152,17 +171,7 @@ export async function startEmulator(options: {
     images: options.images,
     hasPodIdentity: (...account) => podIdentityOf(...account) !== undefined,
     podEndpointUrl: config.podEndpointUrl,
-    accessFor: (clusterId) =>
-      createClusterAccess({
-        cluster: () => state.clusters.seen(clusterId),
-        entryOf: state.accessEntries.get,
-        privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
-        clock,
-        ownHost: config.host,
-        directory,
-        verifySignatures: config.verifySignatures,
-        identityProvidersOf: state.identityProviderConfigs.list,
-      }),
+    accessFor,
   });
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
   const reconcilers = createReconcilers({
@@ -222,6 +231,7 @@ export async function startEmulator(options: {
         backend: config.backend,
         coverage: eksCoverage,
         idle: reconcilers.idle,
+        tokenWebhook: () => webhook,
       });
     },
   });
@@ -237,8 +247,34 @@ export async function startEmulator(options: {
     log,
   });
 
+  let webhook: { url: string; ca: string; close(): Promise<void> } | undefined;
+  const startTokenWebhook = async (port: number): Promise<void> => {
+    const { serverTls } = await import("./backends/embedded/tls/server-tls.js");
+    const { createTokenWebhook } = await import("./api/kubernetes/token-webhook.js");
+    const { ca, ...tls } = serverTls(state.settings, { host: config.host, nowMs: clock.wallNow() });
+    const server = createTokenWebhook({
+      tls,
+      log,
+      authenticate(clusterId, token) {
+        const cluster = state.clusters.seen(clusterId);
+        if (!cluster) return "no such cluster";
+        return accessFor(clusterId).authenticate(token, () => backends.get(cluster.backend)?.awsAuth?.(clusterId));
+      },
+    });
+    try {
+      const bound = await server.listen({ host: config.host, port });
+      webhook = { url: endpointOf(config.host, bound).replace("http:", "https:"), ca, close: server.close };
+    } catch (error) {
+      const { message } = error as Error;
+      throw new UsageError(`the token webhook has no port (${message}); choose another with --token-webhook-port`, {
+        cause: error,
+      });
+    }
+  };
+
   const end = async (): Promise<void> => {
     closeVpcProxy();
+    await webhook?.close();
     await gateway.close();
     saveLastTime();
     await reconcilers.stop();
@@ -253,6 +289,7 @@ export async function startEmulator(options: {
   };
   try {
     await gateway.listen({ port: config.port, host: config.host });
+    if (config.tokenWebhookPort !== undefined) await startTokenWebhook(config.tokenWebhookPort);
   } catch (error) {
     await stop();
     throw listenRefusal(error, config);

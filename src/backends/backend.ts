@@ -35,6 +35,8 @@ export interface ClusterBackend {
     key: { namespace: string; name: string },
     change: (data: ConfigMapData | undefined) => ConfigMapData | undefined,
   ): Promise<void>;
+  /** The data of the ConfigMap aws-auth as it is now. Absent: the backend cannot tell. */
+  awsAuth?(clusterId: string): ConfigMapData | undefined;
   setNodePower(
     clusterId: string,
     nodeName: string,

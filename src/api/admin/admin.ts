@@ -7,6 +7,7 @@ import { DomainError } from "../../domain/errors.js";
 import type { FaultControl } from "../../domain/fault-control.js";
 import type { Scope } from "../../domain/model.js";
 import type { State } from "../../state/state.js";
+import { webhookKubeconfig, webhookPath } from "../kubernetes/token-webhook-config.js";
 import { clusterStatus } from "./cluster-status.js";
 import { connectCluster } from "./connector.js";
 import { streamEvents } from "./event-stream.js";
@@ -19,6 +20,8 @@ export interface AdminDependencies {
   backend: string;
   /** Each operation of the model and whether it behaves. */
   coverage: () => unknown;
+  /** Where API servers outside have their tokens reviewed, if anywhere. */
+  tokenWebhook?: () => { url: string; ca: string } | undefined;
   /** Resolves when no reconciler has work left at the present time. */
   idle: () => Promise<void>;
 }
@@ -145,6 +148,19 @@ export function registerAdminRoutes(app: FastifyInstance, dependencies: AdminDep
   app.get("/_eksim/status", (request: Request) =>
     clusterStatus(state, scopeOf(request.query), clusterOf(request.query)),
   );
+
+  app.get("/_eksim/token-webhook", (request: Request) => {
+    const cluster = state.clusters.get({ ...scopeOf(request.query), name: clusterOf(request.query) ?? "" });
+    if (!cluster) throw new DomainError("InvalidParameterException", "cluster is missing: name the API server's");
+    const webhook = dependencies.tokenWebhook?.();
+    if (!webhook)
+      throw new DomainError(
+        "InvalidRequestException",
+        "There is no token webhook; start eksim with --token-webhook-port.",
+      );
+    const url = webhook.url + webhookPath(cluster.id);
+    return { cluster: cluster.name, url, kubeconfig: webhookKubeconfig(url, webhook.ca) };
+  });
 
   app.get("/_eksim/events", (request: Request, reply: FastifyReply) => {
     // The log outlives its clusters, so a name that is gone is no error here.

@@ -286,6 +286,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       await asBackendError(() => changeConfigMap(eks, key, change));
     },
 
+    awsAuth: (clusterId) => {
+      const held = clusters.get(clusterId);
+      return held && configMapData(held.cluster.api, AWS_AUTH);
+    },
+
     setNodePower: async (clusterId, nodeName, power) => {
       const held = find(clusterId);
       const node = held.nodes.get(nodeName);
