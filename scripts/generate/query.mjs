@@ -69,7 +69,7 @@ function readModel(sdk, service) {
     if (kind !== KIND.operation) continue;
     const [input, output] = [resolve(schema[4]), resolve(schema[5])];
     // Operations without input or output have a unit in its place.
-    const named = (shape) => (shape[2] === "Unit" ? undefined : shape[2]);
+    const named = (shape) => (shape[1] === `com.amazonaws.${service}` ? shape[2] : undefined);
     operations[name] = { input: named(input) ?? "Unit", output: named(output) ?? "Unit" };
     for (const shape of [input, output]) addStructure(named(shape) ? shape : [0, 0, "Unit", 0, [], []]);
   }

@@ -152,6 +152,21 @@ export function createDirectory(options: {
   const role = (arn: string): RoleRecord | undefined => found(iam.roles, "role", arn);
   const user = (arn: string): UserRecord | undefined => found(iam.users, "user", arn);
 
+  const uniqueIdOf = (arn: string): string | undefined => {
+    const named = principalOf(arn);
+    if (!named) return undefined;
+    const { kind, accountId, name } = named;
+    if (kind === "root") return accountId;
+    const known = kind === "role" ? role(arn) : user(arn);
+    if (known) return known.id;
+    // Those whose key the emulator was started with are there without having been made.
+    const isStatic = kind === "user" && credentials.get(name) !== undefined;
+    if ((strict && !isStatic) || formerTimes(accountId, kind, name) > 0) return undefined;
+    const kept: Kept<{ arn: string }> = kind === "role" ? iam.roles : iam.users;
+    if (kept.get(iamScope(accountId), iamKey(name))) return undefined;
+    return newUniqueId(kind === "role" ? "AROA" : "AIDA", accountId, kind, name, arn);
+  };
+
   const ofUser = (key: AccessKeyRecord): Identified => {
     const owner = iam.users.get(key, iamKey(key.userName));
     if (!owner) return { refusal: "unknown-key" };
@@ -163,6 +178,8 @@ export function createDirectory(options: {
   const ofSession = (session: SessionRecord, sessionToken: string | undefined): Identified => {
     if (session.sessionToken !== sessionToken) return { refusal: "wrong-session-token" };
     if (session.expiresAtMs <= clock.now()) return { refusal: "expired-session" };
+    // Sessions end with the role or user that they are of.
+    if (uniqueIdOf(session.source.arn) !== session.source.id) return { refusal: "unknown-key" };
     return {
       principal: sessionPrincipal(session),
       secretAccessKey: session.secretAccessKey,
@@ -240,18 +257,7 @@ export function createDirectory(options: {
       iam.roles.put(made);
       return made;
     },
-    uniqueIdOf(arn) {
-      const named = principalOf(arn);
-      if (!named) return undefined;
-      const { kind, accountId, name } = named;
-      if (kind === "root") return accountId;
-      const known = kind === "role" ? role(arn) : user(arn);
-      if (known) return known.id;
-      if (strict || formerTimes(accountId, kind, name) > 0) return undefined;
-      const kept: Kept<{ arn: string }> = kind === "role" ? iam.roles : iam.users;
-      if (kept.get(iamScope(accountId), iamKey(name))) return undefined;
-      return newUniqueId(kind === "role" ? "AROA" : "AIDA", accountId, kind, name, arn);
-    },
+    uniqueIdOf,
     newUniqueId,
     forget(accountId, kind, name) {
       iam.former.put({

@@ -14,8 +14,8 @@ export function writeXml(
   answer: { action: string; shape: string; output: object; requestId: string },
 ): string {
   const { action, shape, output, requestId } = answer;
-  const hasMembers = Object.keys(model.shapes[shape] ?? {}).length > 0;
-  const result = hasMembers ? `<${action}Result>${structureXml(model, shape, output)}</${action}Result>` : "";
+  // Operations that answer nothing have no element for it; those that answer an empty structure do.
+  const result = shape !== "Unit" ? `<${action}Result>${structureXml(model, shape, output)}</${action}Result>` : "";
   return `<${action}Response xmlns="${model.namespace}">${result}<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${action}Response>`;
 }
 
