@@ -1,9 +1,11 @@
 import type { KubeApi } from "../api.js";
+import type { ClusterOptions } from "../cluster.js";
 import type { Node, Pod, Service } from "../schema/generated/types.js";
 import { createClusterNames, LOOPBACK, slicesOf } from "./cluster-names.js";
 import { type DirectoryNode, directory, file, type TreeNode } from "./machine/files.js";
 import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse, Network, Reached } from "./machine/network.js";
+import { outsideAnswer, outsideRequest } from "./outside.js";
 
 /** What lies between pods: names, addresses, services, and storage that outlives them. One for the cluster; nothing of it costs anything until it is used. */
 export interface ClusterWorld {
@@ -23,7 +25,12 @@ export interface WorldOptions {
   pick: <T>(items: readonly T[]) => T | undefined;
   /** Simulated time, in ms. */
   now: () => number;
+  /** As ClusterOptions.outside. */
+  outside?: ClusterOptions["outside"];
 }
+
+/** A port of the host that is to be had on every address. */
+const ANY: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
 /** Files that every node has. */
 const HOST_FILES: Readonly<Record<string, string>> = {
@@ -50,7 +57,7 @@ const MAX_SESSIONS = 10_000;
 /** Kubernetes' default for `sessionAffinityConfig.clientIP.timeoutSeconds`. */
 const AFFINITY_SECONDS = 10_800;
 
-export function createClusterWorld({ api, listener, pick, now }: WorldOptions): ClusterWorld {
+export function createClusterWorld({ api, listener, pick, now, outside }: WorldOptions): ClusterWorld {
   const sessions = new Map<string, { endpoint: string; lastMs: number }>();
   const volumes = new Map<string, DirectoryNode>();
   const hosts = new Map<string, TreeNode>();
@@ -115,6 +122,24 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
     return choose(found, servicePort.name ?? "", candidates, caller);
   };
 
+  /** What a node passes on: ports of the host that pods ask for, and node ports. */
+  const onNode = (name: string | undefined, address: string, port: number, caller: Caller): Target | undefined => {
+    for (const pod of api.list<Pod>("pods")) {
+      if (pod.spec?.nodeName !== name || pod.status?.phase !== "Running") continue;
+      for (const { ports } of pod.spec?.containers ?? [])
+        for (const { hostPort, hostIP, containerPort, protocol = "TCP" } of ports ?? [])
+          if (hostPort === port && protocol === caller.protocol && (!hostIP || ANY.has(hostIP) || hostIP === address))
+            return { pod, port: containerPort };
+    }
+    for (const exposed of api.list<Service>("services")) {
+      const at = exposed.spec?.ports?.find(
+        (candidate) => candidate.nodePort === port && (candidate.protocol ?? "TCP") === caller.protocol,
+      );
+      if (at) return endpointOf(exposed, at.port, caller);
+    }
+    return undefined;
+  };
+
   const targetOf = (
     address: string,
     port: number,
@@ -123,7 +148,10 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
     podIP: string | undefined,
   ): Target => {
     const caller = { address: podIP ?? self.metadata.uid, protocol };
-    if (LOOPBACK.has(address) || address === podIP) return { pod: self, port };
+    if (LOOPBACK.has(address) || address === podIP) {
+      const { hostNetwork, nodeName } = self.spec ?? {};
+      return (hostNetwork ? onNode(nodeName, address, port, caller) : undefined) ?? { pod: self, port };
+    }
     const byCluster = api
       .list<Service>("services")
       .find(
@@ -139,20 +167,7 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
       .list<Node>("nodes")
       .find(({ status }) => status?.addresses?.some((entry) => entry.address === address));
     if (!node) return address.startsWith("10.") ? "refused" : "outside";
-    const onHost = api
-      .list<Pod>("pods")
-      .filter(({ spec, status }) => spec?.nodeName === node.metadata.name && status?.phase === "Running");
-    for (const pod of onHost)
-      for (const { ports } of pod.spec?.containers ?? [])
-        for (const { hostPort, containerPort, protocol: of = "TCP" } of ports ?? [])
-          if (hostPort === port && of === protocol) return { pod, port: containerPort };
-    for (const exposed of api.list<Service>("services")) {
-      const at = exposed.spec?.ports?.find(
-        (candidate) => candidate.nodePort === port && (candidate.protocol ?? "TCP") === protocol,
-      );
-      if (at) return endpointOf(exposed, at.port, caller);
-    }
-    return "refused";
+    return onNode(node.metadata.name, address, port, caller) ?? "refused";
   };
 
   return {
@@ -167,10 +182,10 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
         port: number,
         protocol: Protocol,
         use: (listener: Listener) => T | undefined,
-        outside: T,
+        beyond: () => Reached<Awaited<T>>,
       ): Reached<Awaited<T>> => {
         const target = find(host, port, protocol);
-        if (target === "outside") return { answer: outside as Awaited<T> };
+        if (target === "outside") return beyond();
         if (typeof target === "string") return { problem: target };
         const found = listener(target.pod, target.port, protocol);
         const answer = found && use(found);
@@ -190,10 +205,16 @@ export function createClusterWorld({ api, listener, pick, now }: WorldOptions): 
             port,
             "TCP",
             ({ http }) => http?.({ ...request, remoteAddress: podIP() ?? "127.0.0.1" } satisfies HttpRequest),
-            { status: 200, body: "" },
+            () => outsideAnswer(outside?.(outsideRequest(pod, podIP(), host, port, request))),
           ),
         exchange: (host, port, protocol, text) =>
-          reach<string>(host, port, protocol, ({ line }) => line?.(text) ?? "", ""),
+          reach<string>(
+            host,
+            port,
+            protocol,
+            ({ line }) => line?.(text) ?? "",
+            () => ({ answer: "" }),
+          ),
       };
     },
     persistent: (volume) => kept(volumes, volume),

@@ -22,6 +22,9 @@ const COMMANDS: Readonly<Record<string, string>> = {
   pointer: `dig +short $(echo $SERVER_SERVICE_HOST | awk -F. '{print $4"."$3"."$2"."$1".in-addr.arpa."}') PTR`,
   ownName: "getent hosts me.friends.default.svc.cluster.local | awk '{print $2}'",
   picture: "wget -qO- http://nautilus/data.json",
+  onHost: "curl -s http://10.0.0.10:54321/hostname",
+  onHostUdp: "echo hostname | nc -u -w 1 10.0.0.10 54321",
+  onLoopback: "curl -s --connect-timeout 5 http://10.0.0.10:54322/hostname",
   samePort: "echo hostname | nc -u -w 1 server 80",
   sticky: "for i in 1 2 3 4 5 6 7 8; do wget -qO- http://sticky; echo; done | sort -u | wc -l",
   forgetful: "for i in 1 2 3 4 5 6 7 8; do wget -qO- http://forgetful; echo; sleep 3; done | sort -u | wc -l",
@@ -61,6 +64,26 @@ it("pods reach each other by service and name, and are told what is not there", 
   await service("sticky", affine());
   await service("forgetful", affine(2));
   await service("byhand", { selector: undefined, ports: [{ port: 81 }] });
+  const onHost = (name: string, ports: object) =>
+    pod(name, {
+      nodeName: "node-0",
+      containers: [{ name: "app", image, args: ["netexec"], ports: [{ containerPort: 8080, ...ports }] }],
+    });
+  await onHost("tcp", { hostPort: 54321 });
+  await onHost("udp", { containerPort: 8081, hostPort: 54321, hostIP: "0.0.0.0", protocol: "UDP" });
+  await onHost("local", { hostPort: 54322, hostIP: "127.0.0.1" });
+  await pod("host", {
+    hostNetwork: true,
+    nodeName: "node-0",
+    restartPolicy: "Never",
+    containers: [
+      {
+        name: "app",
+        image: "busybox:1",
+        command: ["sh", "-c", "sleep 10; wget -qO- http://127.0.0.1:54322/hostname > /dev/termination-log"],
+      },
+    ],
+  });
   await pod("counter", { containers: [{ name: "app", image, args: ["nettest"] }] });
   await pod("nautilus", { containers: [{ name: "app", image: "registry.k8s.io/e2e-test-images/nautilus:1.7" }] });
   await service("nautilus", { ports: [{ port: 80 }] });
@@ -90,6 +113,8 @@ it("pods reach each other by service and name, and are told what is not there", 
     containers: [{ name: "app", image: "busybox:1", command: ["sh", "-c", script] }],
   });
   await clock.advance(60_000);
+  const host = api.get<Pod>("pods", { namespace: "default", name: "host" });
+  expect(host?.status?.containerStatuses?.[0]?.state?.terminated?.message).toBe("local");
   const client = api.get<Pod>("pods", { namespace: "default", name: "client" });
   const said = client?.status?.containerStatuses?.[0]?.state?.terminated?.message ?? "";
   const answers = Object.fromEntries(
@@ -117,6 +142,9 @@ it("pods reach each other by service and name, and are told what is not there", 
     pointer: "server.default.svc.cluster.local. [0]",
     ownName: "me.friends.default.svc.cluster.local [0]",
     picture: '{"image": "nautilus.jpg"} [0]',
+    onHost: "tcp[0]",
+    onHostUdp: "udp[0]",
+    onLoopback: "[7]",
     samePort: "server[0]",
     sticky: "1 [0]",
     forgetful: expect.stringMatching(/^[23] \[0\]$/),

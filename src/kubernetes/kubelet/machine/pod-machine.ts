@@ -97,7 +97,7 @@ export interface MachineOptions {
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** Simulated time between looks for a token, and how often a container looks before it starts without. */
 const TOKEN_TRY_MS = 20;
-const TOKEN_TRIES = 500;
+const TOKEN_TRIES = 100;
 /** kubelet's limits of a container's last words: of its file, and of its log. */
 const MESSAGE_BYTES = 4096;
 const LOG_LINES = 80;
