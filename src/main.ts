@@ -10,7 +10,12 @@ import { registerIssuerDocuments } from "./api/kubernetes/issuer-documents.js";
 import { registerPodIdentityAgent } from "./api/kubernetes/pod-identity-agent.js";
 import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
 import type { ClusterBackend } from "./backends/backend.js";
-import { createEmbeddedBackend, type EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
+import {
+  createEmbeddedBackend,
+  type EmbeddedBackendOptions,
+  type OutsideAnswer,
+  type OutsideRequest,
+} from "./backends/embedded/embedded-backend.js";
 import type { Clock } from "./clock/clock.js";
 import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
@@ -171,6 +176,7 @@ export async function startEmulator(options: {
     images: options.images,
     hasPodIdentity: (...account) => podIdentityOf(...account) !== undefined,
     podEndpointUrl: config.podEndpointUrl,
+    aws: (request) => askInside(gateway, request),
     accessFor,
   });
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
@@ -310,6 +316,22 @@ export async function startEmulator(options: {
     idle: reconcilers.idle,
     stop,
   };
+}
+
+/** A request of a simulated program, answered as one that came over the network. */
+async function askInside(
+  gateway: ReturnType<typeof buildGateway>,
+  { method, path, headers, body, pod }: OutsideRequest,
+): Promise<OutsideAnswer> {
+  const answer = await gateway.inject({
+    method: method as "GET",
+    url: path,
+    headers,
+    ...(body.length > 0 ? { payload: body } : {}),
+    remoteAddress: pod.address,
+  });
+  const texts = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
+  return { status: answer.statusCode, headers: Object.fromEntries(texts), body: answer.rawPayload };
 }
 
 /** The URL to type: a wildcard address is reached by the loopback one. */

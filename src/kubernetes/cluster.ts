@@ -47,7 +47,32 @@ export interface ClusterOptions {
   loadBalancers?: LoadBalancers;
   /** How the containers of images behave, by image name; `*` in a name stands for anything. Pods' own annotations and ConfigMaps go before it. */
   images?: Readonly<Record<string, ImageBehaviour>>;
+  /**
+   * What is outside of the cluster, for the programs of containers: asked for the host names and addresses that nothing inside has. Undefined: it is taken to
+   * be there, and to say nothing.
+   */
+  outside?: (request: OutsideRequest) => Promise<OutsideAnswer> | "refused" | "unreachable" | undefined;
   log?: ClusterLog;
+}
+
+/** An HTTP request that leaves the cluster. */
+export interface OutsideRequest {
+  pod: { namespace: string; name: string; nodeName: string; address: string };
+  /** As the program named it. */
+  host: string;
+  port: number;
+  method: string;
+  /** With the query. */
+  path: string;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string>>;
+  body: Buffer;
+}
+
+export interface OutsideAnswer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: Buffer;
 }
 
 export interface ClusterLog {

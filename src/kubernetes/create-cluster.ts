@@ -118,6 +118,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     log,
     caCert: tls.caCert,
     images: options.images,
+    outside: options.outside,
     issueToken: (pod, request) => security.issuePodToken(pod, request),
   });
   // Renewals of node leases are never written: a read shows when the last one would have been.

@@ -9,7 +9,7 @@ import { admitsClient, VPC_CALLER, vpcCallerAddress } from "../../domain/eks/end
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { jwksOf, signingKey } from "../../kubernetes/auth/signing-key.js";
-import type { ClusterOptions, SimulatedCluster } from "../../kubernetes/cluster.js";
+import type { ClusterOptions, OutsideAnswer, OutsideRequest, SimulatedCluster } from "../../kubernetes/cluster.js";
 import type { Persistence } from "../../kubernetes/persistence.js";
 import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
 import {
@@ -32,6 +32,7 @@ import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { observeNodes, summarise } from "./observe.js";
 import { podIdentityAdmission } from "./pod-identity/admission.js";
+import { outsideOfPods } from "./pod-identity/outside.js";
 import { changeAuthorities } from "./tls/authorities.js";
 import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
 import { upgradeFacts } from "./upgrade-facts.js";
@@ -47,6 +48,7 @@ export interface ClusterAccess {
   authorize(attributes: AccessAttributes): { decision: "allow" | "deny" | "no-opinion"; reason: string };
 }
 
+export type { OutsideAnswer, OutsideRequest } from "../../kubernetes/cluster.js";
 export type {
   BehaviourProgram,
   ContainerContext,
@@ -73,6 +75,8 @@ export interface EmbeddedBackendOptions {
   hasPodIdentity?(clusterId: string, namespace: string, serviceAccount: string): boolean;
   /** Where AWS is for the SDKs of pods that have a role; undefined: where they think it is. */
   podEndpointUrl?: string | undefined;
+  /** AWS, for the programs of containers; without it AWS says nothing to them. */
+  aws?(request: OutsideRequest): Promise<OutsideAnswer>;
   /** How the containers of images behave in every cluster, by image name. */
   images?: ClusterOptions["images"];
 }
@@ -164,6 +168,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),
       cloud: { state: (id) => machines.get(id) ?? "missing" },
       images: options.images,
+      outside: outsideOfPods({ clock, api: () => cluster.api, aws: options.aws }),
       loadBalancers: eksLoadBalancers({ region: spec.region, api: () => cluster.api }),
       log,
     });

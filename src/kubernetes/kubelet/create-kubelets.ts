@@ -1,6 +1,6 @@
 import { type Clock, formatMicros } from "../../clock/clock.js";
 import type { KubeApi, WatchEvent } from "../api.js";
-import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
+import type { ClusterLog, ClusterOptions, NodePower, NodeSpec } from "../cluster.js";
 import type { NodeHeartbeats } from "../controller.js";
 import { badRequest, internalError, notFound, type StatusError } from "../errors.js";
 import type { ImageBehaviour } from "../image-behaviour.js";
@@ -54,6 +54,8 @@ export interface KubeletsOptions {
   caCert?: string;
   /** How images behave, by name; `*` in a name stands for anything. */
   images?: Readonly<Record<string, ImageBehaviour>>;
+  /** What is outside of the cluster. */
+  outside?: ClusterOptions["outside"];
   /** Makes a token for a service account as the TokenRequest API does; absent: tokens in pods are empty. */
   issueToken?: (pod: Pod, request: { audience: string | undefined; expirationSeconds: number }) => Promise<string>;
 }
@@ -77,6 +79,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
     },
     pick: (items) => random.pick(items),
     now: () => clock.now(),
+    outside: options.outside,
   });
   const images = createImageRegistry(options.images, events);
   const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role, images);

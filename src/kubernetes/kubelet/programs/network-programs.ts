@@ -80,7 +80,11 @@ function* wget(context: ProgramContext): Work<number> {
     method: body === undefined ? "GET" : "POST",
     body,
     timeoutMs,
-    headers: { "user-agent": "Wget" },
+    headers: {
+      "user-agent": "Wget",
+      ...(body === undefined ? {} : { "content-type": FORM }),
+      ...headersOf(context.argv),
+    },
   });
   if (answer === "noSuchHost")
     return complain(context, `bad address '${url.host}${url.port === 80 ? "" : `:${url.port}`}'`);
@@ -114,6 +118,39 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 export const reasonOf = (status: number): string => REASONS[status] ?? "Status";
 
+/** What clients call the body of a POST unless told otherwise. */
+const FORM = "application/x-www-form-urlencoded";
+
+/** Headers of the options for them, by lower-case name. */
+function headersOf(argv: readonly string[]): Record<string, string> {
+  const lines = argv.flatMap((arg, i) => {
+    if (arg === "-H" || arg === "--header") return [argv[i + 1] ?? ""];
+    return arg.startsWith("--header=") ? [arg.slice("--header=".length)] : [];
+  });
+  return Object.fromEntries(
+    lines.flatMap((line) => {
+      const [name = "", ...rest] = line.split(":");
+      return name === "" ? [] : [[name.toLowerCase(), rest.join(":").trim()]];
+    }),
+  );
+}
+
+/** The body of curl's options for data, which may be given more than once. */
+function formOf(argv: readonly string[]): string | undefined {
+  const parts = argv.flatMap((arg, i) => {
+    const text = argv[i + 1] ?? "";
+    if (/^(-d|--data(-binary|-raw)?)$/.test(arg)) return [text];
+    if (arg !== "--data-urlencode") return [];
+    const at = text.indexOf("=");
+    return [
+      at <= 0
+        ? encodeURIComponent(text.slice(at + 1))
+        : `${text.slice(0, at)}=${encodeURIComponent(text.slice(at + 1))}`,
+    ];
+  });
+  return parts.length === 0 ? undefined : parts.join("&");
+}
+
 function* curl(context: ProgramContext): Work<number> {
   const { has, value, operands } = parseOptions(context.argv, "oXHdmwuAeT", [
     "connect-timeout",
@@ -128,18 +165,21 @@ function* curl(context: ProgramContext): Work<number> {
     "retry-delay",
     "interface",
     "data-binary",
+    "data-raw",
+    "data-urlencode",
     "resolve",
     "cacert",
   ]);
   const text = operands.find((operand) => operand !== "") ?? value("url") ?? "";
   if (text === "") return complain(context, "try 'curl --help' for more information") + 1;
   const url = parseUrl(text);
-  const data = value("d") ?? value("data") ?? value("data-binary");
-  const headers: Record<string, string> = { "user-agent": "curl/8.9.1", accept: "*/*" };
-  context.argv.forEach((arg, i) => {
-    const [name, ...rest] = (context.argv[i + 1] ?? "").split(":");
-    if ((arg === "-H" || arg === "--header") && name) headers[name.toLowerCase()] = rest.join(":").trim();
-  });
+  const data = formOf(context.argv);
+  const headers: Record<string, string> = {
+    "user-agent": "curl/8.9.1",
+    accept: "*/*",
+    ...(data === undefined ? {} : { "content-type": FORM }),
+    ...headersOf(context.argv),
+  };
   const timeoutMs = Number(value("m") ?? value("max-time") ?? value("connect-timeout") ?? 130) * 1000;
   const method =
     value("X") ?? value("request") ?? (has("I") || has("head") ? "HEAD" : data === undefined ? "GET" : "POST");
