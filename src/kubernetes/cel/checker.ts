@@ -2,9 +2,11 @@
 import type { Overload } from "./functions/declare.js";
 import { CelIssue } from "./lexer.js";
 import { LIBRARY } from "./library.js";
-import type { CallNode, ComprehensionNode, Node, StructNode } from "./parser.js";
+import type { CallNode, ComprehensionNode, Node, StructNode } from "./nodes.js";
 import { typeName } from "./parser.js";
 import { compileRegex } from "./regex.js";
+import { CelError, TypeValue, Uint } from "./scalars.js";
+import { parseDuration, parseTimestamp } from "./times.js";
 import {
   BOOL,
   BYTES,
@@ -23,7 +25,6 @@ import {
   TYPE,
   UINT,
 } from "./types.js";
-import { CelError, parseDuration, parseTimestamp, TypeValue, Uint } from "./values.js";
 
 export interface CheckEnvironment {
   readonly variables: ReadonlyMap<string, CelType>;

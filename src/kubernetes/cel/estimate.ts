@@ -3,7 +3,7 @@
  * estimator, but of the same order: nested loops over unbounded lists are found out.
  */
 import type { Checked } from "./checker.js";
-import type { Node } from "./parser.js";
+import type { Node } from "./nodes.js";
 import type { CelType } from "./types.js";
 
 /** Kubernetes takes no request larger than this; nothing inside can have more characters. */

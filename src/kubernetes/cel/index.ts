@@ -10,18 +10,19 @@ import { check } from "./checker.js";
 import { estimateCost } from "./estimate.js";
 import { type Bindings, plan } from "./interpreter.js";
 import { CelIssue, formatIssue } from "./lexer.js";
-import { type Node, parse } from "./parser.js";
+import type { Node } from "./nodes.js";
+import { parse } from "./parser.js";
+import { CelError } from "./scalars.js";
 import type { CelType, ObjectType } from "./types.js";
-import { CelError, type Value } from "./values.js";
+import type { Value } from "./values.js";
 
+export { equal } from "./comparison.js";
 export type { Bindings } from "./interpreter.js";
+export { toJson } from "./json.js";
+export { CelBudgetError, CelError, Duration, Timestamp, Uint } from "./scalars.js";
 export * from "./types.js";
 export {
   BuiltObject,
-  CelBudgetError,
-  CelError,
-  Duration,
-  equal,
   fromJson,
   LazyMap,
   ListValue,
@@ -29,10 +30,7 @@ export {
   ObjectValue,
   Opaque,
   Optional,
-  Timestamp,
-  toJson,
   toText,
-  Uint,
   type Value,
 } from "./values.js";
 

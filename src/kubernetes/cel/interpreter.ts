@@ -4,24 +4,10 @@
  */
 import type { Checked } from "./checker.js";
 import type { Overload } from "./functions/declare.js";
-import type { CallNode, ComprehensionNode, MapNode, Node, StructNode } from "./parser.js";
+import type { CallNode, ComprehensionNode, MapNode, Node, StructNode } from "./nodes.js";
+import { CelBudgetError, CelError, Duration, Timestamp, TypeValue, Uint } from "./scalars.js";
 import type { CelType } from "./types.js";
-import {
-  BuiltObject,
-  CelBudgetError,
-  CelError,
-  Duration,
-  ListValue,
-  MapValue,
-  mapValue,
-  ObjectValue,
-  Opaque,
-  Optional,
-  Timestamp,
-  TypeValue,
-  Uint,
-  type Value,
-} from "./values.js";
+import { BuiltObject, ListValue, MapValue, mapValue, ObjectValue, Opaque, Optional, type Value } from "./values.js";
 
 export type Bindings = Readonly<Record<string, Value | (() => Value)>>;
 

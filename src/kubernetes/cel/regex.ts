@@ -5,7 +5,7 @@
 import { createRequire } from "node:module";
 import { LRUCache } from "lru-cache";
 import type { RE2JS } from "re2js";
-import { CelError } from "./values.js";
+import { CelError } from "./scalars.js";
 
 const load = createRequire(import.meta.url);
 

@@ -1,41 +1,10 @@
+import { CelError, Duration, Timestamp, TypeValue, Uint } from "./scalars.js";
+import { formatDuration, formatTimestamp, parseDuration, parseTimestamp } from "./times.js";
 /**
  * Values of CEL at run time. null, booleans, strings, BigInt (int), number (double) and Uint8Array (bytes) are themselves; all else is one of the classes
  * below. Objects from the store are wrapped, not copied: what an expression never touches is never converted.
  */
 import { type CelType, DYN, type ObjectType } from "./types.js";
-
-/** Why an evaluation failed; `||`, `&&` and the quantifying macros may get over it. */
-export class CelError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "CelError";
-  }
-}
-
-/** The evaluation cost more than it may: nothing gets over that. */
-export class CelBudgetError extends Error {
-  constructor() {
-    super("operation cancelled: actual cost limit exceeded");
-    this.name = "CelBudgetError";
-  }
-}
-
-export class Uint {
-  constructor(readonly value: bigint) {}
-}
-
-export class Timestamp {
-  /** Nanoseconds since 1970. */
-  constructor(readonly nanos: bigint) {}
-}
-
-export class Duration {
-  constructor(readonly nanos: bigint) {}
-}
-
-export class TypeValue {
-  constructor(readonly name: string) {}
-}
 
 export class Optional {
   constructor(
@@ -81,7 +50,7 @@ export abstract class MapValue {
   abstract keys(): Iterable<Value>;
 }
 
-class JsonMap extends MapValue {
+export class JsonMap extends MapValue {
   constructor(
     readonly json: Readonly<Record<string, unknown>>,
     readonly valueType: CelType,
@@ -206,54 +175,6 @@ export type Value =
   | ObjectValue
   | BuiltObject;
 
-/** JSON as a value of the type that its schema gives it. Without one, whole numbers are ints. */
-export function fromJson(json: unknown, type: CelType): Value {
-  if (json === null || json === undefined) return null;
-  switch (typeof json) {
-    case "boolean":
-      return json;
-    case "number":
-      if (type.kind === "double") return json;
-      return Number.isInteger(json) ? BigInt(json) : json;
-    case "bigint":
-      return json;
-    case "string":
-      if (type.kind === "timestamp") return parseTimestamp(json);
-      if (type.kind === "duration") return parseDuration(json);
-      if (type.kind === "bytes") return Buffer.from(json, "base64");
-      return json;
-    default:
-  }
-  if (Array.isArray(json)) return new ListValue(json, type.kind === "list" ? type.element : DYN);
-  const record = json as Record<string, unknown>;
-  if (type.kind === "object") return new ObjectValue(record, type);
-  return new JsonMap(record, type.kind === "map" ? type.value : DYN);
-}
-
-/** A value as JSON, for patches and applied configurations. */
-export function toJson(value: Value): unknown {
-  if (value === null || typeof value === "boolean" || typeof value === "string" || typeof value === "number")
-    return value;
-  if (typeof value === "bigint") return Number(value);
-  if (value instanceof Uint) return Number(value.value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  if (value instanceof Timestamp || value instanceof Duration) return toText(value);
-  if (value instanceof ListValue) return [...value].map(toJson);
-  if (value instanceof JsonMap || value instanceof ObjectValue) return value.json;
-  if (value instanceof MapValue) {
-    const json: Record<string, unknown> = {};
-    for (const key of value.keys()) json[toText(key)] = toJson(value.get(key) ?? null);
-    return json;
-  }
-  if (value instanceof BuiltObject) {
-    const json: Record<string, unknown> = {};
-    for (const [field, content] of value.fields) json[value.type.field(field)?.json ?? field] = toJson(content);
-    return json;
-  }
-  if (value instanceof Optional) return value.present ? toJson(value.value) : null;
-  throw new CelError(`type conversion error from '${typeNameOf(value)}' to JSON`);
-}
-
 /** What `type(value)` is called. */
 export function typeNameOf(value: Value): string {
   switch (typeof value) {
@@ -278,67 +199,6 @@ export function typeNameOf(value: Value): string {
   if (value instanceof MapValue) return "map";
   if (value instanceof Opaque) return value.type;
   return value.type.name;
-}
-
-const NANOS = 1_000_000_000n;
-const RFC3339 = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d+))?(Z|[+-]\d{2}:\d{2})$/;
-
-/** Throws CelError. */
-export function parseTimestamp(text: string): Timestamp {
-  const match = RFC3339.exec(text);
-  const ms = match ? Date.parse(`${match[1]}${match[3]}`) : Number.NaN;
-  if (!match || Number.isNaN(ms)) throw new CelError(`invalid timestamp ${JSON.stringify(text)}`);
-  return new Timestamp(BigInt(ms) * 1_000_000n + BigInt((match[2] ?? "").padEnd(9, "0").slice(0, 9)));
-}
-
-const UNITS: Readonly<Record<string, bigint>> = {
-  ns: 1n,
-  us: 1_000n,
-  µs: 1_000n,
-  μs: 1_000n,
-  ms: 1_000_000n,
-  s: NANOS,
-  m: 60n * NANOS,
-  h: 3600n * NANOS,
-};
-
-/** Go's spelling of durations. Throws CelError. */
-export function parseDuration(text: string): Duration {
-  const refuse = (): never => {
-    throw new CelError(`time: invalid duration ${JSON.stringify(text)}`);
-  };
-  const negative = text.startsWith("-");
-  let rest = /^[+-]/.test(text) ? text.slice(1) : text;
-  if (rest === "0") return new Duration(0n);
-  if (rest === "") refuse();
-  let nanos = 0n;
-  while (rest !== "") {
-    const match = /^(\d*)(?:\.(\d*))?(ns|us|µs|μs|ms|s|m|h)/.exec(rest);
-    if (!match || (match[1] === "" && !match[2])) return refuse();
-    const unit = UNITS[match[3] as string] as bigint;
-    nanos += BigInt(match[1] || "0") * unit;
-    if (match[2]) nanos += (BigInt(match[2]) * unit) / 10n ** BigInt(match[2].length);
-    rest = rest.slice(match[0].length);
-  }
-  return new Duration(negative ? -nanos : nanos);
-}
-
-const trimFraction = (nanos: bigint): string => {
-  const digits = nanos.toString().padStart(9, "0").replace(/0+$/, "");
-  return digits ? `.${digits}` : "";
-};
-
-export function formatDuration(nanos: bigint): string {
-  const sign = nanos < 0n ? "-" : "";
-  const size = nanos < 0n ? -nanos : nanos;
-  return `${sign}${size / NANOS}${trimFraction(size % NANOS)}s`;
-}
-
-export function formatTimestamp(nanos: bigint): string {
-  const fraction = ((nanos % NANOS) + NANOS) % NANOS;
-  const seconds = (nanos - fraction) / NANOS;
-  const date = new Date(Number(seconds) * 1000).toISOString();
-  return `${date.slice(0, 19)}${trimFraction(fraction)}Z`;
 }
 
 export const formatDouble = (value: number): string => {
@@ -380,68 +240,26 @@ export function toText(value: Value): string {
   throw new CelError(`type conversion error from '${typeNameOf(value)}' to 'string'`);
 }
 
-type Numeric = bigint | number | Uint;
-const isNumeric = (value: Value): value is Numeric =>
-  typeof value === "bigint" || typeof value === "number" || value instanceof Uint;
-const plain = (value: Numeric): bigint | number => (value instanceof Uint ? value.value : value);
-
-/** Deep equality as CEL has it: numbers by amount, lists and maps by content, else by type. */
-export function equal(a: Value, b: Value): boolean {
-  if (a === b) return true;
-  if (isNumeric(a)) {
-    // biome-ignore lint/suspicious/noDoubleEquals: compares BigInt and number by amount, exactly
-    return isNumeric(b) && plain(a) == plain(b);
+/** JSON as a value of the type that its schema gives it. Without one, whole numbers are ints. */
+export function fromJson(json: unknown, type: CelType): Value {
+  if (json === null || json === undefined) return null;
+  switch (typeof json) {
+    case "boolean":
+      return json;
+    case "number":
+      if (type.kind === "double") return json;
+      return Number.isInteger(json) ? BigInt(json) : json;
+    case "bigint":
+      return json;
+    case "string":
+      if (type.kind === "timestamp") return parseTimestamp(json);
+      if (type.kind === "duration") return parseDuration(json);
+      if (type.kind === "bytes") return Buffer.from(json, "base64");
+      return json;
+    default:
   }
-  if (a instanceof ListValue) {
-    if (!(b instanceof ListValue) || a.size !== b.size) return false;
-    for (let i = 0; i < a.size; i++) if (!equal(a.at(i), b.at(i))) return false;
-    return true;
-  }
-  if (a instanceof MapValue) {
-    if (!(b instanceof MapValue) || a.size !== b.size) return false;
-    for (const key of a.keys()) {
-      const other = b.get(key);
-      if (other === undefined || !equal(a.get(key) ?? null, other)) return false;
-    }
-    return true;
-  }
-  if (a instanceof ObjectValue || a instanceof BuiltObject) {
-    if (!(b instanceof ObjectValue || b instanceof BuiltObject)) return false;
-    return equal(fromJson(toJson(a), DYN), fromJson(toJson(b), DYN));
-  }
-  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
-  if (a instanceof Timestamp) return b instanceof Timestamp && a.nanos === b.nanos;
-  if (a instanceof Duration) return b instanceof Duration && a.nanos === b.nanos;
-  if (a instanceof TypeValue) return b instanceof TypeValue && a.name === b.name;
-  if (a instanceof Optional)
-    return b instanceof Optional && a.present === b.present && (!a.present || equal(a.value, b.value));
-  if (a instanceof Opaque) {
-    if (!(b instanceof Opaque) || a.type !== b.type) return false;
-    const content = a.content as { equals?(other: unknown): boolean };
-    return content.equals?.(b.content) ?? String(a.content) === String(b.content);
-  }
-  return false;
-}
-
-/** Negative, zero or positive; undefined where there is no order between the two. */
-export function compare(a: Value, b: Value): number | undefined {
-  if (isNumeric(a) && isNumeric(b)) {
-    const [x, y] = [plain(a), plain(b)];
-    // biome-ignore lint/suspicious/noDoubleEquals: compares BigInt and number by amount, exactly
-    return x < y ? -1 : x > y ? 1 : x == y ? 0 : Number.NaN;
-  }
-  if (typeof a === "string" && typeof b === "string") return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  if (typeof a === "boolean" && typeof b === "boolean") return Number(a) - Number(b);
-  if ((a instanceof Timestamp && b instanceof Timestamp) || (a instanceof Duration && b instanceof Duration)) {
-    return a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
-  }
-  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
-  return undefined;
-}
-
-/** How many things there are in it, or 1: what costs are counted by. */
-export function sizeOf(value: Value): number {
-  if (typeof value === "string") return value.length;
-  if (value instanceof ListValue || value instanceof MapValue) return value.size;
-  return value instanceof Uint8Array ? value.length : 1;
+  if (Array.isArray(json)) return new ListValue(json, type.kind === "list" ? type.element : DYN);
+  const record = json as Record<string, unknown>;
+  if (type.kind === "object") return new ObjectValue(record, type);
+  return new JsonMap(record, type.kind === "map" ? type.value : DYN);
 }

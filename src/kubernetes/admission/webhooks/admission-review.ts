@@ -2,7 +2,7 @@
 import { StatusError } from "../../errors.js";
 import type { KubeObject } from "../../object.js";
 import type { ReviewedRequest } from "../review.js";
-import { WebhookCallError } from "./call.js";
+import { WebhookCallError } from "./failures.js";
 
 export interface AdmissionAnswer {
   allowed: boolean;

@@ -16,7 +16,8 @@ import { beginRound } from "../reinvocation.js";
 import { type ReviewedRequest, replaceContents, reviewedRequest } from "../review.js";
 import type { Versions } from "../versions.js";
 import { type AdmissionAnswer, admissionReview, readAnswer, rejection, reviewVersionOf } from "./admission-review.js";
-import { UnknownServerError, WebhookCallError, type WebhookCaller } from "./call.js";
+import type { WebhookCaller } from "./call.js";
+import { UnknownServerError, WebhookCallError } from "./failures.js";
 import type { Webhook, WebhookHook, WebhookIndex } from "./hooks.js";
 
 export interface WebhookEnvironment {

@@ -1,5 +1,6 @@
 /** Questions to the authorizers of the cluster, for admission policies: `authorizer.group("apps").resource("deployments").check("create").allowed()`. */
-import { CelError, Opaque } from "../values.js";
+import { CelError } from "../scalars.js";
+import { Opaque } from "../values.js";
 import { define, type Overload } from "./declare.js";
 
 export const AUTHORIZER = "kubernetes.authorization.Authorizer";

@@ -1,5 +1,7 @@
 /** Kubernetes' functions on lists, and the sets extension. */
-import { CelError, compare, Duration, equal, type ListValue, Uint, type Value } from "../values.js";
+import { compare, equal } from "../comparison.js";
+import { CelError, Duration, Uint } from "../scalars.js";
+import type { ListValue, Value } from "../values.js";
 import { define, everyItem, everyPair, type Overload } from "./declare.js";
 
 const COMPARABLE = ["int", "uint", "double", "bool", "duration", "timestamp", "string", "bytes"];

@@ -1,6 +1,8 @@
 /** How functions are declared: a name, a signature in the notation of cel-go's messages, what it does and what it costs. */
+
+import { sizeOf } from "../comparison.js";
 import { type CelType, parseType, splitArguments } from "../types.js";
-import { sizeOf, type Value } from "../values.js";
+import type { Value } from "../values.js";
 
 export interface Overload {
   readonly name: string;

@@ -1,7 +1,8 @@
 /** Kubernetes' own types: quantities, URLs, semantic versions, named formats, and keys of JSON pointers. */
 import { formatQuantity, parseQuantity, type Quantity, QuantityError } from "../../registry/quantity.js";
 import { dns1035Label, dnsLabel, dnsSubdomain, labelValue, qualifiedName } from "../../registry/strategies/names.js";
-import { CelError, ListValue, mapValue, Opaque, Optional, type Value } from "../values.js";
+import { CelError } from "../scalars.js";
+import { ListValue, mapValue, Opaque, Optional, type Value } from "../values.js";
 import { define, type Overload, traversal } from "./declare.js";
 
 const NANO = 1_000_000_000n;

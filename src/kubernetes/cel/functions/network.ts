@@ -1,6 +1,7 @@
 /** IP addresses and CIDR blocks, as Go's netip reads them: no zones, no IPv4 inside IPv6, no leading zeros. */
 import { isIP } from "node:net";
-import { CelError, Opaque } from "../values.js";
+import { CelError } from "../scalars.js";
+import { Opaque } from "../values.js";
 import { define, type Overload, traversal } from "./declare.js";
 
 const IP = "net.IP";

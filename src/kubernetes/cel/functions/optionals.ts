@@ -1,5 +1,6 @@
 /** Optional values: `optional.of`, `?.`, `orValue` and what belongs to them. The accesses `.?` and `[?]` are in interpreter.ts. */
-import { CelError, ListValue, Optional, type Value } from "../values.js";
+import { CelError } from "../scalars.js";
+import { ListValue, Optional, type Value } from "../values.js";
 import { define, type Overload } from "./declare.js";
 
 const isZero = (value: Value): boolean => {

@@ -1,30 +1,18 @@
+import { timeFunctions } from "./calendar.js";
 /** The standard functions and operators of CEL. */
+
+import { compare, equal, sizeOf } from "../comparison.js";
 import { regexMatches } from "../regex.js";
-import {
-  CelError,
-  compare,
-  Duration,
-  equal,
-  formatDouble,
-  ListValue,
-  type MapValue,
-  parseDuration,
-  parseTimestamp,
-  sizeOf,
-  Timestamp,
-  TypeValue,
-  toText,
-  typeNameOf,
-  Uint,
-  type Value,
-} from "../values.js";
+import { CelError, Duration, Timestamp, TypeValue, Uint } from "../scalars.js";
+import { parseDuration, parseTimestamp } from "../times.js";
+import { formatDouble, ListValue, type MapValue, toText, typeNameOf, type Value } from "../values.js";
 import { define, type Overload, regexCost, traversal, traversalAndResult } from "./declare.js";
 
 const MAX_INT = 2n ** 63n - 1n;
 const MIN_INT = -(2n ** 63n);
 const MAX_UINT = 2n ** 64n - 1n;
 
-function int(value: bigint): bigint {
+export function int(value: bigint): bigint {
   if (value > MAX_INT || value < MIN_INT) throw new CelError("integer overflow");
   return value;
 }
@@ -37,12 +25,12 @@ function uint(value: bigint): Uint {
 const MAX_TIMESTAMP = 253_402_300_799_999_999_999n;
 const MIN_TIMESTAMP = -62_135_596_800_000_000_000n;
 
-function timestamp(nanos: bigint): Timestamp {
+export function timestamp(nanos: bigint): Timestamp {
   if (nanos > MAX_TIMESTAMP || nanos < MIN_TIMESTAMP) throw new CelError("timestamp overflow");
   return new Timestamp(nanos);
 }
 
-function duration(nanos: bigint): Duration {
+export function duration(nanos: bigint): Duration {
   if (nanos > MAX_INT || nanos < MIN_INT) throw new CelError("duration overflow");
   return new Duration(nanos);
 }
@@ -238,91 +226,11 @@ const conversions: readonly Overload[] = [
   define("duration", "(string) -> duration", parseDuration),
 ];
 
-interface CalendarDay {
-  year: number;
-  /** From 0. */
-  month: number;
-  day: number;
-  hours: number;
-  minutes: number;
-  seconds: number;
-  weekday: number;
-}
-
-/** The wall clock of a zone: an IANA name, or an offset such as `-07:00`. */
-function calendar({ nanos }: Timestamp, zone: string): CalendarDay {
-  const ms = Number(nanos / 1_000_000n) - (nanos < 0n && nanos % 1_000_000n !== 0n ? 1 : 0);
-  const offset = /^([+-]?)(\d{2}):(\d{2})$/.exec(zone);
-  let shifted: Date;
-  if (offset) {
-    const minutes = Number(offset[2]) * 60 + Number(offset[3]);
-    shifted = new Date(ms + (offset[1] === "-" ? -minutes : minutes) * 60_000);
-  } else if (zone === "UTC" || zone === "") shifted = new Date(ms);
-  else {
-    let format: Intl.DateTimeFormat;
-    try {
-      format = new Intl.DateTimeFormat("en-US", { timeZone: zone, timeZoneName: "longOffset" });
-    } catch {
-      throw new CelError(`unknown time zone ${zone}`);
-    }
-    const name = format.formatToParts(new Date(ms)).find(({ type }) => type === "timeZoneName")?.value ?? "GMT";
-    const match = /^GMT([+-])(\d{2}):(\d{2})(?::(\d{2}))?$/.exec(name);
-    const seconds = match ? Number(match[2]) * 3600 + Number(match[3]) * 60 + Number(match[4] ?? 0) : 0;
-    shifted = new Date(ms + (match?.[1] === "-" ? -seconds : seconds) * 1000);
-  }
-  return {
-    year: shifted.getUTCFullYear(),
-    month: shifted.getUTCMonth(),
-    day: shifted.getUTCDate(),
-    hours: shifted.getUTCHours(),
-    minutes: shifted.getUTCMinutes(),
-    seconds: shifted.getUTCSeconds(),
-    weekday: shifted.getUTCDay(),
-  };
-}
-
-const dayOfYear = ({ year, month, day }: CalendarDay): number =>
-  Math.round((Date.UTC(year, month, day) - Date.UTC(year, 0, 1)) / 86_400_000);
-
-const CALENDAR: Readonly<Record<string, (day: CalendarDay) => number>> = {
-  getFullYear: ({ year }) => year,
-  getMonth: ({ month }) => month,
-  getDate: ({ day }) => day,
-  getDayOfMonth: ({ day }) => day - 1,
-  getDayOfWeek: ({ weekday }) => weekday,
-  getDayOfYear: dayOfYear,
-  getHours: ({ hours }) => hours,
-  getMinutes: ({ minutes }) => minutes,
-  getSeconds: ({ seconds }) => seconds,
-};
-
-const SPANS: Readonly<Record<string, bigint>> = {
-  getHours: 3_600_000_000_000n,
-  getMinutes: 60_000_000_000n,
-  getSeconds: 1_000_000_000n,
-};
-
-const millisecondsOf = ({ nanos }: Timestamp): bigint =>
-  (((nanos % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n) / 1_000_000n;
-
-const time: readonly Overload[] = [
-  ...Object.entries(CALENDAR).flatMap(([name, read]) => [
-    define(name, "timestamp.() -> int", (at: Timestamp) => BigInt(read(calendar(at, "UTC")))),
-    define(name, "timestamp.(string) -> int", (at: Timestamp, zone: string) => BigInt(read(calendar(at, zone)))),
-  ]),
-  define("getMilliseconds", "timestamp.() -> int", millisecondsOf),
-  define("getMilliseconds", "timestamp.(string) -> int", millisecondsOf),
-  ...Object.entries(SPANS).map(([name, unit]) =>
-    define(name, "duration.() -> int", ({ nanos }: Duration) => nanos / unit),
-  ),
-  define("getMilliseconds", "duration.() -> int", ({ nanos }: Duration) => (nanos / 1_000_000n) % 1000n),
-];
-
 export const standardFunctions: readonly Overload[] = [
   ...arithmetic,
   ...relations,
   ...general,
   ...text,
   ...conversions,
-  ...time,
+  ...timeFunctions,
 ];

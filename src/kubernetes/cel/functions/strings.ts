@@ -1,16 +1,7 @@
 /** The strings extension, `format` included, and Kubernetes' regular expressions. Positions count characters, not UTF-16 units. */
 import { regexFindAll } from "../regex.js";
-import {
-  CelBudgetError,
-  CelError,
-  formatDouble,
-  ListValue,
-  MapValue,
-  toText,
-  typeNameOf,
-  Uint,
-  type Value,
-} from "../values.js";
+import { CelBudgetError, CelError, Uint } from "../scalars.js";
+import { formatDouble, ListValue, MapValue, toText, typeNameOf, type Value } from "../values.js";
 import { define, type Overload, regexCost, traversal, traversalAndResult } from "./declare.js";
 
 const characters = (text: string): string[] => [...text];
