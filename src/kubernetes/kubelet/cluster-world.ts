@@ -2,7 +2,7 @@ import type { KubeApi } from "../api.js";
 import type { ClusterOptions } from "../cluster.js";
 import type { Node, Pod, Service } from "../schema/generated/types.js";
 import { createClusterNames, LOOPBACK, slicesOf } from "./cluster-names.js";
-import { type DirectoryNode, directory, file, type TreeNode } from "./machine/files.js";
+import { type DirectoryNode, directory, file, type TreeNode } from "./machine/file-nodes.js";
 import type { Listener } from "./machine/listeners.js";
 import type { HttpRequest, HttpResponse, Network, Reached } from "./machine/network.js";
 import { outsideAnswer, outsideRequest } from "./outside.js";

@@ -1,37 +1,24 @@
-import type { Container, Pod } from "../schema/generated/types.js";
+import type { Container } from "../schema/generated/types.js";
 import type { Behaviour } from "./behaviour.js";
+import { becomes, type ContainerContext, type Moment, type Next } from "./container-moment.js";
+import { beginStop, ended, followStop, graceSecondsOf } from "./container-stop.js";
 import { isKnownImage } from "./image-programs.js";
 import { imageOf, notFoundText } from "./images.js";
 import { isKnownProgram } from "./known-programs.js";
-import { fieldPathOf, type KubeletEvent, type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
+import { fieldPathOf, type KubeletEvent } from "./pod-lifecycle.js";
 import { environmentProblem } from "./pod-references.js";
 import {
   type ContainerRuntime,
   type ContainerState,
-  crashBackoffMs,
-  KILLED,
   type Pulling,
   type Running,
   runningState,
-  type Stop,
   specOf,
-  type Terminated,
 } from "./pod-runtime.js";
 import { beginProbes, dueProbe, hasProbes, judged, nextProbeMs } from "./probes.js";
 import { REFERENCE_RETRY_MS } from "./timings.js";
 
 /** One container from its image to its end, and again: the states and what leads from one to the next. Event texts are the kubelet's. */
-export interface ContainerContext {
-  pod: Pod;
-  env: LifecycleEnvironment;
-  /** Nothing starts before the sandbox is up. */
-  sandboxMs: number;
-  /** The pod is being ended: nothing starts any more. */
-  stopping: boolean;
-  /** What is wrong with the pod's behaviour annotation. */
-  problem: string | undefined;
-}
-
 export interface ContainerStep {
   container: ContainerRuntime;
   events: KubeletEvent[];
@@ -43,16 +30,6 @@ const PULL_BASE_MS = 10_000;
 const PULL_MAX_MS = 300_000;
 /** ErrImagePull turns into ImagePullBackOff with the kubelet's next look at the pod. */
 const ERR_IMAGE_PULL_MS = 1_500;
-
-type Emit = (type: KubeletEvent["type"], reason: string, message: string) => void;
-
-interface Moment extends ContainerContext {
-  spec: Container;
-  emit: Emit;
-}
-
-/** What follows at the present time; undefined: nothing yet. */
-type Next = ContainerRuntime | undefined;
 
 export function advanceContainer(container: ContainerRuntime, context: ContainerContext): ContainerStep {
   const events: KubeletEvent[] = [];
@@ -93,8 +70,6 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping, env }: Con
       return undefined;
   }
 }
-
-const becomes = (container: ContainerRuntime, state: ContainerState): ContainerRuntime => ({ ...container, state });
 
 function follow(container: ContainerRuntime, moment: Moment): Next {
   const { state } = container;
@@ -294,107 +269,10 @@ function followProbes(container: ContainerRuntime, state: Running, moment: Momen
   return becomes(container, beginStop(container, running, moment, graceSeconds));
 }
 
-const graceSecondsOf = ({ pod }: Moment): number => pod.spec?.terminationGracePeriodSeconds ?? 30;
-
-function beginStop(
-  container: ContainerRuntime,
-  state: Running,
-  { env, pod, spec }: Moment,
-  graceSeconds: number,
-): Running {
-  return stopState(container, state, { pod, spec, env, graceMs: graceSeconds * 1000 });
-}
-
-/** A running container that has begun to be stopped: at once when nothing has to be waited for. */
-export function stopState(
-  container: ContainerRuntime,
-  state: Running,
-  { pod, spec, env, graceMs }: { pod: Pod; spec: Container; env: LifecycleEnvironment; graceMs: number },
-): Running {
-  const { nowMs } = env;
-  const stop = { sinceMs: nowMs, killMs: nowMs + graceMs };
-  const { preStop } = spec.lifecycle ?? {};
-  if (preStop && graceMs > 0 && !preStop.sleep && !state.hooking) return { ...state, stop };
-  const sleepMs = (preStop?.sleep?.seconds ?? 0) * 1000;
-  if (sleepMs > 0 && graceMs > 0 && state.live) return { ...state, stop };
-  if (state.live) {
-    env.operations.signal(container, graceMs > 0 ? "TERM" : "KILL");
-    return { ...state, stop: { ...stop, termMs: nowMs } };
-  }
-  const stopMs = env.behaviourOf(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
-  const needMs = sleepMs + stopMs;
-  const exitMs = Math.min(nowMs + Math.min(needMs, graceMs), state.exitMs ?? Number.POSITIVE_INFINITY);
-  const isKilled = needMs > graceMs && graceMs > 0;
-  return {
-    ...state,
-    stop: { ...stop, termMs: nowMs + sleepMs },
-    exitMs,
-    ...(exitMs === state.exitMs ? {} : { exitCode: isKilled ? KILLED : 0 }),
-  };
-}
-
-/** After its hooks have run, a container that is killed still gets this long (kubelet's minimumGracePeriodInSeconds). */
-const LEAST_GRACE_MS = 2_000;
-
-function followStop(container: ContainerRuntime, state: Running, stop: Stop, moment: Moment): Next {
-  const { env, spec, pod, emit } = moment;
-  const { nowMs, operations } = env;
-  if (stop.termMs !== undefined) {
-    if (!state.live || nowMs < stop.killMs) return undefined;
-    operations.signal(container, "KILL");
-    return ended(container, { ...state, exitCode: KILLED }, stop.killMs, moment);
-  }
-  const handler = spec.lifecycle?.preStop;
-  const result = handler ? operations.hook(container, spec, "preStop", handler) : { ok: true, output: "" };
-  if (!result && nowMs < stop.killMs) return undefined;
-  if (result && !result.ok) emit("Warning", "FailedPreStopHook", "PreStopHook failed");
-  const killMs = Math.max(stop.killMs, nowMs + LEAST_GRACE_MS);
-  const next = { ...stop, killMs, termMs: nowMs };
-  if (state.live) {
-    operations.signal(container, "TERM");
-    return becomes(container, { ...state, stop: next });
-  }
-  const stopMs = env.behaviourOf(pod, spec, container.role).stopAfterMs ?? env.draw("stop");
-  const exitMs = Math.min(nowMs + stopMs, killMs);
-  return becomes(container, { ...state, stop: next, exitMs, exitCode: exitMs === killMs ? KILLED : 0 });
-}
-
 function probeFailure({ startupProbe, readinessProbe }: Container): string {
   const probe = startupProbe ?? readinessProbe;
   const kind = startupProbe ? "Startup" : "Readiness";
   if (probe?.httpGet) return `${kind} probe failed: HTTP probe failed with statuscode: 503`;
   if (probe?.exec) return `${kind} probe failed: command exited with 1`;
   return `${kind} probe failed: connect: connection refused`;
-}
-
-/** A container that ran this long starts its back-off from the beginning. */
-const STABLE_MS = 600_000;
-
-function ended(container: ContainerRuntime, state: Running, exitMs: number, moment: Moment): Next {
-  const { pod, emit, stopping, env, spec } = moment;
-  const { startedMs, exitCode } = state;
-  const behaviour = env.behaviourOf(pod, spec, container.role);
-  const reason = behaviour.oomKilled && exitCode === KILLED ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error";
-  const message = behaviour.terminationMessage ?? env.operations.lastWords(container, spec);
-  env.operations.end(container);
-  if (state.failsStartup && !stopping)
-    emit("Normal", "Killing", `Container ${container.name} failed startup probe, will be restarted`);
-  const end: Terminated = {
-    is: "terminated",
-    startedMs,
-    finishedMs: exitMs,
-    exitCode,
-    reason,
-    ...(message === undefined ? {} : { message }),
-  };
-  if (stopping || !restarts(pod, container, exitCode)) return becomes(container, end);
-  const crashes = exitMs - startedMs >= STABLE_MS ? 0 : container.crashes;
-  const delayMs = crashBackoffMs(crashes);
-  if (delayMs > 0) {
-    const { name, namespace, uid } = pod.metadata;
-    const where = `${container.name} in pod ${name}_${namespace}(${uid})`;
-    emit("Warning", "BackOff", `Back-off restarting failed container ${where}`);
-  }
-  const next = { ...container, last: end, crashes: crashes + 1 };
-  return becomes(next, { is: "crashBackoff", untilMs: exitMs + delayMs, delayMs });
 }

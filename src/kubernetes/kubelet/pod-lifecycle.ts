@@ -1,7 +1,8 @@
 import type { Pod } from "../schema/generated/types.js";
 import { type BehaviourOf, behaviourProblem } from "./behaviour.js";
-import { advanceContainer, type ContainerStep, stopState } from "./container-lifecycle.js";
+import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
 import type { ContainerOperations } from "./container-operations.js";
+import { stopState } from "./container-stop.js";
 import type { PodPlacement } from "./machine/field-values.js";
 import { ATTACHING, mountProblem, type ReferenceLookups } from "./pod-references.js";
 import { type ContainerRuntime, type PodRuntime, specOf, type Terminated, withNewContainers } from "./pod-runtime.js";

@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { SteppedClock } from "../../../src/clock/clock.js";
 import { createClock } from "../../../src/clock/create-clock.js";
-import {
-  type DirectoryNode,
-  device,
-  directory,
-  FileTree,
-  fromBytes,
-  toBytes,
-} from "../../../src/kubernetes/kubelet/machine/files.js";
+import { type DirectoryNode, device, directory } from "../../../src/kubernetes/kubelet/machine/file-nodes.js";
+import { FileTree, fromBytes, toBytes } from "../../../src/kubernetes/kubelet/machine/files.js";
 import { Kernel, type Process } from "../../../src/kubernetes/kubelet/machine/kernel.js";
 import type { System } from "../../../src/kubernetes/kubelet/machine/program.js";
 import { TextOutput, textInput } from "../../../src/kubernetes/kubelet/machine/streams.js";

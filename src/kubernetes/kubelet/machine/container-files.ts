@@ -3,19 +3,8 @@ import type { Container, Pod } from "../../schema/generated/types.js";
 import type { ImageProgram } from "../image-programs.js";
 import { hostnameOf, qualifiedNameOf, subPathOf } from "./environment.js";
 import type { PodPlacement } from "./field-values.js";
-import {
-  absolutePath,
-  baseName,
-  type DirectoryNode,
-  device,
-  directory,
-  type FileNode,
-  FileTree,
-  file,
-  link,
-  type TreeNode,
-  toBytes,
-} from "./files.js";
+import { type DirectoryNode, device, directory, type FileNode, file, link, type TreeNode } from "./file-nodes.js";
+import { absolutePath, baseName, FileTree, toBytes } from "./files.js";
 import type { PodVolumes } from "./pod-volumes.js";
 
 /** The file tree of a container: the image, what the runtime puts there, and the volumes it mounts. */

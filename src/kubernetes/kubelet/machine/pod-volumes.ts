@@ -2,7 +2,8 @@ import { formatMicros } from "../../../clock/clock.js";
 import type { KeyToPath, Pod, Volume, VolumeProjection } from "../../schema/generated/types.js";
 import type { ReferenceLookups, Referred } from "../pod-references.js";
 import { fieldValue, type PodPlacement, resourceValue } from "./field-values.js";
-import { type DirectoryNode, directory, file, link, type TreeNode, toBytes } from "./files.js";
+import { type DirectoryNode, directory, file, link, type TreeNode } from "./file-nodes.js";
+import { toBytes } from "./files.js";
 
 /**
  * The volumes of a pod as directories. Those that are made of API objects follow them, with the delay of a kubelet, when somebody looks: nothing happens

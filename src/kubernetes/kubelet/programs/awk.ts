@@ -1,5 +1,6 @@
 import type { ProgramContext } from "../machine/program.js";
-import { expandEscapes, formatPrintf } from "../shell/printf.js";
+import { formatPrintf } from "../shell/printf.js";
+import { AwkError, type Token, tokens } from "./awk-tokens.js";
 import { complain, contents, linesOf, parseOptions } from "./options.js";
 
 /**
@@ -9,43 +10,6 @@ interface Scope {
   fields: string[];
   variables: Map<string, string>;
   expressions: Map<string, RegExp>;
-}
-
-class AwkError extends Error {}
-
-const TOKEN =
-  /\s+|"((?:[^"\\]|\\.)*)"|\/((?:[^/\\\n]|\\.)+)\/|(\d+(?:\.\d+)?)|([A-Za-z_]\w*)|(\+\+|--|[-+*/%]=|&&|\|\||[<>=!]=|!~|[-+*/%<>=!~(){},;$?:])/y;
-
-type Token = { is: "text" | "regex" | "number" | "name" | "sign"; value: string };
-
-function tokens(text: string): Token[] {
-  const result: Token[] = [];
-  TOKEN.lastIndex = 0;
-  const source = text.replace(/\n/g, ";");
-  while (TOKEN.lastIndex < source.length) {
-    const at = TOKEN.lastIndex;
-    const previous = result[result.length - 1];
-    let match = TOKEN.exec(source);
-    if (
-      match?.[2] !== undefined &&
-      previous &&
-      (previous.is === "number" || previous.is === "name" || previous.value === ")")
-    ) {
-      // After a value a slash divides.
-      result.push({ is: "sign", value: "/" });
-      TOKEN.lastIndex = at + 1;
-      continue;
-    }
-    match ??= null;
-    if (!match) throw new AwkError(`syntax error near ${source.slice(at, at + 10)}`);
-    const [, string, regex, number, name, sign] = match;
-    if (string !== undefined) result.push({ is: "text", value: expandEscapes(string) });
-    else if (regex !== undefined) result.push({ is: "regex", value: regex });
-    else if (number !== undefined) result.push({ is: "number", value: number });
-    else if (name !== undefined) result.push({ is: "name", value: name });
-    else if (sign !== undefined) result.push({ is: "sign", value: sign });
-  }
-  return result;
 }
 
 const numberOf = (text: string): number => Number.parseFloat(text) || 0;

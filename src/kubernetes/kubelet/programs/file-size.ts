@@ -1,4 +1,4 @@
-import type { TreeNode } from "../machine/files.js";
+import type { TreeNode } from "../machine/file-nodes.js";
 
 /** What `ls` and `stat` say of the size, bytes. */
 export const sizeOf = (node: TreeNode): number =>

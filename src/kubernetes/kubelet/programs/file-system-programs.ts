@@ -1,4 +1,5 @@
-import { absolutePath, baseName, type DirectoryNode, file, type TreeNode } from "../machine/files.js";
+import { type DirectoryNode, file, type TreeNode } from "../machine/file-nodes.js";
+import { absolutePath, baseName } from "../machine/files.js";
 import { hasData, type Program, type ProgramContext, pathIn, readAll } from "../machine/program.js";
 import { patternSource } from "../shell/patterns.js";
 import { sizeOf } from "./file-size.js";

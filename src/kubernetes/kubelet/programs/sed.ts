@@ -1,6 +1,6 @@
 import { type ProgramContext, pathIn } from "../machine/program.js";
+import { regularExpression } from "./grep.js";
 import { complain, contents, linesOf, parseOptions, unlines } from "./options.js";
-import { regularExpression } from "./text-programs.js";
 
 /** `sed` with addresses and the commands s, d, p, q, a, i, c, y, =, and -n, -i, -e, -E. */
 interface Rule {

@@ -1,4 +1,5 @@
-import { absolutePath, type Credentials, type FileTree, type TreeNode } from "../machine/files.js";
+import type { TreeNode } from "../machine/file-nodes.js";
+import { absolutePath, type Credentials, type FileTree } from "../machine/files.js";
 
 /** The ustar format, as far as `kubectl cp` needs it. Content has one character a byte. */
 const BLOCK = 512;

@@ -1,5 +1,6 @@
 import type { Random } from "../../../clock/random.js";
-import { absolutePath, type DeviceNode, FileError, type FileNode } from "../machine/files.js";
+import type { DeviceNode, FileNode } from "../machine/file-nodes.js";
+import { absolutePath, FileError } from "../machine/files.js";
 import type { Work } from "../machine/kernel.js";
 import { discard, type Input, type Output, textInput } from "../machine/streams.js";
 import { type Expander, expandText } from "./expand.js";

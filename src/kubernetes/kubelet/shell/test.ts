@@ -1,4 +1,5 @@
-import { absolutePath, FileError, mayAccess, type TreeNode } from "../machine/files.js";
+import type { TreeNode } from "../machine/file-nodes.js";
+import { absolutePath, FileError, mayAccess } from "../machine/files.js";
 import { matchesPattern } from "./patterns.js";
 import type { Shell } from "./shell.js";
 
