@@ -123,9 +123,18 @@ export function createPodMachine(options: MachineOptions): PodMachine {
   const messages = new Map<ContainerRun, FileNode>();
 
   /** A kubelet starts containers when their tokens are there. Here they are made when somebody looks, so a command that names their place, or that nobody here can know, waits. */
-  function* untilSettled({ volumeMounts }: Container, argv: readonly string[], image: ImageProgram): Work<void> {
-    const isRead = ({ mountPath }: VolumeMount): boolean =>
-      image.programs !== undefined || argv.some((arg) => arg.includes(mountPath));
+  function* untilSettled(
+    { env = [], volumeMounts }: Container,
+    argv: readonly string[],
+    image: ImageProgram,
+  ): Work<void> {
+    const isRead = ({ mountPath }: VolumeMount): boolean => {
+      // AWS's SDKs and those who act like them are told the place by a variable.
+      const variables = env.filter(({ value }) => value?.startsWith(mountPath)).map(({ name }) => name);
+      return (
+        image.programs !== undefined || argv.some((arg) => [mountPath, ...variables].some((sign) => arg.includes(sign)))
+      );
+    };
     const named = volumeMounts?.filter(isRead) ?? [];
     const isSettled = (): boolean => named.every(({ name }) => options.volumes.isSettled(name));
     for (let tries = 0; tries < TOKEN_TRIES && !isSettled(); tries++)
