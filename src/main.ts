@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
+import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
 import type { EksAuthDependencies } from "./api/eks-auth/pod-credentials.js";
 import { createEksAuth } from "./api/eks-auth/service.js";
 import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
@@ -20,6 +21,7 @@ import type { Clock } from "./clock/clock.js";
 import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
 import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
+import { DomainError } from "./domain/errors.js";
 import type { FaultControl } from "./domain/fault-control.js";
 import { PROFILES } from "./domain/profile.js";
 import { createFaultControl } from "./faults/control.js";
@@ -27,6 +29,7 @@ import { createInjector } from "./faults/injector.js";
 import { type ClusterAccess, createClusterAccess } from "./identity/cluster-access.js";
 import { createClusterIssuers } from "./identity/cluster-issuers.js";
 import { createDirectory } from "./identity/directory.js";
+import { explainAccess } from "./identity/explain-access.js";
 import type { Log } from "./log.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
 import { createPodIdentityIndex } from "./state/pod-identity-index.js";
@@ -208,6 +211,28 @@ export async function startEmulator(options: {
     uuid: () => sessionNames.uuid(),
   };
 
+  const explainIn: ExplainDependencies["explain"] = async (cluster, arn, asked) => {
+    const backend = backends.get(cluster.backend);
+    const judge = cluster.status === "CREATING" ? undefined : backend?.accessJudge?.(cluster.id);
+    if (!judge)
+      throw new DomainError(
+        "InvalidRequestException",
+        `Nothing can be said of the access to cluster ${cluster.name} yet`,
+      );
+    return explainAccess(
+      {
+        cluster,
+        entryOf: (key) => state.accessEntries.get(cluster.id, key),
+        awsAuth: () => backend?.awsAuth?.(cluster.id),
+        privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
+        uniqueIdOf: directory.uniqueIdOf,
+        refusals: accessFor(cluster.id).refusals,
+        judge: judge.judge,
+      },
+      arn,
+      asked && accessQuestion(asked, judge.resourceNamed),
+    );
+  };
   const gateway = buildGateway({
     state,
     clock,
@@ -239,6 +264,7 @@ export async function startEmulator(options: {
         idle: reconcilers.idle,
         tokenWebhook: () => webhook,
       });
+      registerExplainAccess(app, { state, explain: explainIn });
     },
   });
 

@@ -37,6 +37,8 @@ export interface ClusterBackend {
   ): Promise<void>;
   /** The data of the ConfigMap aws-auth as it is now. Absent: the backend cannot tell. */
   awsAuth?(clusterId: string): ConfigMapData | undefined;
+  /** Who may do what in the cluster as it is now. Absent: the backend cannot tell. */
+  accessJudge?(clusterId: string): AccessJudge;
   setNodePower(
     clusterId: string,
     nodeName: string,
@@ -299,6 +301,19 @@ export interface ClusterObjects {
     names: readonly ObjectName[],
     options: { manager: string },
   ): Promise<{ missing: string[]; lacking: string[] }>;
+}
+
+/** Answers for a cluster's API server whether it would let somebody do something. */
+export interface AccessJudge {
+  /** `by` = the authorizer that allowed it: `RBAC`, `eks-access-policies`, ... */
+  judge(question: {
+    user: { username: string; groups: readonly string[]; extra?: Readonly<Record<string, readonly string[]>> };
+    verb: string;
+    resource?: { group: string; resource: string; subresource?: string; namespace?: string; name?: string };
+    path?: string;
+  }): { allowed: boolean; reason: string; by?: string };
+  /** The resource that goes by a name as kubectl takes it: `deploy`, `deployments.apps`. */
+  resourceNamed(name: string): { group: string; resource: string; namespaced: boolean } | undefined;
 }
 
 export type ApplyMode = "refuse" | "take" | "leave";

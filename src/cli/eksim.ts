@@ -65,6 +65,19 @@ withTarget(program.command("events").description("what happened, oldest first"))
   .option("--json", "one JSON object a line")
   .action(async (options) => (await import("./events.js")).events(options));
 
+withTarget(
+  program.command("explain-access").description("why an IAM principal may or may not do something in a cluster"),
+)
+  .requiredOption("--cluster <name>", "the cluster")
+  .requiredOption("--principal <arn>", "a user, a role, or a session of one")
+  .option("--verb <verb>", "what is to be done: get, list, create, ...")
+  .option("--resource <name>", "with what, as kubectl names it: pods, deploy, deployments.apps/scale")
+  .option("--path <path>", "or at which path, such as /metrics")
+  .option("--namespace <name>", "in which namespace; none: everywhere")
+  .option("--name <name>", "with which object")
+  .option("--json", "the whole explanation as JSON")
+  .action(async (options) => (await import("./explain-access.js")).explainAccess(options));
+
 withTarget(program.command("status").description("clusters, node groups and instances"))
   .option("--cluster <name>", "only this cluster")
   .action(async (options) => (await import("./status.js")).status(options));

@@ -225,4 +225,4 @@ export const POLICY_RULES: Readonly<Partial<Record<AccessPolicyName, readonly Po
 export const ALL_PATHS: readonly AccessPolicyName[] = ["AmazonEKSClusterAdminPolicy"];
 
 /** Policies of which nobody outside AWS knows more than the name: they can be associated, and allow nothing here. */
-export const isWithoutRules = (name: AccessPolicyName): boolean => POLICY_RULES[name] === undefined;
+export const isWithoutRules = (name: string): boolean => !Object.hasOwn(POLICY_RULES, name);

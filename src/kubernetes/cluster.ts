@@ -6,7 +6,7 @@ import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
 import type { ImageBehaviour } from "./image-behaviour.js";
 import type { Persistence } from "./persistence.js";
 import type { LoadBalancerIngress, Service } from "./schema/generated/types.js";
-import type { Authorizer, TokenAuthenticator } from "./security.js";
+import type { AccessAttributes, Authorizer, TokenAuthenticator } from "./security.js";
 
 /** Certificate material of a cluster; PEM texts. */
 export interface ClusterTls {
@@ -143,6 +143,10 @@ export interface SimulatedCluster {
   replaceMembers(members: readonly { id: string; zone: string; address?: string }[]): void;
   /** Other certificates from now on: for new connections, and as the root CA that pods and clients are given. */
   setTls(tls: ClusterTls): Promise<void>;
+  /** What the authorizers say to a question, and the name of the one that allows it. */
+  judge(attributes: AccessAttributes): { allowed: boolean; reason: string; by?: string };
+  /** The resource that goes by a name as kubectl takes it: plural, singular or short, maybe with its group (`deploy`, `deployments.apps`). */
+  resourceNamed(name: string): { group: string; resource: string; namespaced: boolean } | undefined;
   /** APIs that later versions do not serve any more, and who has asked for them since the cluster was started, at `sinceMs`. */
   deprecations(): { removedApis: RemovedApi[]; requests: DeprecatedRequests[]; sinceMs: number };
   /** New server version after an upgrade. */

@@ -30,6 +30,7 @@ import { readScale } from "./registry/subresources.js";
 import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
 import type { ConfigMap, Node } from "./schema/generated/types.js";
+import { resourceNamed } from "./schema/resource-info.js";
 import { builtinResources } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
 import { isAllowed } from "./server/authorize.js";
@@ -243,6 +244,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     setMember: (id, state) => members.set(id, state),
     members: () => members.list(),
     replaceMembers: (next) => members.replace(next),
+    judge: (attributes) => isAllowed(security.server.authorizers, attributes),
+    resourceNamed: (name) => resourceNamed(catalogue.infos(), name),
     deprecations: () => ({ removedApis: [...removedApis().values()], requests: deprecated.list(), sinceMs }),
     async setTls(next) {
       tls = next;

@@ -42,7 +42,7 @@ type Request = FastifyRequest<{ Querystring: Query; Params: { name?: string } }>
 /** Longest move of a stepped clock in one call: ten years, in milliseconds. */
 const MAX_ADVANCE_MS = 10 * 365 * 86_400_000;
 
-function scopeOf(query: Query): Scope {
+export function scopeOf(query: Pick<Query, "account" | "region">): Scope {
   const { account = "000000000000", region: name = "us-east-1" } = query;
   if (!region(name)) throw new DomainError("InvalidParameterException", `There is no region ${name}`);
   return { accountId: account, region: name };

@@ -291,6 +291,15 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       await asBackendError(() => changeConfigMap(eks, key, change));
     },
 
+    accessJudge: (clusterId) => {
+      const { cluster } = find(clusterId);
+      return {
+        judge: ({ user, resource, ...question }) =>
+          cluster.judge({ ...question, user, ...(resource ? { resource: { version: "*", ...resource } } : {}) }),
+        resourceNamed: cluster.resourceNamed,
+      };
+    },
+
     awsAuth: (clusterId) => {
       const held = clusters.get(clusterId);
       return held && configMapData(held.cluster.api, AWS_AUTH);

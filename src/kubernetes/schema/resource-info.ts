@@ -50,3 +50,18 @@ export interface SubresourceInfo {
 /** `pods` or `deployments.apps`: the key of a resource across versions. */
 export const resourceName = (info: { group: string; resource: string }): string =>
   info.group ? `${info.resource}.${info.group}` : info.resource;
+
+/** The resource that goes by a name as kubectl takes it: plural, singular or short, maybe with its group. Of several the first, as discovery lists them. */
+export function resourceNamed(
+  infos: readonly ResourceInfo[],
+  name: string,
+): { group: string; resource: string; namespaced: boolean } | undefined {
+  const [first = "", ...rest] = name.toLowerCase().split(".");
+  const group = rest.length > 0 ? rest.join(".") : undefined;
+  const found = infos.find(
+    (info) =>
+      (group === undefined || info.group === group) &&
+      (info.resource === first || info.singular === first || info.shortNames.includes(first)),
+  );
+  return found && { group: found.group, resource: found.resource, namespaced: found.namespaced };
+}

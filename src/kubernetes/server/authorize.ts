@@ -3,15 +3,15 @@ import { forbidden, StatusError } from "../errors.js";
 import type { AccessAttributes, Authorizer } from "../security.js";
 import type { RequestInfo } from "./request-info.js";
 
-/** The chain of judges: the first that allows or denies decides; no opinion anywhere is a refusal. */
+/** The chain of judges: the first that allows or denies decides; no opinion anywhere is a refusal. `by` = who allows it. */
 export function isAllowed(
   authorizers: readonly Authorizer[],
   attributes: AccessAttributes,
-): { allowed: boolean; reason: string } {
+): { allowed: boolean; reason: string; by?: string } {
   const reasons: string[] = [];
   for (const authorizer of authorizers) {
     const { decision, reason } = authorizer.authorize(attributes);
-    if (decision === "allow") return { allowed: true, reason };
+    if (decision === "allow") return { allowed: true, reason, by: authorizer.name };
     if (reason) reasons.push(reason);
     if (decision === "deny") break;
   }
