@@ -2,13 +2,14 @@
 import { clusterArn } from "../../domain/eks/arns.js";
 import type { RoleRecord, SessionRecord } from "../../domain/iam.js";
 import { IamError } from "../../domain/iam-errors.js";
-import type { ClusterRecord, Scope } from "../../domain/model.js";
+import type { ClusterRecord } from "../../domain/model.js";
 import { POD_IDENTITY_PRINCIPAL } from "../../domain/pod-identity.js";
 import type { PodIdentityAssociationRecord } from "../../domain/pod-identity-association.js";
 import { type AssumeRoleDependencies, type AssumeRoleRequest, assumeRole } from "../../identity/assume-role.js";
 import type { ClusterIssuers } from "../../identity/cluster-issuers.js";
 import type { PodIdentityIndex } from "../../state/pod-identity-index.js";
 import type { State } from "../../state/state.js";
+import { checkCaller, type EksAuthCaller } from "./caller.js";
 import { EksAuthError } from "./errors.js";
 import { type PodToken, readPodToken } from "./pod-token.js";
 
@@ -18,13 +19,6 @@ export interface EksAuthDependencies extends AssumeRoleDependencies {
   podIdentityOf: PodIdentityIndex;
   /** For names of sessions. */
   uuid(): string;
-}
-
-/** Who calls: the agent with its node's role. */
-export interface EksAuthCaller {
-  scope: Scope;
-  principalArn: string;
-  requestId: string;
 }
 
 /** Life of a session in seconds, and of one that a target role's is made with. */
@@ -48,6 +42,7 @@ export async function assumeRoleForPodIdentity(
   const cluster = state.clusters.get({ ...caller.scope, name: clusterName });
   if (!cluster?.endpoint)
     throw new EksAuthError("ResourceNotFoundException", `No cluster found for name: ${clusterName}.`);
+  checkCaller(dependencies, caller, cluster);
   const token = await readPodToken(issuers, cluster, jwt);
   return state.transaction(() => {
     const association = podIdentityOf(cluster.id, token.namespace, token.serviceAccount);

@@ -1,13 +1,9 @@
 /** EKS Auth on the wire: one operation of the rest-json protocol. */
 import { type Answer, namedAnswer } from "../protocol/errors.js";
 import type { RestJsonRequest } from "../protocol/rest-json.js";
+import type { EksAuthCaller } from "./caller.js";
 import { EksAuthError } from "./errors.js";
-import {
-  assumeRoleForPodIdentity,
-  type EksAuthCaller,
-  type EksAuthDependencies,
-  type PodCredentials,
-} from "./pod-credentials.js";
+import { assumeRoleForPodIdentity, type EksAuthDependencies, type PodCredentials } from "./pod-credentials.js";
 
 const PATH = /^\/clusters\/([^/?]+)\/assume-role-for-pod-identity\/?(?:\?|$)/;
 const CLUSTER_NAME = /^[0-9A-Za-z][A-Za-z0-9\-_]{0,99}$/;

@@ -4,9 +4,9 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { formatSeconds } from "../../clock/clock.js";
-import type { ClusterRecord } from "../../domain/model.js";
 import { AGENT_ADDRESSES, AGENT_PATH } from "../../domain/pod-identity.js";
 import { parseJwt } from "../../identity/jwt.js";
+import { nodePrincipalArn } from "../eks-auth/caller.js";
 import { EksAuthError } from "../eks-auth/errors.js";
 import { assumeRoleForPodIdentity, type EksAuthDependencies } from "../eks-auth/pod-credentials.js";
 
@@ -38,15 +38,20 @@ async function credentials(
   const token = request.headers.authorization ?? "";
   const problem = tokenProblem(token, dependencies.clock.now());
   if (problem !== undefined) return refuse(reply, 400, problem);
-  const cluster = dependencies.issuers.clusterOf(String(parseJwt(token)?.claims.iss));
+  const { iss, "kubernetes.io": kubernetes } = parseJwt(token)?.claims ?? {};
+  const cluster = dependencies.issuers.clusterOf(String(iss));
   try {
     // Every node knows its cluster; here the token tells, and is checked against that cluster's keys next.
     if (!cluster)
       throw new EksAuthError("InvalidTokenException", "The issuer of the service account token is unknown.");
-    const { session } = await assumeRoleForPodIdentity(dependencies, callerOf(cluster, request), {
-      clusterName: cluster.name,
-      token,
-    });
+    const { accountId, region, name: clusterName } = cluster;
+    const nodeName = (kubernetes as { node?: { name?: string } } | undefined)?.node?.name;
+    const caller = {
+      scope: { accountId, region },
+      principalArn: nodePrincipalArn(dependencies.state, cluster, nodeName),
+      requestId: request.id,
+    };
+    const { session } = await assumeRoleForPodIdentity(dependencies, caller, { clusterName, token });
     return reply.header("content-type", "application/json").send({
       AccessKeyId: session.accessKeyId,
       SecretAccessKey: session.secretAccessKey,
@@ -59,12 +64,6 @@ async function credentials(
     return refuse(reply, error.status, `[${request.id}]: (${error.code}): ${error.message}, fault: ${error.fault}`);
   }
 }
-
-const callerOf = (cluster: ClusterRecord, { id }: FastifyRequest) => ({
-  scope: { accountId: cluster.accountId, region: cluster.region },
-  principalArn: "eks-pod-identity-agent",
-  requestId: id,
-});
 
 /** What the agent looks at before it asks EKS Auth, in its words and those of its library (golang-jwt). */
 function tokenProblem(token: string, nowMs: number): string | undefined {

@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand, UpdateAssumeRolePolicyCommand } from "@aws-sdk/client-iam";
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
+import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { signedHeaders } from "../../../src/identity/sigv4-signer.js";
@@ -50,7 +50,14 @@ async function tokenFor(account: string, options: { audience?: string; pod?: str
 }
 
 /** A call of EKS Auth as a node's agent makes it. */
-async function assumeRole(token: unknown, cluster = "demo"): Promise<Answer> {
+async function assumeRole(
+  token: unknown,
+  cluster = "demo",
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string } = {
+    accessKeyId: "test",
+    secretAccessKey: "test",
+  },
+): Promise<Answer> {
   const url = new URL(`${eksim.endpoint}/clusters/${cluster}/assume-role-for-pod-identity`);
   const body = JSON.stringify({ token });
   const { host: _, ...headers } = signedHeaders({
@@ -59,7 +66,7 @@ async function assumeRole(token: unknown, cluster = "demo"): Promise<Answer> {
     body,
     service: "eks-auth",
     region: "us-east-1",
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    credentials,
     nowMs: Date.now(),
   });
   const response = await fetch(url, { method: "POST", headers, body });
@@ -283,6 +290,29 @@ describe("EKS Auth", () => {
     );
     await account("ec2", { roleArn: roleArn("ec2") });
     expect(await assumeRole(await tokenFor("ec2"))).toMatchObject({ status: 400, type: "AccessDeniedException" });
+  });
+
+  it("obeys what the caller's own policies forbid", async () => {
+    await createRole("node", policy({ Principal: { AWS: ACCOUNT }, Action: "sts:AssumeRole" }));
+    const denied = { Effect: "Deny", Action: "eks-auth:*", Resource: "*" };
+    await iam.send(new PutRolePolicyCommand({ RoleName: "node", PolicyName: "no", PolicyDocument: policy(denied) }));
+    const sts = new STSClient({ ...eksim.clientConfig(), maxAttempts: 1 });
+    const { Credentials: node } = await sts.send(
+      new AssumeRoleCommand({ RoleArn: roleArn("node"), RoleSessionName: "i-1" }),
+    );
+    sts.destroy();
+    const credentials = {
+      accessKeyId: node?.AccessKeyId ?? "",
+      secretAccessKey: node?.SecretAccessKey ?? "",
+      sessionToken: node?.SessionToken ?? "",
+    };
+    expect(await assumeRole(await tokenFor("app"), "demo", credentials)).toEqual({
+      status: 400,
+      type: "AccessDeniedException",
+      body: {
+        message: `User: arn:aws:sts::${ACCOUNT}:assumed-role/node/i-1 is not authorized to perform: eks-auth:AssumeRoleForPodIdentity on resource: arn:aws:eks:us-east-1:${ACCOUNT}:cluster/demo`,
+      },
+    });
   });
 
   it("goes on to a target role of another account for an hour, by the external id of the association", async () => {
