@@ -3,7 +3,7 @@
 /** Values of condition keys; names in lower case. */
 export type Context = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** `*` and `?` as policies have them, over the whole text. Linear in both: no regular expression that a policy could blow up. */
+/** `*` and `?` as policies have them, over the whole text. At worst the product of both lengths: no regular expression that a policy could blow up. */
 export function matches(pattern: string, text: string): boolean {
   if (pattern === "*") return true;
   let p = 0;
