@@ -7,38 +7,23 @@ import { withCondition } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
 import { isPodTerminal } from "../runtime/pods.js";
-import { ATTACHMENTS, attachmentName, DRIVERS, needsAttachment } from "../runtime/volumes.js";
 import { NodeInfo } from "../scheduler/node-info.js";
 import { shortages } from "../scheduler/plugins/node-resources.js";
-import { type PodInfo, podInfoOf } from "../scheduler/pod-info.js";
+import { podInfoOf } from "../scheduler/pod-info.js";
 import type { PodSet } from "../scheduler/pod-sets.js";
-import type {
-  CSIDriver,
-  Node,
-  ObjectReference,
-  PersistentVolume,
-  Pod,
-  PodStatus,
-  VolumeAttachment,
-} from "../schema/generated/types.js";
+import type { Node, ObjectReference, Pod, PodStatus } from "../schema/generated/types.js";
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
-import type { PodPlacement } from "./machine/field-values.js";
 import type { Listener } from "./machine/listeners.js";
-import type { Network } from "./machine/network.js";
-import { createPodMachine, type PodLogs, type PodMachine } from "./machine/pod-machine.js";
-import { createPodVolumes } from "./machine/pod-volumes.js";
+import type { PodLogs } from "./machine/pod-machine.js";
 import { createPodAddresses } from "./pod-addresses.js";
 import { rejectionOf } from "./pod-admission.js";
-import { advancePod, type KubeletEvent, type LifecycleEnvironment, rebooted } from "./pod-lifecycle.js";
-import { createPodOperations, type PodOperations } from "./pod-operations.js";
-import type { ReferenceLookups, Referred } from "./pod-references.js";
+import { createPodEquipment, type Worker } from "./pod-equipment.js";
+import { advancePod, type KubeletEvent, rebooted } from "./pod-lifecycle.js";
 import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
-import { listenerOf } from "./pod-servers.js";
 import { statusOf } from "./pod-status.js";
 import type { PodPresence } from "./pod-streams.js";
 import { RESIZE_RETRY_MS, resized, resizedContainers, withPendingResize } from "./resize.js";
-import { drawTiming, type Timing } from "./timings.js";
 
 /** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
 export interface PodWorkers {
@@ -82,16 +67,6 @@ export interface PodWorkersOptions {
   wake: (key: string) => void;
 }
 
-interface Worker {
-  uid: string;
-  info: PodInfo;
-  runtime: PodRuntime;
-  podIP: string | undefined;
-  machine?: PodMachine;
-  operations?: PodOperations;
-  listeners?: Set<() => void>;
-}
-
 const SHUTDOWN = {
   reason: "Terminated",
   message: "Pod was terminated in response to imminent node shutdown.",
@@ -111,107 +86,15 @@ const referenceTo = (pod: Pod, fieldPath: string | undefined): ObjectReference =
 });
 
 export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
-  const { api, clock, events, random, nodeName, hostIP } = options;
+  const { api, clock, events, nodeName, hostIP } = options;
   const workers = new Map<string, Worker>();
   const addresses = createPodAddresses(options.podCidr);
   const node = new NodeInfo(nodeName);
-  /** When an image is complete on this node, epoch ms. */
-  const images = new Map<string, number>();
+  const { environment, operationsOf, machineOf, listenerIn, draw, hasImage } = createPodEquipment(options);
   let writing: string | undefined;
   /** Logs of pods that have ended, as long as the pods are there. */
   const logs = new Map<string, { uid: string; logs: PodLogs }>();
 
-  const draw = (timing: Timing): number => drawTiming(random, timing);
-  const allocatable = (): Readonly<Record<string, string>> =>
-    api.get<Node>("nodes", { name: nodeName })?.status?.allocatable ?? {};
-  const placementOf = (worker: Worker): PodPlacement => ({
-    podIP: worker.podIP,
-    hostIP,
-    get allocatable() {
-      return allocatable();
-    },
-  });
-  const referencesOf = (namespace: string | undefined): ReferenceLookups => ({
-    find: (resource, name) => api.get<Referred>(resource, { namespace, name }),
-    isAttached,
-  });
-  const presentPod = (key: string, worker: Worker): Pod => {
-    const pod = api.get<Pod>("pods", parseKey(key));
-    return pod?.metadata.uid === worker.uid ? pod : worker.info.pod;
-  };
-  const listenerIn = (pod: Pod, worker: Worker, port: number, protocol: "TCP" | "UDP"): Listener | undefined =>
-    listenerOf(pod, port, protocol, {
-      runtime: worker.runtime,
-      machine: worker.machine,
-      behaviourOf: options.behaviourOf,
-      nowMs: clock.now(),
-    });
-
-  /** The machine of a pod is made when its first program runs, or when somebody looks into it. */
-  const machineOf = (key: string, worker: Worker): PodMachine => {
-    if (worker.machine) return worker.machine;
-    const { namespace } = worker.info.pod.metadata;
-    const references = referencesOf(namespace);
-    const pod = (): Pod => presentPod(key, worker);
-    const placement = placementOf(worker);
-    const { nodeInfo } = api.get<Node>("nodes", { name: nodeName })?.status ?? {};
-    worker.machine = createPodMachine({
-      clock,
-      random,
-      pod,
-      environment: () => ({ pod: pod(), placement, references, services: options.world.services(namespace) }),
-      volumes: createPodVolumes({
-        pod,
-        placement,
-        references,
-        now: () => clock.now(),
-        persistent: options.world.persistent,
-        host: (path, type) => options.world.host(nodeName, path, type),
-        token: (audience, seconds) => options.token(pod(), audience, seconds),
-        rootCa: options.rootCa(),
-      }),
-      network: networkOf(pod(), worker),
-      kernelRelease: nodeInfo?.kernelVersion || "6.12.0",
-      architecture: nodeInfo?.architecture || "amd64",
-      dnsServer: options.world.dnsServer(),
-      onExit: () => options.wake(key),
-      onFault: (error) => events.event(pod(), "Warning", "SimulationFault", String(error)),
-    });
-    return worker.machine;
-  };
-  const networkOf = (pod: Pod, worker: Worker): Network => options.world.networkOf(pod, () => worker.podIP);
-
-  const operationsOf = (key: string, worker: Worker): PodOperations => {
-    worker.operations ??= createPodOperations({
-      clock,
-      pod: () => presentPod(key, worker),
-      podIP: () => worker.podIP,
-      machine: () => machineOf(key, worker),
-      machineIfAny: () => worker.machine,
-      behaviourOf: options.behaviourOf,
-      network: () => networkOf(presentPod(key, worker), worker),
-      listener: (port, protocol) => listenerIn(presentPod(key, worker), worker, port, protocol),
-      wake: () => options.wake(key),
-    });
-    return worker.operations;
-  };
-
-  const environment = (key: string, namespace: string | undefined, worker: Worker): LifecycleEnvironment => ({
-    nowMs: clock.now(),
-    references: referencesOf(namespace),
-    placement: placementOf(worker),
-    behaviourOf: options.behaviourOf,
-    operations: operationsOf(key, worker),
-    imageReadyMs: (image) => images.get(image),
-    imagePulled: (image, readyMs) => images.set(image, readyMs),
-    draw,
-  });
-  const isAttached = (volume: string): boolean => {
-    const driver = api.get<PersistentVolume>("persistentvolumes", { name: volume })?.spec?.csi?.driver;
-    if (!driver || !needsAttachment(api.get<CSIDriver>(DRIVERS, { name: driver }))) return true;
-    const attachment = api.get<VolumeAttachment>(ATTACHMENTS, { name: attachmentName(volume, nodeName) });
-    return attachment?.status?.attached === true;
-  };
   const tell = (pod: Pod, told: readonly KubeletEvent[]): void => {
     for (const { fieldPath, type, reason, message } of told)
       events.event(referenceTo(pod, fieldPath), type, reason, message);
@@ -244,8 +127,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       return { uid: pod.metadata.uid, info, podIP: undefined, runtime };
     }
     node.addPod(info);
-    if (isKnown)
-      for (const { image, imageID } of pod.status?.containerStatuses ?? []) if (imageID) images.set(image, 0);
+    if (isKnown) for (const { image, imageID } of pod.status?.containerStatuses ?? []) if (imageID) hasImage(image);
     const networkMs = pod.spec?.hostNetwork ? nowMs : Math.max(nowMs, options.networkReadyMs());
     const runtime = isKnown
       ? restoredRuntime(pod, nowMs, options.behaviourOf)

@@ -1,0 +1,134 @@
+import { parseKey } from "../object.js";
+import { ATTACHMENTS, attachmentName, DRIVERS, needsAttachment } from "../runtime/volumes.js";
+import type { PodInfo } from "../scheduler/pod-info.js";
+import type { CSIDriver, Node, PersistentVolume, Pod, VolumeAttachment } from "../schema/generated/types.js";
+import type { PodPlacement } from "./machine/field-values.js";
+import type { Listener } from "./machine/listeners.js";
+import type { Network } from "./machine/network.js";
+import { createPodMachine, type PodMachine } from "./machine/pod-machine.js";
+import { createPodVolumes } from "./machine/pod-volumes.js";
+import type { LifecycleEnvironment } from "./pod-lifecycle.js";
+import { createPodOperations, type PodOperations } from "./pod-operations.js";
+import type { ReferenceLookups, Referred } from "./pod-references.js";
+import type { PodRuntime } from "./pod-runtime.js";
+import { listenerOf } from "./pod-servers.js";
+import type { PodWorkersOptions } from "./pod-workers.js";
+import { drawTiming, type Timing } from "./timings.js";
+
+/** A pod of a node, and what it has there: its place, its machine, what can be done to its containers, what it refers to. */
+export interface Worker {
+  uid: string;
+  info: PodInfo;
+  runtime: PodRuntime;
+  podIP: string | undefined;
+  machine?: PodMachine;
+  operations?: PodOperations;
+  listeners?: Set<() => void>;
+}
+
+export function createPodEquipment(options: PodWorkersOptions) {
+  const { api, clock, events, random, nodeName, hostIP } = options;
+  /** When an image is complete on this node, epoch ms. */
+  const images = new Map<string, number>();
+  const draw = (timing: Timing): number => drawTiming(random, timing);
+  const allocatable = (): Readonly<Record<string, string>> =>
+    api.get<Node>("nodes", { name: nodeName })?.status?.allocatable ?? {};
+  const placementOf = (worker: Worker): PodPlacement => ({
+    podIP: worker.podIP,
+    hostIP,
+    get allocatable() {
+      return allocatable();
+    },
+  });
+  const referencesOf = (namespace: string | undefined): ReferenceLookups => ({
+    find: (resource, name) => api.get<Referred>(resource, { namespace, name }),
+    isAttached,
+  });
+  const presentPod = (key: string, worker: Worker): Pod => {
+    const pod = api.get<Pod>("pods", parseKey(key));
+    return pod?.metadata.uid === worker.uid ? pod : worker.info.pod;
+  };
+  const listenerIn = (pod: Pod, worker: Worker, port: number, protocol: "TCP" | "UDP"): Listener | undefined =>
+    listenerOf(pod, port, protocol, {
+      runtime: worker.runtime,
+      machine: worker.machine,
+      behaviourOf: options.behaviourOf,
+      nowMs: clock.now(),
+    });
+
+  /** The machine of a pod is made when its first program runs, or when somebody looks into it. */
+  const machineOf = (key: string, worker: Worker): PodMachine => {
+    if (worker.machine) return worker.machine;
+    const { namespace } = worker.info.pod.metadata;
+    const references = referencesOf(namespace);
+    const pod = (): Pod => presentPod(key, worker);
+    const placement = placementOf(worker);
+    const { nodeInfo } = api.get<Node>("nodes", { name: nodeName })?.status ?? {};
+    worker.machine = createPodMachine({
+      clock,
+      random,
+      pod,
+      environment: () => ({ pod: pod(), placement, references, services: options.world.services(namespace) }),
+      volumes: createPodVolumes({
+        pod,
+        placement,
+        references,
+        now: () => clock.now(),
+        persistent: options.world.persistent,
+        host: (path, type) => options.world.host(nodeName, path, type),
+        token: (audience, seconds) => options.token(pod(), audience, seconds),
+        rootCa: options.rootCa(),
+      }),
+      network: networkOf(pod(), worker),
+      kernelRelease: nodeInfo?.kernelVersion || "6.12.0",
+      architecture: nodeInfo?.architecture || "amd64",
+      dnsServer: options.world.dnsServer(),
+      onExit: () => options.wake(key),
+      onFault: (error) => events.event(pod(), "Warning", "SimulationFault", String(error)),
+    });
+    return worker.machine;
+  };
+  const networkOf = (pod: Pod, worker: Worker): Network => options.world.networkOf(pod, () => worker.podIP);
+
+  const operationsOf = (key: string, worker: Worker): PodOperations => {
+    worker.operations ??= createPodOperations({
+      clock,
+      pod: () => presentPod(key, worker),
+      podIP: () => worker.podIP,
+      machine: () => machineOf(key, worker),
+      machineIfAny: () => worker.machine,
+      behaviourOf: options.behaviourOf,
+      network: () => networkOf(presentPod(key, worker), worker),
+      listener: (port, protocol) => listenerIn(presentPod(key, worker), worker, port, protocol),
+      wake: () => options.wake(key),
+    });
+    return worker.operations;
+  };
+
+  const environment = (key: string, namespace: string | undefined, worker: Worker): LifecycleEnvironment => ({
+    nowMs: clock.now(),
+    references: referencesOf(namespace),
+    placement: placementOf(worker),
+    behaviourOf: options.behaviourOf,
+    operations: operationsOf(key, worker),
+    imageReadyMs: (image) => images.get(image),
+    imagePulled: (image, readyMs) => images.set(image, readyMs),
+    draw,
+  });
+  const isAttached = (volume: string): boolean => {
+    const driver = api.get<PersistentVolume>("persistentvolumes", { name: volume })?.spec?.csi?.driver;
+    if (!driver || !needsAttachment(api.get<CSIDriver>(DRIVERS, { name: driver }))) return true;
+    const attachment = api.get<VolumeAttachment>(ATTACHMENTS, { name: attachmentName(volume, nodeName) });
+    return attachment?.status?.attached === true;
+  };
+
+  return {
+    environment,
+    operationsOf,
+    machineOf,
+    listenerIn,
+    draw,
+    /** An image that is on the node already. */
+    hasImage: (image: string): void => void images.set(image, 0),
+  };
+}
