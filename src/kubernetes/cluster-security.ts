@@ -58,13 +58,18 @@ export function createClusterSecurity({
   clock: Clock;
   options: Pick<
     ClusterOptions,
-    "tokenAuthenticators" | "authorizers" | "serviceAccountKey" | "serviceAccountIssuer" | "servingSigners"
+    | "tokenAuthenticators"
+    | "authorizers"
+    | "serviceAccountKey"
+    | "serviceAccountKeyName"
+    | "serviceAccountIssuer"
+    | "servingSigners"
   >;
   /** The certificates of now. */
   tls(): Pick<ClusterTls, "caCert" | "caKey">;
 }): ClusterSecurity {
-  const { serviceAccountKey, serviceAccountIssuer: issuer } = options;
-  const tokens = createServiceAccountTokens({ serviceAccountKey, issuer, clock, api });
+  const { serviceAccountKey, serviceAccountKeyName: keyName, serviceAccountIssuer: issuer } = options;
+  const tokens = createServiceAccountTokens({ serviceAccountKey, keyName, issuer, clock, api });
   const rbac = createRbacAuthorizer({ api });
   const outside: readonly TokenAuthenticator[] = options.tokenAuthenticators ?? [];
   const authorizers: readonly Authorizer[] = [

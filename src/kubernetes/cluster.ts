@@ -28,6 +28,8 @@ export interface ClusterOptions {
   /** PEM of the RSA key (PKCS#8) that signs service account tokens, made off the request path: awaited on first use only. */
   serviceAccountKey: () => Promise<string>;
   serviceAccountIssuer: string;
+  /** Names that key in tokens and JWKS, by its public part (SPKI, DER); kube-apiserver's way unless given. */
+  serviceAccountKeyName?: (publicKey: Buffer) => string;
   /** Control-plane members, one a zone. Those without an address are given one: it shows in the endpoints of the `kubernetes` Service. */
   members: readonly { id: string; zone: string; address?: string }[];
   tokenAuthenticators?: readonly TokenAuthenticator[];

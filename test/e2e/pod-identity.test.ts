@@ -106,6 +106,30 @@ describe.runIf(program)("an AWS SDK that acts as a pod", () => {
     expect(stdout).toMatch(session);
   });
 
+  it("can be the agent itself", async () => {
+    const { endpoint } = cluster.eksim;
+    const file = await tokenFile("associated", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+    const script = `import boto3, json
+auth = boto3.client('eks-auth')
+given = auth.assume_role_for_pod_identity(clusterName='demo', token=open('${file}').read())
+refused = []
+for cluster, token in (('nobody', 'a.b.c'), ('demo', 'a.b.c')):
+    try:
+        auth.assume_role_for_pod_identity(clusterName=cluster, token=token)
+    except auth.exceptions.ClientError as error:
+        refused.append(type(error).__name__)
+print(json.dumps([given['subject'], given['assumedRoleUser']['arn'], refused]))`;
+    const env = { AWS_ENDPOINT_URL: endpoint, AWS_DEFAULT_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "test" };
+    const { stdout } = await promisify(execFile)("python3", ["-c", script], {
+      env: { PATH: process.env.PATH ?? "", HOME: cluster.home, AWS_SECRET_ACCESS_KEY: "test", ...env },
+    });
+    expect(JSON.parse(stdout)).toEqual([
+      { namespace: "default", serviceAccount: "associated" },
+      expect.stringMatching(SESSION),
+      ["ResourceNotFoundException", "InvalidTokenException"],
+    ]);
+  });
+
   it("has it in JavaScript", async () => {
     const { fromTokenFile } = await import("@aws-sdk/credential-provider-web-identity");
     const { endpoint } = cluster.eksim;

@@ -34,7 +34,7 @@ import { observeNodes, summarise } from "./observe.js";
 import { podIdentityAdmission } from "./pod-identity/admission.js";
 import { outsideOfPods } from "./pod-identity/outside.js";
 import { changeAuthorities } from "./tls/authorities.js";
-import { clusterTls, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
+import { clusterTls, issuerKeyName, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
 import { upgradeFacts } from "./upgrade-facts.js";
 
 /** IAM's side of a cluster's API server. */
@@ -146,6 +146,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       serviceCidr: spec.serviceCidr,
       tls,
       serviceAccountKey: tokenKey,
+      serviceAccountKeyName: issuerKeyName,
       serviceAccountIssuer: spec.oidcIssuer,
       members: spec.members,
       tokenAuthenticators: [
@@ -384,7 +385,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       };
     },
 
-    issuerKeys: async (clusterId) => jwksOf([signingKey(await find(clusterId).serviceAccountKey())]).keys,
+    issuerKeys: async (clusterId) =>
+      jwksOf([signingKey(await find(clusterId).serviceAccountKey(), issuerKeyName)]).keys,
 
     nodeDemand: async (clusterId) => {
       const held = find(clusterId);

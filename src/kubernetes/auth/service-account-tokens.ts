@@ -59,6 +59,8 @@ export interface ServiceAccountTokens {
 export interface TokenDependencies {
   /** PEM, PKCS#8; asked for at the first use only. */
   serviceAccountKey: () => Promise<string>;
+  /** As of `signingKey`. */
+  keyName?: ((publicKey: Buffer) => string) | undefined;
   issuer: string;
   /** Where the issuer's keys are; default `<issuer>/keys`. */
   jwksUri?: string;
@@ -70,6 +72,7 @@ export interface TokenDependencies {
 
 export function createServiceAccountTokens({
   serviceAccountKey,
+  keyName,
   issuer,
   jwksUri,
   audiences,
@@ -84,7 +87,7 @@ export function createServiceAccountTokens({
 
   const key = (): Promise<SigningKey> => {
     pending ??= serviceAccountKey()
-      .then(signingKey)
+      .then((pem) => signingKey(pem, keyName))
       .catch((error: unknown) => {
         pending = undefined;
         throw error;

@@ -5,7 +5,6 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 
 export interface SigningKey {
-  /** base64url of the SHA-256 of the public key, as kube-apiserver makes it. */
   kid: string;
   sign(claims: object): string;
   /** The claims of a token in JWT form that this key has signed; undefined for every other token. */
@@ -36,13 +35,14 @@ export const unverifiedClaims = (token: string): Record<string, unknown> | undef
   return parts.length === 3 ? decode(parts[1]) : undefined;
 };
 
-/** `pem`: private RSA key, PKCS#8. */
-export function signingKey(pem: string): SigningKey {
+/** Names a key by its public part (SPKI, DER), as kube-apiserver does. */
+const keyIdOf = (publicKey: Buffer): string => createHash("sha256").update(publicKey).digest("base64url");
+
+/** `pem`: private RSA key, PKCS#8. `nameOf`: how keys are named, where an external signer has a way of its own. */
+export function signingKey(pem: string, nameOf: (publicKey: Buffer) => string = keyIdOf): SigningKey {
   const privateKey = createPrivateKey(pem);
   const publicKey = createPublicKey(privateKey);
-  const kid = createHash("sha256")
-    .update(publicKey.export({ type: "spki", format: "der" }))
-    .digest("base64url");
+  const kid = nameOf(publicKey.export({ type: "spki", format: "der" }));
   const header = encode({ alg: "RS256", kid });
   return {
     kid,

@@ -441,6 +441,7 @@ describe("an issuer", () => {
       kid: string;
     };
     expect(keys.keys.map((key) => key.kid)).toEqual([kid]);
+    expect(kid).toMatch(/^[0-9a-f]{40}$/);
   });
 
   it("is unknown under other ids", async () => {

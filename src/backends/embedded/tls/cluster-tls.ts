@@ -1,5 +1,5 @@
 /** TLS material and the service account key of a cluster, made once and kept with its secrets, so that kubeconfigs outlive a restart. */
-import { generateKeyPair } from "node:crypto";
+import { createHash, generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "../../../clock/clock.js";
 import { endpointHostName } from "../../../domain/eks/endpoint-access.js";
@@ -71,6 +71,9 @@ export function clusterTls(secrets: SecretStore, clock: Clock, spec: ClusterSpec
   }
   return { caCert: bundleOf(authorities), caKey: signer.key, serverCert, serverKey };
 }
+
+/** EKS names the keys of its issuers by 40 hex digits; the agent of EKS Pod Identity takes no others. */
+export const issuerKeyName = (publicKey: Buffer): string => createHash("sha1").update(publicKey).digest("hex");
 
 /** The key that signs service account tokens, as PEM: made when first asked for, away from the event loop, since RSA keys take their time. */
 export function serviceAccountKey(secrets: SecretStore, clusterId: string): () => Promise<string> {

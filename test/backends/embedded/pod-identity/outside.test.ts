@@ -74,6 +74,10 @@ describe("programs of containers on a clock that waits for them", () => {
     const { exitCode, said } = await run("late", "associated", AGENT);
     expect(exitCode).toBe(0);
     expect(JSON.parse(said)).toMatchObject({ AccountId: "000000000000" });
+    const asked = eksim.events({ cluster: "demo" }).find(({ type }) => type === "AssumeRoleForPodIdentity");
+    expect(asked?.detail).toMatchObject({
+      principalArn: expect.stringMatching(/^arn:aws:sts::000000000000:assumed-role\/app\/i-[0-9a-f]{17}$/),
+    });
   });
 
   it("post to STS", async () => {
