@@ -44,26 +44,12 @@ export interface Checked {
   readonly structs: ReadonlyMap<Node, ObjectType>;
 }
 
-const TYPE_NAMES: Readonly<Record<string, string>> = {
-  bool: "bool",
-  int: "int",
-  uint: "uint",
-  double: "double",
-  string: "string",
-  bytes: "bytes",
-  list: "list",
-  map: "map",
-  null_type: "null_type",
-  type: "type",
-  optional_type: "optional_type",
-  "google.protobuf.Timestamp": "google.protobuf.Timestamp",
-  "google.protobuf.Duration": "google.protobuf.Duration",
-  "net.IP": "net.IP",
-  "net.CIDR": "net.CIDR",
-  "kubernetes.Quantity": "kubernetes.Quantity",
-  "kubernetes.URL": "kubernetes.URL",
-  "kubernetes.Semver": "kubernetes.Semver",
-};
+/** Types that an expression can name, as values. */
+const TYPE_NAMES: ReadonlySet<string> = new Set([
+  ..."bool int uint double string bytes list map null_type type optional_type".split(" "),
+  ..."google.protobuf.Timestamp google.protobuf.Duration net.IP net.CIDR".split(" "),
+  ..."kubernetes.Quantity kubernetes.URL kubernetes.Semver".split(" "),
+]);
 
 interface Scope {
   readonly name: string;
@@ -170,7 +156,7 @@ class Checker {
       this.names.set(node, { variable: name });
       return variable;
     }
-    const type = Object.hasOwn(TYPE_NAMES, name) ? TYPE_NAMES[name] : this.environment.structType?.(name)?.name;
+    const type = TYPE_NAMES.has(name) ? name : this.environment.structType?.(name)?.name;
     if (type === undefined) return undefined;
     this.names.set(node, { type: new TypeValue(type) });
     return TYPE;

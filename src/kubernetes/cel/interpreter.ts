@@ -1,3 +1,4 @@
+import { accepts, elementOf, fieldOf, isPlain } from "./access.js";
 /**
  * Turns a checked expression into functions that evaluate it. Every step adds to the cost in the units of cel-go, and evaluation stops once the cost
  * is above the limit: no expression can keep the process busy.
@@ -5,9 +6,8 @@
 import type { Checked } from "./checker.js";
 import type { Overload } from "./functions/declare.js";
 import type { CallNode, ComprehensionNode, MapNode, Node, StructNode } from "./nodes.js";
-import { CelBudgetError, CelError, Duration, Timestamp, TypeValue, Uint } from "./scalars.js";
-import type { CelType } from "./types.js";
-import { BuiltObject, ListValue, MapValue, mapValue, ObjectValue, Opaque, Optional, type Value } from "./values.js";
+import { CelBudgetError, CelError, type TypeValue } from "./scalars.js";
+import { BuiltObject, ListValue, MapValue, mapValue, Optional, type Value } from "./values.js";
 
 export type Bindings = Readonly<Record<string, Value | (() => Value)>>;
 
@@ -31,63 +31,6 @@ const ITERATION_COST = 3;
 function charge(frame: Frame, cost: number): void {
   frame.cost += cost;
   if (frame.cost > frame.limit) throw new CelBudgetError();
-}
-
-/** True when a value can be passed where the type is wanted. */
-function accepts(type: CelType, value: Value): boolean {
-  switch (type.kind) {
-    case "bool":
-      return typeof value === "boolean";
-    case "int":
-      return typeof value === "bigint";
-    case "uint":
-      return value instanceof Uint;
-    case "double":
-      return typeof value === "number";
-    case "string":
-      return typeof value === "string";
-    case "bytes":
-      return value instanceof Uint8Array;
-    case "null":
-      return value === null;
-    case "timestamp":
-      return value instanceof Timestamp;
-    case "duration":
-      return value instanceof Duration;
-    case "type":
-      return value instanceof TypeValue;
-    case "list":
-      return value instanceof ListValue && (value.size === 0 || accepts(type.element, value.at(0)));
-    case "map":
-      return value instanceof MapValue;
-    case "optional":
-      return value instanceof Optional;
-    case "object":
-      return (value instanceof ObjectValue || value instanceof BuiltObject) && value.type.name === type.name;
-    case "opaque":
-      return value instanceof Opaque && value.type === type.name;
-    default:
-      return true;
-  }
-}
-
-const isPlain = (type: CelType): boolean =>
-  type.kind === "list" ? isPlain(type.element) : type.kind === "map" ? isPlain(type.value) : type.kind !== "dyn";
-
-/** Undefined when there is no such field. */
-function fieldOf(value: Value, field: string): Value | undefined {
-  if (value instanceof MapValue) return value.get(field);
-  if (value instanceof ObjectValue) return value.get(field);
-  if (value instanceof BuiltObject) return value.fields.get(field);
-  throw new CelError("no such overload");
-}
-
-function elementOf(value: Value, key: Value): Value | undefined {
-  if (value instanceof ListValue) {
-    if (typeof key !== "bigint") throw new CelError("no such overload");
-    return key >= 0n && key < BigInt(value.size) ? value.at(Number(key)) : undefined;
-  }
-  return value instanceof MapValue ? value.get(key) : fieldOf(value, String(key));
 }
 
 interface Scope {
