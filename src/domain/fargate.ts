@@ -37,19 +37,29 @@ export const FARGATE_SCHEDULER = "fargate-scheduler";
 /** Marks what Fargate has launched, on the node as a label and as a taint. */
 export const FARGATE = "fargate";
 
-const patterns = new Map<string, RegExp>();
-
+/**
+ * `*` stands for any text, `?` for one character. Going back to the last star is enough, so that the time stays within the product of both lengths: a
+ * regular expression of many stars could hold up the process.
+ */
 function matchesPattern(pattern: string, text: string): boolean {
-  let known = patterns.get(pattern);
-  if (!known) {
-    const source = pattern
-      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
-      .replaceAll("*", ".*")
-      .replaceAll("?", ".");
-    known = new RegExp(`^${source}$`, "s");
-    patterns.set(pattern, known);
+  let at = 0;
+  let star = -1;
+  /** Where in the text what follows the last star is tried. */
+  let resume = 0;
+  for (let i = 0; i < text.length; ) {
+    if (pattern[at] === "*") {
+      star = at++;
+      resume = i;
+    } else if (pattern[at] === "?" || pattern[at] === text[i]) {
+      at++;
+      i++;
+    } else if (star >= 0) {
+      at = star + 1;
+      i = ++resume;
+    } else return false;
   }
-  return known.test(text);
+  while (pattern[at] === "*") at++;
+  return at === pattern.length;
 }
 
 /** Whether a pod matches: its namespace, and each of the selector's labels. */

@@ -54,6 +54,9 @@ describe("selectors of Fargate profiles", () => {
     [{ namespace: "d", labels: { app: "web" } }, "d", { app: "db" }, false],
     [{ namespace: "d", labels: { app: "web", tier: "x" } }, "d", { app: "web" }, false],
     [{ namespace: "d", labels: { "app*": "w?b" } }, "d", { "app.kubernetes.io/name": "wab" }, true],
+    [{ namespace: `${"*a".repeat(20)}b` }, "a".repeat(63), {}, false],
+    [{ namespace: `${"*a".repeat(20)}*` }, "a".repeat(63), {}, true],
+    [{ namespace: "a*b?d" }, "a-b-bcd", {}, true],
   ])("%j on a pod in %s with %j: %s", (selector, namespace, labels, matches) => {
     expect(selectorMatches(selector, namespace, labels as Record<string, string>)).toBe(matches);
   });

@@ -121,6 +121,25 @@ describe("the shell", () => {
       "mkdir -p /tmp/a/b; touch /tmp/a/b/x.txt /tmp/a/y.txt; cd /tmp/a; echo *; find . -name '*.txt'",
       "b y.txt\n./b/x.txt\n./y.txt\n",
     ],
+    [
+      "p=aXbXc; echo ${p#*X} ${p##*X} ${p%X*} ${p%%X*} ${p/X*/-} ${p//[X]/_} ${p//?/.} ${p#none}",
+      "bXc c aXb a a- a_b_c ..... aXbXc\n",
+    ],
+    ["p='a*b'; echo ${p#a\\*} ${p%[[:alpha:]]}; case 'a[b' in 'a['*) echo literal;; esac", "b a*\nliteral\n"],
+    ["echo 'a1 b22' | grep -oE '[0-9]+'; echo abAB | grep -io b; echo 'x(y)' | grep 'x(y)'", "1\n22\nb\nB\nx(y)\n"],
+    ["echo 'aXbX' | sed 's/X/-/; s/x/+/I'; echo a1b22 | awk -F '[0-9]+' '{print $2, $1 ~ /^a$/}'", "a-b+\nb 1\n"],
+    ["echo a | grep '(' ; echo a | grep -E '('; echo $?", "2\n"],
+    ["[[ abc =~ ^a.c$ ]] && echo like; [[ a =~ '(' ]]; echo $?", "like\n2\n"],
+    ["echo aa | sed 's/\\(a\\)\\1/b/'; echo $?", "1\n"],
+    [
+      // Engines that go back and try again would take longer than anybody waits.
+      `x=$(printf 'a%.0s' 1 2 3 4 5 6 7 8); x=$x$x$x$x$x$x$x$x!; for f in 'grep -cE (a+)+$' 'sed -E s/(a+)+$/b/' 'awk /(a+)+$/'; do echo $x | $f | wc -c; done; r='(a+)+$'; [[ $x =~ $r ]]; echo $?`,
+      "2\n66\n0\n1\n",
+    ],
+    [
+      "x=$(printf 'a%.0s' 1 2 3 4 5 6 7 8); x=$x$x$x$x$x$x$x$x; case $x in *a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b) echo no;; esac; echo ${x%%*a*a*a*a*a*a*a*a*a*a*a*a*b} | wc -c",
+      "65\n",
+    ],
     ["mv -v /none /tmp/ || true; echo $?", "0\n"],
     ["set -e; false; echo never", "", 1],
     ["set -e; if false; then :; fi; false || true; echo on", "on\n"],

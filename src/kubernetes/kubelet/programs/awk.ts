@@ -1,5 +1,6 @@
 import type { ProgramContext } from "../machine/program.js";
 import { formatPrintf } from "../shell/printf.js";
+import { compileExpression, posixSource } from "../shell/regular-expression.js";
 import { AwkError, type Token, tokens } from "./awk-tokens.js";
 import { complain, contents, linesOf, parseOptions } from "./options.js";
 
@@ -9,7 +10,6 @@ import { complain, contents, linesOf, parseOptions } from "./options.js";
 interface Scope {
   fields: string[];
   variables: Map<string, string>;
-  expressions: Map<string, RegExp>;
 }
 
 const numberOf = (text: string): number => Number.parseFloat(text) || 0;
@@ -178,12 +178,7 @@ class Runner {
   }
 
   private matches(source: string, text: string): boolean {
-    let expression = this.scope.expressions.get(source);
-    if (!expression) {
-      expression = new RegExp(source);
-      this.scope.expressions.set(source, expression);
-    }
-    return expression.test(text);
+    return compileExpression(posixSource(source, { extended: true })).test(text);
   }
 
   private concatenation(live: boolean): string {
@@ -300,7 +295,7 @@ export function* awk(context: ProgramContext) {
     if (name) variables.set(name, text ?? "");
   });
   const separator = value("F");
-  const scope: Scope = { fields: [], variables, expressions: new Map() };
+  const scope: Scope = { fields: [], variables };
   try {
     const runner = new Runner(tokens(source), scope, (text) => context.stdout.write(text));
     runner.run("BEGIN");
@@ -310,7 +305,9 @@ export function* awk(context: ProgramContext) {
       for (const line of linesOf(text ?? "")) {
         const parts =
           separator !== undefined
-            ? line.split(separator.length === 1 ? separator : new RegExp(separator))
+            ? separator.length === 1
+              ? line.split(separator)
+              : compileExpression(posixSource(separator, { extended: true })).split(line)
             : line.trim().split(/\s+/);
         scope.fields = [line, ...(line.trim() === "" && separator === undefined ? [] : parts)];
         variables

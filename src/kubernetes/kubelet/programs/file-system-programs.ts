@@ -1,7 +1,7 @@
 import { type DirectoryNode, file, type TreeNode } from "../machine/file-nodes.js";
 import { absolutePath, baseName } from "../machine/files.js";
 import { hasData, type Program, type ProgramContext, pathIn, readAll } from "../machine/program.js";
-import { patternSource } from "../shell/patterns.js";
+import { compilePattern } from "../shell/patterns.js";
 import { sizeOf } from "./file-size.js";
 import { attempt, contents, open, parseOptions } from "./options.js";
 import { createArchive, extractArchive } from "./tar.js";
@@ -15,8 +15,8 @@ function* find(context: ProgramContext) {
   const value = (flag: string): string | undefined => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
   yield* [];
   const name = value("-name") ?? value("-iname");
-  const matches =
-    name === undefined ? undefined : new RegExp(`^(?:${patternSource(name)})$`, args.includes("-iname") ? "i" : "");
+  const matches = name === undefined ? undefined : compilePattern(args.includes("-iname") ? name.toLowerCase() : name);
+  const nameOf = (path: string): string => (args.includes("-iname") ? baseName(path).toLowerCase() : baseName(path));
   const type = { f: "file", d: "directory", l: "link" }[value("-type") ?? ""];
   const deepest = Number(value("-maxdepth") ?? 100);
   const shallowest = Number(value("-mindepth") ?? 0);
@@ -24,7 +24,7 @@ function* find(context: ProgramContext) {
   let status = 0;
   const visit = (path: string, shown: string, depth: number): void => {
     const node = tree.get(path, context.who, false);
-    const wanted = depth >= shallowest && (!type || node.is === type) && (!matches || matches.test(baseName(shown)));
+    const wanted = depth >= shallowest && (!type || node.is === type) && (!matches || matches.test(nameOf(shown)));
     if (wanted && !args.includes("-delete"))
       context.stdout.write(args.includes("-print0") ? `${shown}\0` : `${shown}\n`);
     if (node.is === "directory" && depth < deepest)

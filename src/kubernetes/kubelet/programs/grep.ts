@@ -1,16 +1,9 @@
 import { type ProgramContext, pathIn, whileFull } from "../machine/program.js";
-import { CLASSES, escaped } from "../shell/patterns.js";
+import { escaped } from "../shell/patterns.js";
+import { compileExpression, type Expression, posixSource } from "../shell/regular-expression.js";
 import { complain, contents, linesOf, nameOf, parseOptions } from "./options.js";
 
-/** grep, and regular expressions as POSIX writes them. */
-
-/** A POSIX regular expression, basic or extended, as JavaScript has it. */
-export function regularExpression(source: string, { extended = false, flags = "" } = {}): RegExp {
-  let text = source.replace(/\[:(\w+):\]/g, (_, name: string) => CLASSES[name] ?? "");
-  if (!extended)
-    text = text.replace(/\\([(){}|+?])|([(){}|+?])/g, (_, special?: string, plain?: string) => special ?? `\\${plain}`);
-  return new RegExp(text.replace(/\\[<>]/g, "\\b"), flags);
-}
+/** grep: what is no expression is its error, and exit code 2. */
 
 export function* grep(context: ProgramContext) {
   const name = nameOf(context);
@@ -19,13 +12,17 @@ export function* grep(context: ProgramContext) {
   if (source === undefined) return complain(context, "usage: grep [-HhnlLoqvsriwFEz] [-m N] PATTERNS [FILE]...");
   const plain = has("F") || name === "fgrep";
   const extended = has("E") || name === "egrep" || has("P");
-  const alternatives = source
-    .split("\n")
-    .map((line) => (plain ? escaped(line) : regularExpression(line, { extended }).source));
-  let text = alternatives.join("|");
-  if (has("w")) text = `\\b(?:${text})\\b`;
-  if (has("x")) text = `^(?:${text})$`;
-  const expression = new RegExp(text, has("i") ? "i" : "");
+  let expression: Expression;
+  try {
+    const alternatives = source.split("\n").map((line) => (plain ? escaped(line) : posixSource(line, { extended })));
+    let text = alternatives.join("|");
+    if (has("w")) text = `\\b(?:${text})\\b`;
+    if (has("x")) text = `^(?:${text})$`;
+    expression = compileExpression(text, { ignoreCase: has("i") });
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return complain(context, error.message) + 1;
+  }
   const most = Number(value("m") ?? value("max-count") ?? Number.POSITIVE_INFINITY);
   const [before, after] = [Number(value("B") ?? value("C") ?? 0), Number(value("A") ?? value("C") ?? 0)];
   const files = has("r") || has("R") ? expandDirectories(context, operands.length === 0 ? ["."] : operands) : operands;
@@ -55,9 +52,7 @@ export function* grep(context: ProgramContext) {
         const line = lines[i] as string;
         const number = has("n") ? `${i + 1}:` : "";
         if (!has("o")) context.stdout.write(`${title}${number}${line}\n`);
-        else
-          for (const match of line.match(new RegExp(expression.source, `g${expression.flags}`)) ?? [])
-            context.stdout.write(`${title}${number}${match}\n`);
+        else for (const match of expression.all(line)) if (match) context.stdout.write(`${title}${number}${match}\n`);
       }
     }
     yield* whileFull(context.stdout);

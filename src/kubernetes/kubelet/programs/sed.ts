@@ -1,5 +1,5 @@
 import { type ProgramContext, pathIn } from "../machine/program.js";
-import { regularExpression } from "./grep.js";
+import { compileExpression, type Expression, posixSource } from "../shell/regular-expression.js";
 import { complain, contents, linesOf, parseOptions, unlines } from "./options.js";
 
 /** `sed` with addresses and the commands s, d, p, q, a, i, c, y, =, and -n, -i, -e, -E. */
@@ -8,12 +8,13 @@ interface Rule {
   last?: Address;
   negated: boolean;
   command: string;
-  expression?: RegExp;
+  expression?: Expression;
+  everywhere: boolean;
   text: string;
   prints: boolean;
   active: boolean;
 }
-type Address = number | "$" | RegExp;
+type Address = number | "$" | Expression;
 
 class SedError extends Error {}
 
@@ -32,7 +33,7 @@ function parse(script: string, extended: boolean): Rule[] {
     }
     if (script[at] !== "/") return undefined;
     at++;
-    return regularExpression(until("/"), { extended });
+    return compileExpression(posixSource(until("/"), { extended }));
   };
   const until = (end: string): string => {
     let text = "";
@@ -60,7 +61,7 @@ function parse(script: string, extended: boolean): Rule[] {
     const negated = script[at] === "!";
     if (negated) at++;
     const command = script[at++] ?? "";
-    const rule: Rule = { first, last, negated, command, text: "", prints: false, active: false };
+    const rule: Rule = { first, last, negated, command, text: "", prints: false, everywhere: false, active: false };
     if (command === "s" || command === "y") {
       const end = script[at++] ?? "/";
       const source = until(end);
@@ -68,11 +69,9 @@ function parse(script: string, extended: boolean): Rule[] {
       const flags = /^[gpiI0-9]*/.exec(script.slice(at))?.[0] ?? "";
       at += flags.length;
       rule.prints = flags.includes("p");
+      rule.everywhere = flags.includes("g");
       if (command === "s")
-        rule.expression = regularExpression(source, {
-          extended,
-          flags: `${flags.includes("g") ? "g" : ""}${/i/i.test(flags) ? "i" : ""}`,
-        });
+        rule.expression = compileExpression(posixSource(source, { extended }), { ignoreCase: /i/i.test(flags) });
       else rule.text = `${source}\0${rule.text}`;
     } else if ("aic".includes(command) && command !== "") {
       const end = script.indexOf("\n", at);
@@ -103,16 +102,12 @@ function applies(rule: Rule, line: string, number: number, total: number): boole
 }
 
 function replaced(line: string, rule: Rule): string | undefined {
-  const expression = rule.expression as RegExp;
-  expression.lastIndex = 0;
-  if (!expression.test(line)) return undefined;
-  expression.lastIndex = 0;
-  return line.replace(expression, (...args: unknown[]) => {
-    const groups = args.slice(0, -2) as (string | undefined)[];
-    return rule.text.replace(/\\(\d)|\\n|\\(.)|&/g, (whole, digit?: string, plain?: string) =>
+  if (!rule.expression?.test(line)) return undefined;
+  const by = (groups: readonly (string | undefined)[]): string =>
+    rule.text.replace(/\\(\d)|\\n|\\(.)|&/g, (whole, digit?: string, plain?: string) =>
       digit !== undefined ? (groups[Number(digit)] ?? "") : whole === "\\n" ? "\n" : (plain ?? groups[0] ?? ""),
     );
-  });
+  return rule.expression.replace(line, by, rule.everywhere);
 }
 
 function edit(lines: readonly string[], rules: readonly Rule[], quiet: boolean): string[] {

@@ -1,7 +1,8 @@
 import { absolutePath, type Credentials, type FileTree } from "../machine/files.js";
 import type { Work } from "../machine/kernel.js";
 import { ArithmeticError, evaluateArithmetic } from "./arithmetic.js";
-import { hasPattern, matchesPattern, patternSource } from "./patterns.js";
+import { compilePattern, hasPattern, matchesPattern, patternSource } from "./patterns.js";
+import { compileExpression } from "./regular-expression.js";
 import { ShellExit, type ShellState } from "./state.js";
 import type { List, Part, Word } from "./syntax.js";
 
@@ -117,20 +118,15 @@ function* parameterText(expander: Expander, part: Extract<Part, { is: "parameter
 function trimmed(value: string, operator: string, pattern: string): string {
   if (operator.startsWith("/")) {
     const slash = /^((?:[^/\\]|\\.)*)(?:\/(.*))?$/s.exec(pattern);
-    const source = patternSource(slash?.[1] ?? "").replaceAll("[^]*", "[^]*?");
+    const source = patternSource(slash?.[1] ?? "");
     if (source === "") return value;
     const replacement = (slash?.[2] ?? "").replace(/\\(.)/g, "$1");
-    return value.replace(new RegExp(source, operator === "//" ? "g" : ""), () => replacement);
+    return compileExpression(source).replace(value, () => replacement, operator === "//");
   }
   const fromEnd = operator.startsWith("%");
-  const longest = operator.length === 2;
-  const lengths = Array.from({ length: value.length + 1 }, (_, i) => (longest ? value.length - i : i));
-  const matches = new RegExp(`^(?:${patternSource(pattern)})$`);
-  for (const length of lengths) {
-    const piece = fromEnd ? value.slice(value.length - length) : value.slice(0, length);
-    if (matches.test(piece)) return fromEnd ? value.slice(0, value.length - length) : value.slice(length);
-  }
-  return value;
+  const length = compilePattern(pattern).edge(value, { fromEnd, longest: operator.length === 2 });
+  if (length === undefined) return value;
+  return fromEnd ? value.slice(0, value.length - length) : value.slice(length);
 }
 
 function* partText(expander: Expander, part: Part): Work<string | undefined> {

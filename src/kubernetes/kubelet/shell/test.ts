@@ -1,6 +1,7 @@
 import type { TreeNode } from "../machine/file-nodes.js";
 import { absolutePath, FileError, mayAccess } from "../machine/files.js";
 import { matchesPattern } from "./patterns.js";
+import { compileExpression, posixSource } from "./regular-expression.js";
 import type { Shell } from "./shell.js";
 
 /** `test`, `[` and (mostly) `[[`. */
@@ -14,6 +15,15 @@ const NUMERIC: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   "-gt": (a, b) => a > b,
   "-ge": (a, b) => a >= b,
 };
+
+function expressionMatches(source: string, text: string): boolean {
+  try {
+    return compileExpression(posixSource(source, { extended: true })).test(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new TestSyntaxError(error.message);
+    throw error;
+  }
+}
 
 function integer(text: string): number {
   if (!/^\s*[-+]?\d+\s*$/.test(text)) throw new TestSyntaxError(`${text}: bad number`);
@@ -88,7 +98,7 @@ export function evaluateTest(
       case "!=":
         return patterns ? !matchesPattern(right, left) : left !== right;
       case "=~":
-        return new RegExp(right).test(left);
+        return expressionMatches(right, left);
       case "<":
         return left < right;
       case ">":
