@@ -129,46 +129,18 @@ export function demandOf(spec: PodSpec): PodDemand {
   return demand;
 }
 
-/** A selector with the pod's own values for `keys` added (matchLabelKeys, mismatchLabelKeys). */
-export function withLabelKeys(
-  selector: LabelSelector | undefined,
-  labels: Readonly<Record<string, string>>,
-  keys: readonly string[] | undefined,
-  operator: "In" | "NotIn" = "In",
-): LabelSelector | undefined {
-  if (!selector || !keys?.length) return selector;
-  const known = new Set(selector.matchExpressions?.map((e) => e.key));
-  const added = keys
-    .filter((key) => labels[key] !== undefined && !known.has(key))
-    .map((key) => ({ key, operator, values: [labels[key] as string] }));
-  return added.length === 0
-    ? selector
-    : { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...added] };
-}
-
-function affinityOf(
-  pod: Pod,
-  spec: PodSpec,
-  labels: Readonly<Record<string, string>>,
-  makeSet: PodSetFactory,
-): PodAffinityInfo | undefined {
+function affinityOf(pod: Pod, spec: PodSpec, makeSet: PodSetFactory): PodAffinityInfo | undefined {
   const affinity = spec.affinity?.podAffinity;
   const anti = spec.affinity?.podAntiAffinity;
   if (!affinity && !anti) return undefined;
   const namespace = pod.metadata.namespace ?? "";
   const term = (source: PodAffinityTerm): AffinityTerm => {
-    const selector = withLabelKeys(
-      withLabelKeys(source.labelSelector, labels, source.matchLabelKeys),
-      labels,
-      source.mismatchLabelKeys,
-      "NotIn",
-    );
     // Neither namespaces nor a selector of namespaces: the pod's own.
     const own = !source.namespaces?.length && !source.namespaceSelector;
     const pods = makeSet({
       namespaces: own ? [namespace] : (source.namespaces ?? []),
       namespaceSelector: source.namespaceSelector,
-      selectors: [selector],
+      selectors: [source.labelSelector],
     });
     return { topologyKey: source.topologyKey, pods, id: `${source.topologyKey}|${pods.id}` };
   };
@@ -210,6 +182,6 @@ export function podInfoOf(pod: Pod, makeSet: PodSetFactory): PodInfo {
     priority: spec.priority ?? 0,
     terminating: deletionTimestamp !== undefined,
     demand: demandOf(spec),
-    affinity: affinityOf(pod, spec, labels, makeSet),
+    affinity: affinityOf(pod, spec, makeSet),
   };
 }

@@ -4,6 +4,7 @@ import type { StatusCause } from "../../errors.js";
 import type { Container, Pod, PodSpec, PodTemplate, Toleration } from "../../schema/generated/types.js";
 import { sameValue } from "./equality.js";
 import { forbiddenField, IMMUTABLE, invalidValue } from "./field.js";
+import { withLabelKeys } from "./label-keys.js";
 import { defaultPodOnly, defaultTemplate } from "./pod-defaults.js";
 import { qosClass } from "./pod-qos.js";
 import { validatePodSpec, validateTemplate } from "./pod-validation.js";
@@ -119,6 +120,7 @@ export const pods = strategyOf<Pod>({
   },
   prepareForCreate(pod, context) {
     pod.status = { phase: "Pending" };
+    if (pod.spec) pod.spec = withLabelKeys(pod.spec, pod.metadata.labels);
     if (!pod.spec?.schedulingGates?.length) return;
     pod.status.conditions = [
       {

@@ -9,6 +9,7 @@ import type {
   TopologySpreadConstraint,
 } from "../../schema/generated/types.js";
 import { duplicate, invalidValue, named, oneOf, required, requiredOneOf } from "./field.js";
+import { validateSpreadKeys, validateTermKeys } from "./label-keys.js";
 import { labelValue, qualifiedName } from "./names.js";
 import { validateSelector } from "./rules.js";
 
@@ -81,6 +82,7 @@ function validatePodTerm(field: string, term: Partial<PodAffinityTerm>): StatusC
     ...(term.topologyKey
       ? named(`${field}.topologyKey`, term.topologyKey, qualifiedName(term.topologyKey))
       : [required(`${field}.topologyKey`, "can not be empty")]),
+    ...validateTermKeys(field, term),
   ];
 }
 
@@ -149,6 +151,7 @@ export function validateSpread(
     }
     for (const policy of ["nodeAffinityPolicy", "nodeTaintsPolicy"] as const)
       causes.push(...oneOf(`${at}.${policy}`, constraint[policy], ["Honor", "Ignore"]));
+    causes.push(...validateSpreadKeys(at, constraint));
     return [...causes, ...validateSelector(`${at}.labelSelector`, constraint.labelSelector)];
   });
 }

@@ -2,7 +2,7 @@ import { nodeMatchesPodAffinity } from "../../runtime/node-affinity.js";
 import type { Node, PodSpec, TopologySpreadConstraint } from "../../schema/generated/types.js";
 import type { NodeInfo } from "../node-info.js";
 import { type FilterPlugin, MAX_SCORE, refuse, refuseForGood, type ScorePlugin } from "../plugin.js";
-import { type PodInfo, withLabelKeys } from "../pod-info.js";
+import type { PodInfo } from "../pod-info.js";
 import type { PodCounts, PodSet } from "../pod-sets.js";
 import type { ClusterSnapshot } from "../snapshot.js";
 
@@ -43,12 +43,11 @@ function ownConstraints(pod: PodInfo, cluster: ClusterSnapshot, whenUnsatisfiabl
   const constraints: Constraint[] = [];
   for (const source of pod.demand.spread) {
     if (source.whenUnsatisfiable !== whenUnsatisfiable) continue;
-    const selector = withLabelKeys(source.labelSelector, pod.labels, source.matchLabelKeys);
     constraints.push({
       topologyKey: source.topologyKey,
       maxSkew: source.maxSkew,
       minDomains: source.minDomains ?? 1,
-      pods: cluster.podSets.make({ namespaces: [pod.namespace], selectors: [selector], living: true }),
+      pods: cluster.podSets.make({ namespaces: [pod.namespace], selectors: [source.labelSelector], living: true }),
       includes: inclusionOf(pod, source),
     });
   }

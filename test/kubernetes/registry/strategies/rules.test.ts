@@ -25,8 +25,9 @@ const CLUSTER_SCOPED = new Set([
 
 let serial = 0;
 function create(resource: string, fields: object, name = `x${++serial}`): Promise<KubeObject> {
-  const metadata = CLUSTER_SCOPED.has(resource) ? { name } : { name, namespace: "default" };
-  return world.api.create(resource, { metadata, ...structuredClone(fields) } as unknown as KubeObject);
+  const identity = CLUSTER_SCOPED.has(resource) ? { name } : { name, namespace: "default" };
+  const { metadata, ...rest } = structuredClone(fields) as Partial<KubeObject>;
+  return world.api.create(resource, { metadata: { ...metadata, ...identity }, ...rest } as unknown as KubeObject);
 }
 
 describe("defaults", () => {
@@ -403,6 +404,40 @@ describe("validation", () => {
         }),
       },
       "must be greater than zero",
+    ],
+    [
+      "pods",
+      {
+        metadata: { labels: { app: "web" } },
+        spec: with_(inPod({}), {
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: "z",
+              whenUnsatisfiable: "DoNotSchedule",
+              labelSelector: { matchLabels: { app: "web" } },
+              matchLabelKeys: ["tier", "app"],
+            },
+          ],
+        }),
+      },
+      'spec.topologySpreadConstraints[0].matchLabelKeys[1]: Invalid value: "app": exists in both matchLabelKeys and labelSelector',
+    ],
+    [
+      "pods",
+      {
+        spec: with_(inPod({}), {
+          affinity: {
+            podAffinity: {
+              requiredDuringSchedulingIgnoredDuringExecution: [
+                { topologyKey: "z", labelSelector: {}, matchLabelKeys: ["a"], mismatchLabelKeys: ["a", "b c"] },
+                { topologyKey: "z", matchLabelKeys: ["a"] },
+              ],
+            },
+          },
+        }),
+      },
+      '[spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].mismatchLabelKeys[1]: Invalid value: "b c": name part must consist of alphanumeric characters',
     ],
     [
       "pods",
@@ -830,4 +865,52 @@ describe("updates", () => {
       holder[last] = value;
     };
   }
+});
+
+describe("label keys of placements", () => {
+  it("become requirements of the selectors when a pod is born, and stay keys in templates", async () => {
+    const term = {
+      topologyKey: "zone",
+      labelSelector: { matchLabels: { app: "web" } },
+      matchLabelKeys: ["release", "none"],
+      mismatchLabelKeys: ["tenant"],
+    };
+    const spread = {
+      maxSkew: 1,
+      topologyKey: "zone",
+      whenUnsatisfiable: "DoNotSchedule",
+      labelSelector: {},
+      matchLabelKeys: ["release"],
+    };
+    const spec = with_(inPod({}), {
+      affinity: {
+        podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term, { topologyKey: "zone" }] },
+        podAntiAffinity: {
+          preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: term }],
+        },
+      },
+      topologySpreadConstraints: [spread],
+    });
+    const labels = { app: "web", release: "2", tenant: "a" };
+    const born = await create("pods", { metadata: { labels }, spec });
+    const release = { key: "release", operator: "In", values: ["2"] };
+    const tenant = { key: "tenant", operator: "NotIn", values: ["a"] };
+    const mergedTerm = { ...term, labelSelector: { ...term.labelSelector, matchExpressions: [release, tenant] } };
+    expect(born).toMatchObject({
+      spec: {
+        affinity: {
+          podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [mergedTerm, { topologyKey: "zone" }] },
+          podAntiAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, podAffinityTerm: mergedTerm }],
+          },
+        },
+        topologySpreadConstraints: [{ ...spread, labelSelector: { matchExpressions: [release] } }],
+      },
+    });
+    const template = { metadata: { labels }, spec: { containers: [CONTAINER], topologySpreadConstraints: [spread] } };
+    const deployment = await create("deployments.apps", { spec: { selector: SELECTOR, template } });
+    expect(deployment).toMatchObject({
+      spec: { template: { spec: { topologySpreadConstraints: [{ labelSelector: {}, matchLabelKeys: ["release"] }] } } },
+    });
+  });
 });
