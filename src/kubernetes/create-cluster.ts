@@ -196,7 +196,6 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       if (stops.length > 0) return;
       await createMissing(bootstrapObjects({ serviceCidr: options.serviceCidr, caCert: tls.caCert }));
       const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
-      kubelets.start();
       const parts: (() => () => void)[] = [
         ...loops.filter(({ publishesCa }) => !publishesCa).map((loop) => () => start([loop])),
         () =>
@@ -211,6 +210,9 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       stops = begun;
       // Each looks at everything there is: after a restart with thousands of pods clients are answered in between.
       const isLarge = store.count("pods") > MANY_PODS;
+      if (isLarge) await store.made();
+      if (stops !== begun) return;
+      kubelets.start();
       for (const part of parts) {
         if (isLarge) await new Promise<void>((resolve) => clock.defer(resolve));
         // Closed meanwhile.

@@ -229,6 +229,12 @@ export interface State {
   /** Store of one cluster's Kubernetes objects, in the same file (shape of kubernetes/persistence.ts). */
   objects(clusterId: string): {
     load(): { revision: number; records: Iterable<{ revision: number; resource: string; key: string; json?: string }> };
+    piecemeal(): {
+      revision: number;
+      counts: ReadonlyMap<string, number>;
+      keysOf(resource: string): readonly string[];
+      read(resource: string, key: string): string | undefined;
+    };
     commit(records: readonly { revision: number; resource: string; key: string; json?: string }[]): void;
     removeAll(): void;
   };

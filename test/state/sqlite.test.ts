@@ -272,12 +272,19 @@ describe("the objects of a cluster", () => {
     ]);
     objects.commit([{ revision: 5, resource: "nodes", key: "n" }]);
     before.close();
-    const after = opened(file).objects("C1").load();
+    const state = opened(file);
+    const after = state.objects("C1").load();
     expect(after.revision).toBe(5);
     expect([...after.records].map(({ key, json }) => [key, json])).toEqual([
       ["default/b", '{"v":2}'],
       ["default/a", '{"v":3}'],
     ]);
+    const piecemeal = state.objects("C1").piecemeal();
+    expect(piecemeal).toMatchObject({ revision: 5, counts: new Map([["pods", 2]]) });
+    expect(piecemeal.keysOf("pods")).toEqual(["default/b", "default/a"]);
+    expect(piecemeal.read("pods", "default/a")).toBe('{"v":3}');
+    expect(piecemeal.read("nodes", "n")).toBeUndefined();
+    expect(state.objects("C3").piecemeal()).toMatchObject({ revision: 0, counts: new Map() });
   });
 
   it("of thousands come back whole", () => {

@@ -103,6 +103,9 @@ interface Held {
   stopDemand?: () => void;
 }
 
+/** Nodes that come back after a restart before others have their turn. */
+const NODES_A_TURN = 100;
+
 /** Field manager of what EKS itself writes. */
 const EKS = "eks";
 
@@ -174,10 +177,15 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       log,
     });
     try {
-      // What waits for the machine comes first; from here to the last object nothing can come in between, neither a request nor a controller.
+      // What waits for the machine comes first; from here to the last object nothing can come in between, neither a request nor a controller, unless the
+      // cluster is large.
       const port = await listen(cluster, spec);
       await cluster.start();
-      for (const node of nodes) await cluster.addNode(kubeletNodeSpec(node, spec));
+      for (const [index, node] of nodes.entries()) {
+        await cluster.addNode(kubeletNodeSpec(node, spec));
+        // Clients of a large cluster are answered in between.
+        if (index % NODES_A_TURN === NODES_A_TURN - 1) await new Promise<void>((resolve) => clock.defer(resolve));
+      }
       await fargate.start(cluster);
       const held: Held = {
         spec,

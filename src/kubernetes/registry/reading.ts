@@ -1,5 +1,6 @@
 import type { ListOptions } from "../api.js";
 import type { KubeObject } from "../object.js";
+import type { PageOptions } from "../store/table.js";
 import type { ResourceEntry } from "./catalogue.js";
 import { type FieldSelector, parseFieldSelector } from "./field-selectors.js";
 import { type Machinery, shown } from "./machinery.js";
@@ -45,6 +46,18 @@ export function selectStored(machinery: Machinery, entry: ResourceEntry, selecti
         (object) => (namespace === undefined || object.metadata.namespace === namespace) && matches(object),
       )
     : objects;
+}
+
+/** As `select` of everything in a namespace or everywhere, but a page only; undefined where the objects are not the store's. */
+export function selectPage(
+  machinery: Machinery,
+  entry: ResourceEntry,
+  options: PageOptions,
+): { objects: readonly KubeObject[]; remaining: number } | undefined {
+  if (entry.source) return undefined;
+  const page = machinery.store.page(entry.storage, options);
+  if (!machinery.readHooks.has(entry.storage)) return page;
+  return { ...page, objects: page.objects.map((object) => shown(machinery, entry, object)) };
 }
 
 function candidates(

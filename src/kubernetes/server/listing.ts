@@ -1,7 +1,7 @@
 import type { ListOptions } from "../api.js";
 import { badRequest, expired, invalid, StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
-import { parseSelection, select } from "../registry/reading.js";
+import { parseSelection, select, selectPage } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField, unsupported } from "../registry/strategies/field.js";
 import type { ResourceExchange } from "./context.js";
@@ -143,6 +143,12 @@ export function selectionOf({ entry, target, info }: ResourceExchange) {
   }
 }
 
+function pageOf({ objects, remaining }: { objects: readonly KubeObject[]; remaining: number }, revision: number): Page {
+  const last = objects.at(-1);
+  if (remaining === 0 || !last) return { objects, revision };
+  return { objects, revision, continue: encodeToken(revision, startKey(last)), remainingItemCount: remaining };
+}
+
 export function listPage(registry: Registry, exchange: ResourceExchange): Page {
   const { entry } = exchange;
   const selection = selectionOf(exchange);
@@ -154,6 +160,11 @@ export function listPage(registry: Registry, exchange: ResourceExchange): Page {
 
   let objects: readonly KubeObject[];
   let revision = present;
+  if (limit > 0 && !selection.matches && (at < 0 || at === present)) {
+    const { namespace } = selection;
+    const page = selectPage(registry, entry, { namespace, limit, ...(token ? { after: token.start } : {}) });
+    if (page) return pageOf(page, revision);
+  }
   if (at < 0 || at === present) objects = select(registry, entry, selection);
   else {
     const readable = at <= present && at >= registry.compactedRevision;

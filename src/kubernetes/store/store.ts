@@ -2,11 +2,12 @@ import type { Clock } from "../../clock/clock.js";
 import type { IndexName } from "../api.js";
 import type { ClusterLog } from "../cluster.js";
 import { type KubeObject, keyOf } from "../object.js";
-import type { Persistence } from "../persistence.js";
+import type { Persistence, PiecemealLoad } from "../persistence.js";
 import type { StoreEvent } from "./event-ring.js";
 import { createJournal } from "./journal.js";
-import { createParkedObjects, PARKED_RESOURCES } from "./parked.js";
-import { Table } from "./table.js";
+import { createParkedObjects, isParked } from "./parked.js";
+import { SortedNames } from "./sorted-names.js";
+import { type ObjectPage, type PageOptions, Table } from "./table.js";
 
 /** Events kept for each resource: how far a watch may lie behind before it is told 410 Expired. */
 const RING_CAPACITY = 10_000;
@@ -24,6 +25,8 @@ export interface Store {
   get(resource: string, namespace: string | undefined, name: string): KubeObject | undefined;
   /** In key order; all namespaces when `namespace` is absent. */
   list(resource: string, namespace?: string): readonly KubeObject[];
+  /** At most `limit` objects of `list` whose keys (`namespace/name`, `/name`) come after `after`, and how many there are behind them. */
+  page(resource: string, options: PageOptions): ObjectPage;
   /** As `list`, at a past revision; undefined when its events have been dropped. */
   listAt(resource: string, namespace: string | undefined, revision: number): readonly KubeObject[] | undefined;
   byIndex(resource: string, index: IndexName, value: string): readonly KubeObject[];
@@ -34,6 +37,8 @@ export interface Store {
   put(resource: string, object: KubeObject): KubeObject;
   /** Removes it; returns its last state with the revision of the removal. */
   remove(resource: string, object: KubeObject): KubeObject;
+  /** Resolves when everything of before a restart that the cluster's components work with has been made, which gives others their turn in between. */
+  made(): Promise<void>;
   /** Hears every later event of the resource, within the write. */
   subscribe(resource: string, handler: (event: StoreEvent) => void): () => void;
   /** Events after `revision`, oldest first; undefined when they are no longer all known. */
@@ -56,7 +61,12 @@ export function createStore({
   ringCapacity?: number;
 }): Store {
   const tables = new Map<string, Table>();
-  const parked = createParkedObjects(clock, (resource, object) => tableOf(resource).put(object));
+  let readParked = (_resource: string, _key: string): string | undefined => undefined;
+  const parked = createParkedObjects({
+    clock,
+    make: (resource, object) => tableOf(resource).put(object),
+    read: (resource, key) => readParked(resource, key),
+  });
   const journal = createJournal({ persistence, clock, volatile: VOLATILE });
   /** Events of writes made by subscribers while they were being told of another one: they wait, so that everybody sees one order. */
   const queue: { table: Table; event: StoreEvent }[] = [];
@@ -74,14 +84,26 @@ export function createStore({
   }
 
   function load(): void {
-    const loaded = persistence?.load();
+    const piecemeal = persistence?.piecemeal?.();
+    const loaded = piecemeal ?? persistence?.load();
     if (!loaded || loaded.revision === 0) return;
     revision = loaded.revision + RESTART_GAP;
     startRevision = revision;
-    for (const { resource, key, json } of loaded.records) {
-      if (json === undefined) continue;
-      if (PARKED_RESOURCES.has(resource)) parked.park(resource, key, json);
-      else tableOf(resource).put(JSON.parse(json) as KubeObject);
+    if (piecemeal) loadPiecemeal(piecemeal);
+    else if ("records" in loaded) {
+      for (const { resource, key, json } of loaded.records) {
+        if (json === undefined) continue;
+        if (isParked(resource, 0)) parked.park(resource, key, json);
+        else tableOf(resource).put(JSON.parse(json) as KubeObject);
+      }
+    }
+  }
+
+  function loadPiecemeal({ counts, keysOf, read }: PiecemealLoad): void {
+    readParked = read;
+    for (const [resource, count] of counts) {
+      for (const key of keysOf(resource)) parked.park(resource, key);
+      if (!isParked(resource, count)) parked.takeAll(resource);
     }
   }
 
@@ -123,6 +145,26 @@ export function createStore({
       return tables.get(resource)?.get(namespace, name);
     },
     list: (resource, namespace) => whole(resource)?.list(namespace) ?? [],
+    page(resource, options) {
+      if (parked.count(resource) === 0) return tables.get(resource)?.page(options) ?? { objects: [], remaining: 0 };
+      const table = tableOf(resource);
+      const { namespace, after = "", limit } = options;
+      const keys = new SortedNames();
+      const add = (key: string): void => {
+        const full = key.includes("/") ? key : `/${key}`;
+        if (full > after && (namespace === undefined || full.startsWith(`${namespace}/`))) keys.add(full);
+      };
+      for (const key of parked.keys(resource)) add(key);
+      for (const object of table.list(namespace)) add(keyOf(object));
+      const found = keys.inOrder();
+      const objects = found.slice(0, limit).flatMap((full) => {
+        const [space, name] = full.split("/") as [string, string];
+        parked.take(resource, space ? full : name);
+        return table.get(space, name) ?? [];
+      });
+      return { objects, remaining: Math.max(0, found.length - limit) };
+    },
+    made: () => parked.takePressing(),
     listAt(resource, namespace, atRevision) {
       const events = tableOf(resource).ring.since(atRevision);
       if (!events) return undefined;

@@ -9,6 +9,19 @@ interface Partition {
   objects: Map<string, KubeObject>;
 }
 
+export interface PageOptions {
+  /** All namespaces when absent. */
+  namespace?: string;
+  /** `namespace/name`, or `/name`. */
+  after?: string;
+  limit: number;
+}
+
+export interface ObjectPage {
+  objects: readonly KubeObject[];
+  remaining: number;
+}
+
 const NO_OBJECTS: readonly KubeObject[] = [];
 
 /** What an object is found by besides its key. */
@@ -62,6 +75,26 @@ export class Table {
       for (const name of partition.names.inOrder()) all.push(partition.objects.get(name) as KubeObject);
     }
     return all;
+  }
+
+  /** Some objects in key order; costs what they cost, not what all cost. */
+  page({ namespace, after = "", limit }: PageOptions): ObjectPage {
+    const objects: KubeObject[] = [];
+    let remaining = 0;
+    for (const entry of namespace === undefined ? this.#order : [`${namespace}/`]) {
+      const partition = this.#partitions.get(entry.slice(0, -1));
+      if (!partition) continue;
+      const within = after.startsWith(entry);
+      if (!within && entry < after) continue;
+      const names = partition.names.inOrder();
+      const last = after.slice(entry.length);
+      let start = within ? positionOf(names, last) : 0;
+      if (within && names[start] === last) start++;
+      const end = Math.min(names.length, start + limit - objects.length);
+      for (let i = start; i < end; i++) objects.push(partition.objects.get(names[i] as string) as KubeObject);
+      remaining += names.length - end;
+    }
+    return { objects, remaining };
   }
 
   /** Objects by indexed value, in the order in which they came to have it. */

@@ -29,6 +29,16 @@ export function objectStores(
     // The + keeps SQLite from using the index on (store, resource, key), whose order is not that of revisions.
     "SELECT position, revision, resource, key, json FROM objects WHERE +store = ? AND position > ? ORDER BY position LIMIT ?",
   );
+  // These three are answered by the index on (store, resource, key), but for the text itself.
+  const count = db
+    .prepare<[number], [string, number]>("SELECT resource, count(*) FROM objects WHERE store = ? GROUP BY resource")
+    .raw();
+  const keys = db
+    .prepare<[number, string], string>("SELECT key FROM objects WHERE store = ? AND resource = ? ORDER BY position")
+    .pluck();
+  const text = db
+    .prepare<[number, string, string], string>("SELECT json FROM objects WHERE store = ? AND resource = ? AND key = ?")
+    .pluck();
   const clear = db.prepare<[number]>("DELETE FROM objects WHERE store = ?");
   const forget = db.prepare<[number]>("DELETE FROM stores WHERE store = ?");
 
@@ -48,6 +58,16 @@ export function objectStores(
       load: () => {
         const store = find.get(clusterId);
         return store ? { revision: store.revision, records: load(store.store) } : { revision: 0, records: [] };
+      },
+      piecemeal: () => {
+        const found = find.get(clusterId);
+        const store = found?.store ?? -1;
+        return {
+          revision: found?.revision ?? 0,
+          counts: new Map(count.all(store)),
+          keysOf: (resource) => keys.all(store, resource),
+          read: (resource, key) => text.get(store, resource, key),
+        };
       },
       commit: (records) => {
         const last = records.at(-1);

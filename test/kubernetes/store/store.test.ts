@@ -191,7 +191,106 @@ describe("persistence", () => {
   });
 });
 
-describe("events of before a restart", () => {
+/** A file that gives its objects one by one, and what has been read of it. */
+function piecemeal(records: readonly StoreRecord[]) {
+  const read: string[] = [];
+  const written: StoreRecord[] = [];
+  const persistence: Persistence = {
+    load: () => {
+      throw new Error("everything at once");
+    },
+    piecemeal: () => ({
+      revision: records.length,
+      counts: records.reduce(
+        (counts, { resource }) => counts.set(resource, (counts.get(resource) ?? 0) + 1),
+        new Map(),
+      ),
+      keysOf: (resource) => records.filter((record) => record.resource === resource).map(({ key }) => key),
+      read(resource, key) {
+        read.push(key);
+        return records.find((record) => record.resource === resource && record.key === key)?.json;
+      },
+    }),
+    commit: (batch) => void written.push(...batch),
+  };
+  return { persistence, read, written };
+}
+
+describe("many objects of before a restart", () => {
+  const pods = Array.from({ length: 1_500 }, (_, i): StoreRecord => {
+    const pod = object(`p${1000 + i}`, i % 2 ? "odd" : "even", { spec: { nodeName: `n${i % 3}` } });
+    return {
+      revision: i + 1,
+      resource: "pods",
+      key: `${pod.metadata.namespace}/${pod.metadata.name}`,
+      json: JSON.stringify(pod),
+    };
+  });
+  const node = { revision: 1501, resource: "nodes", key: "n0", json: JSON.stringify({ metadata: { name: "n0" } }) };
+
+  function restarted() {
+    const file = piecemeal([...pods, node]);
+    const stepped = clock();
+    return { ...file, store: createStore({ clock: stepped, persistence: file.persistence }), clock: stepped };
+  }
+
+  it("stay in the file until somebody asks, whole pages of them too", () => {
+    const { store, read } = restarted();
+    expect(read).toEqual(["n0"]);
+    expect(store.count("pods")).toBe(1_500);
+    const first = store.page("pods", { limit: 2 });
+    expect(names(first.objects)).toEqual(["even/p1000", "even/p1002"]);
+    expect(first.remaining).toBe(1_498);
+    const odd = store.page("pods", { namespace: "odd", after: "odd/p1003", limit: 1 });
+    expect([names(odd.objects), odd.remaining]).toEqual([["odd/p1005"], 747]);
+    expect(read).toEqual(["n0", "even/p1000", "even/p1002", "odd/p1005"]);
+  });
+
+  it("are made a few at a time before the cluster works with them, and can be changed meanwhile", async () => {
+    const { store, read, written } = restarted();
+    const made = store.made();
+    expect(read.length).toBeLessThan(500);
+    const last = store.get("pods", "odd", "p2499");
+    store.put("pods", object("p2497", "odd", { spec: { nodeName: "elsewhere" } }));
+    if (last) store.remove("pods", last);
+    await made;
+    expect(read.length).toBe(1_501);
+    expect(store.count("pods")).toBe(1_499);
+    expect(store.byIndex("pods", "node", "n0").length).toBe(499);
+    expect(names(store.byIndex("pods", "node", "elsewhere"))).toEqual(["odd/p2497"]);
+    await store.flushed();
+    expect(written.map(({ key }) => key)).toEqual(["odd/p2497", "odd/p2499"]);
+  });
+});
+
+describe("pages", () => {
+  it("go through a resource in the order of its keys, all namespaces or one", () => {
+    const store = createStore({ clock: clock() });
+    expect(store.page("pods", { limit: 2 })).toEqual({ objects: [], remaining: 0 });
+    for (const key of ["b/x", "a/z", "a-b/y", "a/y", "b/a", "a/x"]) {
+      const [namespace, name] = key.split("/") as [string, string];
+      store.put("pods", object(name, namespace));
+    }
+    for (const namespace of [undefined, "a", "b", "none"]) {
+      const whole = names(store.list("pods", namespace)) ?? [];
+      for (const limit of [1, 2, 3, 10]) {
+        const seen: string[] = [];
+        for (let after: string | undefined; ; after = seen.at(-1)) {
+          const { objects, remaining } = store.page("pods", { namespace, limit, ...(after ? { after } : {}) });
+          seen.push(...(names(objects) ?? []));
+          expect(remaining).toBe(whole.length - seen.length);
+          if (remaining === 0) break;
+        }
+        expect(seen).toEqual(whole);
+      }
+    }
+    // From what is no longer there.
+    store.remove("pods", store.get("pods", "a", "y") as KubeObject);
+    expect(names(store.page("pods", { after: "a/y", limit: 2 }).objects)).toEqual(["a/z", "b/a"]);
+  });
+});
+
+describe.each(["at once", "one by one"])("events of before a restart, loaded %s", (how) => {
   const event = (name: string): StoreRecord => ({
     revision: Number(name.slice(1)),
     resource: "events",
@@ -200,11 +299,12 @@ describe("events of before a restart", () => {
   });
 
   function restarted() {
-    const written: StoreRecord[] = [];
-    const persistence: Persistence = {
-      load: () => ({ revision: 3, records: [event("e1"), event("e2"), event("e3")] }),
-      commit: (records) => void written.push(...records),
-    };
+    const events = [event("e1"), event("e2"), event("e3")];
+    const { persistence, written } = piecemeal(events);
+    if (how === "at once") {
+      persistence.load = () => ({ revision: 3, records: events });
+      delete persistence.piecemeal;
+    }
     const stepped = clock();
     return { store: createStore({ clock: stepped, persistence }), clock: stepped, written };
   }
