@@ -19,6 +19,8 @@ export interface IdentityMapping {
 interface Mappings {
   /** By `principalKey`. */
   principals: ReadonlyMap<string, IdentityMapping>;
+  /** Roles that IAM Identity Center makes for permission sets: the ends of their names are random. */
+  permissionSets: readonly { pattern: RegExp; mapping: IdentityMapping }[];
   accounts: ReadonlySet<string>;
 }
 
@@ -32,30 +34,51 @@ export function mappingOf(data: AwsAuthData, arn: string, accountId: string): Id
     mappings = readMappings(data);
     known.set(data, mappings);
   }
+  const key = principalKey(arn);
   // Accounts as a whole are asked last: their principals are known by their ARN and have no groups.
   return (
-    mappings.principals.get(principalKey(arn)) ??
+    mappings.principals.get(key) ??
+    ofPermissionSet(mappings, arn, key) ??
     (mappings.accounts.has(accountId) ? { username: arn, groups: [] } : undefined)
   );
 }
 
+function ofPermissionSet({ permissionSets }: Mappings, arn: string, key: string): IdentityMapping | undefined {
+  const found = permissionSets.find(({ pattern }) => pattern.test(key))?.mapping;
+  return found && { ...found, username: found.username || arn };
+}
+
 function readMappings(data: AwsAuthData): Mappings {
   const principals = new Map<string, IdentityMapping>();
+  const permissionSets: Mappings["permissionSets"][number][] = [];
   for (const [member, arnMember] of [
     ["mapUsers", "userarn"],
     ["mapRoles", "rolearn"],
   ] as const) {
     for (const item of itemsOf(data[member])) {
-      const { [arnMember]: arn, username, groups } = (item ?? {}) as Record<string, unknown>;
-      // ARNs with a path are never matched: those of sessions, which they are compared with, have none.
-      if (typeof arn !== "string" || arn.toLowerCase() !== principalKey(arn)) continue;
-      principals.set(principalKey(arn), {
-        username: typeof username === "string" && username !== "" ? username : arn,
+      const { [arnMember]: arn, sso, username, groups } = (item ?? {}) as Record<string, unknown>;
+      const mapped = (fallback: string): IdentityMapping => ({
+        username: typeof username === "string" && username !== "" ? username : fallback,
         groups: Array.isArray(groups) ? groups.map(String) : [],
       });
+      const pattern = member === "mapRoles" && arn === undefined ? permissionSetPattern(sso) : undefined;
+      if (pattern) permissionSets.push({ pattern, mapping: mapped("") });
+      // ARNs with a path are never matched: those of sessions, which they are compared with, have none.
+      if (typeof arn !== "string" || arn.toLowerCase() !== principalKey(arn)) continue;
+      principals.set(principalKey(arn), mapped(arn));
     }
   }
-  return { principals, accounts: new Set(itemsOf(data.mapAccounts).map(String)) };
+  return { principals, permissionSets, accounts: new Set(itemsOf(data.mapAccounts).map(String)) };
+}
+
+/** Of `sso: {permissionSetName, accountID, partition}`; undefined for anything else. */
+function permissionSetPattern(sso: unknown): RegExp | undefined {
+  const { permissionSetName: name, accountID: account, partition = "aws" } = (sso ?? {}) as Record<string, unknown>;
+  if (typeof name !== "string" || !/^[\w+=,.@-]{1,32}$/.test(name)) return undefined;
+  if (typeof account !== "string" || !/^\d{12}$/.test(account)) return undefined;
+  if (typeof partition !== "string" || !/^aws(-[a-z]+)*$/.test(partition)) return undefined;
+  const literal = name.toLowerCase().replace(/[.+]/g, "\\$&");
+  return new RegExp(`^arn:${partition}:iam::${account}:role/awsreservedsso_${literal}_[a-z0-9]{16}$`);
 }
 
 function itemsOf(text: string | undefined): unknown[] {

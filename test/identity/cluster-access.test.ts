@@ -132,6 +132,17 @@ describe("The Kubernetes user of an IAM principal", () => {
       expect(userOf(session("PLAIN", "s"), { awsAuth, mode })).toMatchObject({ username: "plain:s" });
     });
 
+    it("knows the roles of permission sets of IAM Identity Center", () => {
+      const sso = (name: string) => ({
+        mapRoles: `- sso: { permissionSetName: ${name}, accountID: "111122223333" }\n  username: "sso:{{SessionName}}"\n  groups: [a]\n`,
+      });
+      const ann = session("AWSReservedSSO_Ops.Team_0123456789abcdef", "ann");
+      const mode = "CONFIG_MAP";
+      expect(userOf(ann, { awsAuth: sso("Ops.Team"), mode })).toEqual({ username: "sso:ann", groups: ["a"] });
+      expect(userOf(ann, { awsAuth: sso("Ops"), mode })).toHaveProperty("error");
+      expect(userOf(ann, { awsAuth: sso("OpsxTeam"), mode })).toHaveProperty("error");
+    });
+
     it("knows all principals of an account by their ARN", () => {
       const arn = "arn:aws:iam::000000000001:root";
       const root: Principal = { accountId: "000000000001", arn, userId: "000000000001", accessKeyId: "000000000001" };

@@ -64,6 +64,17 @@ describe("EKS tokens", () => {
     ["no date", token(presigned({ "X-Amz-Date": undefined })), /X-Amz-Date/],
     ["a date 16 minutes old", token(presigned({ "X-Amz-Date": "20261122T094400Z" })), /expired/],
     ["a date in the far future", token(presigned({ "X-Amz-Date": "20261122T110000Z" })), /expired/],
+    ["user information", token(presigned({}, "https://a:b@sts.us-east-1.amazonaws.com/")), /hostname/],
+    ["a port", token(presigned({}, "https://sts.us-east-1.amazonaws.com:8443/")), /hostname/],
+    ["a broken escape", token(`${presigned()}%zz`), /malformed query/],
+    ["another algorithm", token(presigned({ "X-Amz-Algorithm": "AWS4-ECDSA-P256-SHA256" })), /IncompleteSignature/],
+    ["another version", token(presigned({ Version: "2010-05-08" })), /InvalidAction/],
+    [
+      "a scope of another day",
+      token(presigned({ "X-Amz-Credential": "A/20261121/us-east-1/sts/aws4_request" })),
+      /Date in Credential scope does not match/,
+    ],
+    ["a rest of base64url that is no byte", `k8s-aws-v1.${"a".repeat(41)}`, /base64url/],
     ["a foreign parameter", token(presigned({ RoleArn: "x" })), /non-whitelisted/],
     ["a repeated parameter in other case", token(`${presigned()}&action=GetCallerIdentity`), /multiple/],
     [
@@ -75,6 +86,27 @@ describe("EKS tokens", () => {
   ])("refuses %s", (_what, bad, why) => {
     const result = checkEksToken(bad, [NOW]);
     expect("error" in result && result.error).toMatch(why);
+  });
+
+  it.each<[string, string, boolean]>([
+    ["aws", "sts.amazonaws.com", true],
+    ["aws", "sts-fips.us-east-1.amazonaws.com", true],
+    ["aws", "sts.eu-west-1.api.aws", true],
+    ["aws", "sts.us-gov-west-1.amazonaws.com", false],
+    ["aws", "sts.cn-north-1.amazonaws.com.cn", false],
+    ["aws", "sts.us-east-1.amazonaws.com.cn", false],
+    ["aws-us-gov", "sts.us-gov-west-1.amazonaws.com", true],
+    ["aws-us-gov", "sts.amazonaws.com", false],
+    ["aws-us-gov", "sts.us-east-1.amazonaws.com", false],
+    ["aws-cn", "sts.cn-north-1.amazonaws.com.cn", true],
+    ["aws-cn", "sts.cn-northwest-1.api.amazonwebservices.com.cn", true],
+    ["aws-cn", "sts.cn-north-1.amazonaws.com", false],
+    ["aws-cn", "sts-fips.cn-north-1.amazonaws.com.cn", false],
+    ["aws-cn", "sts.amazonaws.com", false],
+  ])("in partition %s takes the host %s: %s", (partition, host, taken) => {
+    const result = checkEksToken(token(presigned({}, `https://${host}/`)), [NOW], undefined, partition);
+    expect("claims" in result).toBe(taken);
+    if ("error" in result) expect(result.error).toContain("unexpected hostname");
   });
 
   it("is fresh by either clock where simulated time runs apart from the machine's", () => {
