@@ -197,7 +197,11 @@ export async function startEmulator(options: {
 
   const issuers = createClusterIssuers({
     cluster: state.clusters.seen,
-    keysOf: async ({ id, backend }) => (await backends.get(backend)?.issuerKeys?.(id)) ?? [],
+    // A backend that does not hold the cluster, or not yet, cannot tell.
+    keysOf: async ({ id, backend: name }) => {
+      const backend = backends.get(name);
+      return backend?.issuerKeys?.(id).catch(() => undefined);
+    },
     clock,
   });
   const sessionNames = clock.random("pod-identity-sessions");

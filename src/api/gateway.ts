@@ -71,9 +71,10 @@ export type Service = (request: RestJsonRequest, context: ServiceContext) => Ans
 /** What `/_eksim/coverage` answers: every operation of each model, and whether it behaves. From the tables that serve requests. */
 export function eksCoverage(
   table: Partial<EksOperations> = operations,
-): Record<"eks" | QueryServiceName, ReturnType<typeof coverage>> {
+): Record<"eks" | "eks-auth" | QueryServiceName, ReturnType<typeof coverage>> {
   return {
     eks: coverage(model(), table),
+    "eks-auth": { AssumeRoleForPodIdentity: "implemented" },
     sts: coverage(queryModel("sts"), stsOperations),
     iam: coverage(queryModel("iam"), iamOperations),
   };
@@ -104,7 +105,11 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   const report =
     (request: { id: string; method: string; url: string }) =>
     (error: unknown): void =>
-      log.error({ requestId: request.id, method: request.method, url: request.url, err: error }, "request failed");
+      // A query may hold a signature or a token.
+      log.error(
+        { requestId: request.id, method: request.method, url: request.url.split("?")[0], err: error },
+        "request failed",
+      );
 
   const app = Fastify({
     bodyLimit: BODY_LIMIT,

@@ -9,8 +9,8 @@ export interface ClusterIssuers {
   clusterOf(issuer: string): ClusterRecord | undefined;
   /** The cluster of an issuer's id, in whatever case. */
   clusterOfId(id: string): ClusterRecord | undefined;
-  /** Its public keys; empty while its Kubernetes is not there. */
-  keysOf(cluster: ClusterRecord): Promise<readonly Jwk[]>;
+  /** Its public keys; undefined while nobody can tell, such as at the start, before its Kubernetes is there again. */
+  keysOf(cluster: ClusterRecord): Promise<readonly Jwk[] | undefined>;
   /** Checks signature and times of a cluster's token. Says nothing of audiences. */
   judge(cluster: ClusterRecord, token: string): Promise<IssuerVerdict>;
   /** For STS. */
@@ -19,12 +19,12 @@ export interface ClusterIssuers {
 
 export type IssuerVerdict =
   | { jwt: Jwt }
-  | { refusal: "malformed" | "other-issuer" | "wrong-signature" | "not-yet-valid" | "expired" };
+  | { refusal: "malformed" | "other-issuer" | "no-keys" | "wrong-signature" | "not-yet-valid" | "expired" };
 
-/** `clusters` by id; `keysOf` as ClusterBackend.issuerKeys. */
+/** `cluster` finds one by its id; `keysOf` as ClusterBackend.issuerKeys. */
 export function createClusterIssuers(options: {
   cluster: (id: string) => ClusterRecord | undefined;
-  keysOf: (cluster: ClusterRecord) => Promise<readonly Jwk[]>;
+  keysOf: (cluster: ClusterRecord) => Promise<readonly Jwk[] | undefined>;
   clock: { now(): number };
 }): ClusterIssuers {
   const { clock, keysOf } = options;
@@ -47,7 +47,9 @@ export function createClusterIssuers(options: {
     if (!jwt) return { refusal: "malformed" };
     const { iss, exp, nbf } = jwt.claims;
     if (iss !== oidcIssuer(cluster)) return { refusal: "other-issuer" };
-    if (!isSignedByOneOf(jwt, await keysOf(cluster))) return { refusal: "wrong-signature" };
+    const keys = await keysOf(cluster);
+    if (!keys) return { refusal: "no-keys" };
+    if (!isSignedByOneOf(jwt, keys)) return { refusal: "wrong-signature" };
     const seconds = clock.now() / 1000;
     if (typeof exp !== "number") return { refusal: "malformed" };
     if (exp <= seconds) return { refusal: "expired" };
@@ -94,6 +96,11 @@ function stsRefusal(
       return {
         error: "InvalidIdentityToken",
         message: `Token is not valid yet: current date/time ${now} must be after the not-before date/time ${seconds("nbf")}`,
+      };
+    case "no-keys":
+      return {
+        error: "IDPCommunicationError",
+        message: "The keys of the identity provider cannot be had at the moment",
       };
     case "wrong-signature":
       return {

@@ -18,12 +18,13 @@ type Refusal = Extract<IssuerVerdict, { refusal: string }>["refusal"];
 const REFUSALS: Readonly<Record<Refusal, ConstructorParameters<typeof EksAuthError>>> = {
   malformed: ["InvalidTokenException", "The service account token is not a valid JWT."],
   "other-issuer": ["InvalidTokenException", "The service account token was not issued by this cluster."],
+  "no-keys": ["ServiceUnavailableException", "The keys of the cluster's issuer cannot be had at the moment."],
   "wrong-signature": ["InvalidTokenException", "The signature of the service account token is not valid."],
   "not-yet-valid": ["InvalidTokenException", "The service account token is not valid yet."],
   expired: ["ExpiredTokenException", "The service account token has expired."],
 };
 
-/** Throws InvalidTokenException or ExpiredTokenException. */
+/** Throws InvalidTokenException, ExpiredTokenException or ServiceUnavailableException. */
 export async function readPodToken(issuers: ClusterIssuers, cluster: ClusterRecord, token: string): Promise<PodToken> {
   const verdict = await issuers.judge(cluster, token);
   if ("refusal" in verdict) throw new EksAuthError(...REFUSALS[verdict.refusal]);

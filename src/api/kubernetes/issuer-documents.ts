@@ -29,16 +29,21 @@ export function registerIssuerDocuments(app: FastifyInstance, { issuers }: { iss
   const answer = async (
     request: Request,
     reply: FastifyReply,
-    document: (cluster: ClusterRecord) => object | Promise<object>,
+    documentOf: (cluster: ClusterRecord) => object | undefined | Promise<object | undefined>,
   ): Promise<FastifyReply> => {
     const cluster = issuers.clusterOfId(request.params.id);
     if (!cluster) return reply.code(404).send({ message: "Not Found" });
+    const document = await documentOf(cluster);
+    if (!document) return reply.code(503).send({ message: "Service Unavailable" });
     return reply
       .header("content-type", "application/json")
       .header("cache-control", "max-age=300, public")
-      .send(await document(cluster));
+      .send(document);
   };
-  const keys = async (cluster: ClusterRecord): Promise<object> => ({ keys: await issuers.keysOf(cluster) });
+  const keys = async (cluster: ClusterRecord): Promise<object | undefined> => {
+    const known = await issuers.keysOf(cluster);
+    return known && { keys: known };
+  };
 
   app.get(`/id/:id${DISCOVERY}`, (request: Request, reply) =>
     answer(request, reply, (cluster) => discovery(oidcIssuer(cluster), `${oidcIssuer(cluster)}${KEYS}`)),

@@ -19,6 +19,7 @@ import {
   type ClusterSpec,
   type ConfigMapData,
   type EndpointAccess,
+  type IssuerKey,
   type NodeSpec,
   type Observation,
 } from "../backend.js";
@@ -92,6 +93,7 @@ interface Held {
   gate: { access: EndpointAccess | undefined };
   /** PEM of the key of service account tokens. */
   serviceAccountKey: () => Promise<string>;
+  issuerKeys?: readonly IssuerKey[];
   /** As EKS's own components, for what they do to nodes and pods. */
   eks: KubeApi;
   endpoint: ClusterEndpoint;
@@ -393,8 +395,11 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       };
     },
 
-    issuerKeys: async (clusterId) =>
-      jwksOf([signingKey(await find(clusterId).serviceAccountKey(), issuerKeyName)]).keys,
+    issuerKeys: async (clusterId) => {
+      const held = find(clusterId);
+      held.issuerKeys ??= jwksOf([signingKey(await held.serviceAccountKey(), issuerKeyName)]).keys;
+      return held.issuerKeys;
+    },
 
     nodeDemand: async (clusterId) => {
       const held = find(clusterId);

@@ -237,6 +237,22 @@ describe("EKS Auth", () => {
     });
   });
 
+  it.each(["", "null", "[]", "5", "{", '{"token":5}', `{"token":"${"a".repeat(100_000)}.b.c"}`])(
+    "has a refusal for the body %.20s",
+    async (body) => {
+      const response = await fetch(`${eksim.endpoint}/clusters/demo/assume-role-for-pod-identity`, {
+        method: "POST",
+        headers: {
+          authorization:
+            "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/eks-auth/aws4_request, SignedHeaders=host, Signature=0",
+        },
+        body,
+      });
+      expect(response.status).toBe(400);
+      expect(response.headers.get("x-amzn-errortype")).toMatch(/^Invalid(Parameter|Request|Token)Exception$/);
+    },
+  );
+
   it("refuses a token that has expired", async () => {
     const token = await tokenFor("app");
     await eksim.advance("2h");
