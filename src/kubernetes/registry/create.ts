@@ -2,6 +2,7 @@ import type { WriteOptions } from "../api.js";
 import { alreadyExists, badRequest, invalid } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import type { ResourceEntry } from "./catalogue.js";
+import { emptyStatus } from "./empty-status.js";
 import { admit, type Caller, find, type Machinery, writeContext } from "./machinery.js";
 import { beginMetadata, generateName, validateMetadata } from "./metadata.js";
 import { recordOwnership } from "./ownership.js";
@@ -45,6 +46,10 @@ export async function createObject(
   // As upstream, before admission and allocation: what those add (a projected token volume, a cluster IP) is nobody's.
   if (!options.ownershipSettled)
     recordOwnership({ entry, caller, options, before: undefined, after: draft, nowMs: context.nowMs });
+  if (draft.status === undefined) {
+    const status = emptyStatus(entry);
+    if (status !== undefined) draft.status = status;
+  }
 
   const request = {
     operation: "CREATE" as const,

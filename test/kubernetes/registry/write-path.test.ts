@@ -52,7 +52,7 @@ describe("create", () => {
       metadata: { generation: 1, resourceVersion: "1" },
       spec: { replicas: 1 },
     });
-    expect(created.status).toBeUndefined();
+    expect(created.status).toEqual({});
     expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
     expect(created.metadata.creationTimestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
   });
