@@ -48,8 +48,8 @@ export function listenerOf(
     if (!spec) continue;
     const run = machine?.run(container.name);
     if (run?.exit) continue;
-    const own = run?.listeners.get(port);
-    if (own && own.protocol === protocol) return own;
+    const own = run?.listeners.get(port, protocol);
+    if (own) return own;
     const behaviour = sources.behaviourOf(pod, spec, container.role);
     if (nowMs < container.state.startedMs + behaviour.readyAfterMs || behaviour.neverReady) continue;
     const { image } = behaviour;

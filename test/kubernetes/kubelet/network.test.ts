@@ -67,10 +67,17 @@ it("pods reach each other by service and name, and are told what is not there", 
   const onHost = (name: string, ports: object) =>
     pod(name, {
       nodeName: "node-0",
-      containers: [{ name: "app", image, args: ["netexec"], ports: [{ containerPort: 8080, ...ports }] }],
+      containers: [
+        {
+          name: "app",
+          image,
+          args: ["netexec", "--http-port=80", "--udp-port=80"],
+          ports: [{ containerPort: 80, ...ports }],
+        },
+      ],
     });
   await onHost("tcp", { hostPort: 54321 });
-  await onHost("udp", { containerPort: 8081, hostPort: 54321, hostIP: "0.0.0.0", protocol: "UDP" });
+  await onHost("udp", { hostPort: 54321, hostIP: "0.0.0.0", protocol: "UDP" });
   await onHost("local", { hostPort: 54322, hostIP: "127.0.0.1" });
   await pod("host", {
     hostNetwork: true,

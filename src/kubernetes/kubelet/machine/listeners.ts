@@ -15,10 +15,27 @@ export interface Listener {
   standsFor?: "programmed" | "unknown";
 }
 
-/** Where programs announce that they listen: by the view that each has of its container. */
-const listenersOf = new WeakMap<System, Map<number, Listener>>();
+/** Ports that programs listen on: each protocol has its own. */
+export class Listeners {
+  private readonly known = new Map<string, Listener>();
 
-export const bindListeners = (system: System, listeners: Map<number, Listener>): void => {
+  get(port: number, protocol: Listener["protocol"]): Listener | undefined {
+    return this.known.get(`${port}/${protocol}`);
+  }
+
+  set(port: number, listener: Listener): void {
+    this.known.set(`${port}/${listener.protocol}`, listener);
+  }
+
+  clear(): void {
+    this.known.clear();
+  }
+}
+
+/** Where programs announce that they listen: by the view that each has of its container. */
+const listenersOf = new WeakMap<System, Listeners>();
+
+export const bindListeners = (system: System, listeners: Listeners): void => {
   listenersOf.set(system, listeners);
 };
 

@@ -11,7 +11,7 @@ import { type EnvironmentSources, environmentOf, expanded, hostnameOf } from "./
 import type { FileNode } from "./file-nodes.js";
 import { type Credentials, type FileTree, fromBytes, toBytes } from "./files.js";
 import { Kernel, type Process, type Signal, type Work } from "./kernel.js";
-import { bindListeners, type Listener } from "./listeners.js";
+import { bindListeners, Listeners } from "./listeners.js";
 import type { Network } from "./network.js";
 import type { PodVolumes } from "./pod-volumes.js";
 import type { Program, System } from "./program.js";
@@ -32,7 +32,7 @@ export interface ContainerRun {
   readonly main: Process;
   /** Standard input of the first process, where the pod has one. */
   readonly stdin: Pipe | undefined;
-  readonly listeners: Map<number, Listener>;
+  readonly listeners: Listeners;
   /** Who is attached: gets the output as it comes. */
   readonly attached: Set<{ stdout: Output; stderr: Output }>;
   exit?: { code: number; atMs: number; reason?: string };
@@ -245,7 +245,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       system,
       main,
       stdin,
-      listeners: new Map(),
+      listeners: new Listeners(),
       attached,
       isServer,
     };
