@@ -1,20 +1,14 @@
 import type { Controller } from "../../controller.js";
 import { keyOf, parseKey } from "../../object.js";
 import { isConditionTrue } from "../../runtime/conditions.js";
-import { isEqual } from "../../runtime/hash.js";
-import { controllerReference } from "../../runtime/owners.js";
-import type { Endpoint, EndpointSlice, Node, Pod, Service } from "../../schema/generated/types.js";
+import type { Endpoint, Node, Pod, Service } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
-import { isNamespaceTerminating } from "../pod-control.js";
-import { planSlices, type SlicePlan } from "./endpoint-slice-plan.js";
-import { removeSlice } from "./mirroring.js";
+import { planSlices } from "./endpoint-slice-plan.js";
+import { createOwnSlices, MANAGED_BY, SERVICE_NAME } from "./own-slices.js";
 import { createGathering, hasEndpoints, isHeadless, podsBehind } from "./service-pods.js";
 import { cpuShares, hintsByCpu, hintsByDistance, isAuto } from "./topology-hints.js";
 
 /** EndpointSlices of Services with a selector. The plan is in endpoint-slice-plan.ts. */
-const RESOURCE = "endpointslices.discovery.k8s.io";
-const SERVICE_NAME = "kubernetes.io/service-name";
-const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 const MANAGER = "endpointslice-controller.k8s.io";
 const HEADLESS = "service.kubernetes.io/headless";
 const ZONE = "topology.kubernetes.io/zone";
@@ -27,20 +21,14 @@ const IS_FAMILY: Readonly<Record<string, (address: string) => boolean>> = {
 export const endpointSliceController = (): Controller =>
   defineController({ name: "endpointslice-controller", component: "endpoint-slice-controller" }, (env) => {
     const { api, events, queue } = env;
-    /** Our slices of each Service, by key. */
-    const slicesOf = new Map<string, Map<string, EndpointSlice>>();
+    const slices = createOwnSlices(env, MANAGER);
     const gathering = createGathering(api, queue);
     /** Services of topology mode Auto, by key. */
     const autos = new Set<string>();
 
-    const serviceKey = (slice: EndpointSlice): string =>
-      `${slice.metadata.namespace}/${slice.metadata.labels?.[SERVICE_NAME]}`;
-    const isOurs = (slice: EndpointSlice): boolean =>
-      slice.metadata.labels?.[MANAGED_BY] === MANAGER && slice.metadata.labels[SERVICE_NAME] !== undefined;
-
     const reconcile = async (key: string): Promise<void> => {
       const service = api.get<Service>("services", parseKey(key));
-      const present = [...(slicesOf.get(key)?.values() ?? [])];
+      const present = slices.of(key);
       if (!service || service.metadata.deletionTimestamp) {
         gathering.note(key, 0);
         queue.forget(key);
@@ -49,7 +37,7 @@ export const endpointSliceController = (): Controller =>
       }
       if (!hasEndpoints(service)) {
         // A Service that lost its selector keeps its slices: from now on they are the user's. ExternalName has none.
-        if (service.spec?.type === "ExternalName") for (const slice of present) await remove(slice);
+        if (service.spec?.type === "ExternalName") for (const slice of present) await slices.remove(slice);
         return;
       }
       const { pods, selected } = podsBehind(api, service);
@@ -69,46 +57,11 @@ export const endpointSliceController = (): Controller =>
             nodeName ? api.get<Node>("nodes", { name: nodeName })?.metadata.labels?.[ZONE] : undefined,
           hint: hinting(service, family),
         });
-        await carryOut(service, family, ofFamily, plan);
+        const metadata = { labels: labelsFor(service) };
+        await slices.carryOut({ owner: service, metadata, addressType: family, present: ofFamily, plan });
       }
-      for (const slice of present) if (!families.includes(slice.addressType)) await remove(slice);
+      for (const slice of present) if (!families.includes(slice.addressType)) await slices.remove(slice);
     };
-
-    const carryOut = async (
-      service: Service,
-      addressType: string,
-      present: readonly EndpointSlice[],
-      plan: SlicePlan,
-    ): Promise<void> => {
-      const labels = labelsFor(service);
-      const updates = new Map(plan.update.map((slice) => [slice.metadata.name, slice] as const));
-      for (const slice of present) {
-        if (plan.remove.includes(slice)) continue;
-        const changed = updates.get(slice.metadata.name) ?? slice;
-        if (changed === slice && isEqual(labels, slice.metadata.labels)) continue;
-        await api.update<EndpointSlice>(RESOURCE, { ...changed, metadata: { ...slice.metadata, labels } });
-      }
-      try {
-        for (const { ports, endpoints } of plan.create) {
-          await api.create<EndpointSlice>(RESOURCE, {
-            metadata: {
-              generateName: `${service.metadata.name}-`,
-              namespace: service.metadata.namespace,
-              labels,
-              ownerReferences: [controllerReference(service)],
-            },
-            addressType,
-            endpoints,
-            ...(ports ? { ports } : {}),
-          });
-        }
-      } catch (error) {
-        if (!isNamespaceTerminating(error)) throw error;
-      }
-      for (const slice of plan.remove) await remove(slice);
-    };
-
-    const remove = (slice: EndpointSlice): Promise<void> => removeSlice(env, slice);
 
     /** What was last said about the hints of a Service of topology mode Auto, by key and family. */
     const told = new Map<string, string>();
@@ -139,15 +92,7 @@ export const endpointSliceController = (): Controller =>
     return {
       reconcile,
       watches: [
-        on<EndpointSlice>(RESOURCE, ({ type, object }) => {
-          if (!isOurs(object)) return undefined;
-          const key = serviceKey(object);
-          const slices = slicesOf.get(key) ?? new Map<string, EndpointSlice>();
-          slicesOf.set(key, slices);
-          if (type !== "DELETED") slices.set(object.metadata.name, object);
-          else if (slices.delete(object.metadata.name) && slices.size === 0) slicesOf.delete(key);
-          return key;
-        }),
+        slices.watch,
         on<Service>("services", ({ type, object }) => {
           const key = keyOf(object);
           if (type !== "DELETED" && isAuto(object)) autos.add(key);
@@ -158,7 +103,7 @@ export const endpointSliceController = (): Controller =>
         // A node's zone shows in its endpoints; its CPUs count in the hints of topology mode Auto.
         on<Node>("nodes", ({ type, object, previous }) => {
           const zoneChanged = previous && previous.metadata.labels?.[ZONE] !== object.metadata.labels?.[ZONE];
-          if (zoneChanged) return [...slicesOf.keys()];
+          if (zoneChanged) return slices.keys();
           const sameCpus =
             type === "MODIFIED" &&
             previous?.status?.allocatable?.cpu === object.status?.allocatable?.cpu &&

@@ -1,8 +1,5 @@
 import type { Controller } from "../../controller.js";
-import { isStatusError } from "../../errors.js";
 import { keyOf, parseKey } from "../../object.js";
-import { isEqual } from "../../runtime/hash.js";
-import { controllerReference } from "../../runtime/owners.js";
 import type {
   DiscoveryEndpointPort,
   Endpoint,
@@ -11,18 +8,15 @@ import type {
   Endpoints,
   Service,
 } from "../../schema/generated/types.js";
-import { defineController, type Environment, on } from "../define-controller.js";
-import { isNamespaceTerminating } from "../pod-control.js";
+import { defineController, on } from "../define-controller.js";
 import { type EndpointGroup, identity, planGroups, portsKey } from "./endpoint-slice-plan.js";
+import { createOwnSlices, MANAGED_BY, SERVICE_NAME } from "./own-slices.js";
 import { hasSelector } from "./service-pods.js";
 
 /**
  * Mirrors Endpoints that somebody wrote for a Service without a selector into EndpointSlices, which is all that newer clients read. Upstream:
  * pkg/controller/endpointslicemirroring.
  */
-const RESOURCE = "endpointslices.discovery.k8s.io";
-const SERVICE_NAME = "kubernetes.io/service-name";
-const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
 const MANAGER = "endpointslicemirroring-controller.k8s.io";
 const SKIP_MIRROR = "endpointslice.kubernetes.io/skip-mirror";
 const LEADER = "control-plane.alpha.kubernetes.io/leader";
@@ -34,9 +28,6 @@ const OWN_ANNOTATIONS: ReadonlySet<string> = new Set([
 /** Addresses of one subset that are mirrored. */
 const PER_SUBSET = 1000;
 const FAMILIES = ["IPv4", "IPv6"] as const;
-
-const isOurs = ({ metadata: { labels } }: EndpointSlice): boolean =>
-  labels?.[MANAGED_BY] === MANAGER && labels[SERVICE_NAME] !== undefined;
 
 /** True for Endpoints that somebody else than us looks after. */
 const isMirrored = ({ metadata: { labels, annotations } }: Endpoints): boolean =>
@@ -84,8 +75,7 @@ export const endpointSliceMirroringController = (): Controller =>
     { name: "endpointslicemirroring-controller", component: "endpoint-slice-mirroring-controller" },
     (env) => {
       const { api, events } = env;
-      /** Our slices of each Service, by key. */
-      const slicesOf = new Map<string, Map<string, EndpointSlice>>();
+      const slices = createOwnSlices(env, MANAGER);
 
       const mirror = async (endpoints: Endpoints, present: readonly EndpointSlice[]): Promise<void> => {
         const labels = {
@@ -103,62 +93,28 @@ export const endpointSliceMirroringController = (): Controller =>
             events.event(endpoints, "Warning", "TooManyAddressesToMirror", message);
           }
           const plan = planGroups(groups, ofFamily, PER_SUBSET);
-          const updates = new Map(plan.update.map((slice) => [slice.metadata.name, slice] as const));
-          for (const slice of ofFamily) {
-            if (plan.remove.includes(slice)) continue;
-            const changed = updates.get(slice.metadata.name) ?? slice;
-            const { metadata } = slice;
-            if (changed === slice && isEqual(labels, metadata.labels) && isEqual(annotations, metadata.annotations))
-              continue;
-            await api.update<EndpointSlice>(RESOURCE, { ...changed, metadata: { ...metadata, labels, annotations } });
-          }
-          for (const { ports, endpoints: wanted } of plan.create) {
-            await api.create<EndpointSlice>(RESOURCE, {
-              metadata: {
-                generateName: `${endpoints.metadata.name}-`,
-                namespace: endpoints.metadata.namespace,
-                labels,
-                ...(annotations ? { annotations } : {}),
-                ownerReferences: [controllerReference(endpoints)],
-              },
-              addressType,
-              endpoints: wanted,
-              ...(ports ? { ports } : {}),
-            });
-          }
-          for (const slice of plan.remove) await removeSlice(env, slice);
+          const metadata = { labels, annotations };
+          await slices.carryOut({ owner: endpoints, metadata, addressType, present: ofFamily, plan });
         }
       };
 
       return {
         async reconcile(key) {
-          const present = [...(slicesOf.get(key)?.values() ?? [])];
+          const present = slices.of(key);
           const endpoints = api.get<Endpoints>("endpoints", parseKey(key));
           const service = api.get<Service>("services", parseKey(key));
           if (!endpoints || !isMirrored(endpoints) || !service || hasSelector(service)) {
-            for (const slice of present) await removeSlice(env, slice);
+            for (const slice of present) await slices.remove(slice);
             return;
           }
-          try {
-            await mirror(endpoints, present);
-          } catch (error) {
-            if (!isNamespaceTerminating(error)) throw error;
-          }
+          await mirror(endpoints, present);
         },
         watches: [
-          on<EndpointSlice>(RESOURCE, ({ type, object }) => {
-            if (!isOurs(object)) return undefined;
-            const key = `${object.metadata.namespace}/${object.metadata.labels?.[SERVICE_NAME]}`;
-            const slices = slicesOf.get(key) ?? new Map<string, EndpointSlice>();
-            slicesOf.set(key, slices);
-            if (type !== "DELETED") slices.set(object.metadata.name, object);
-            else if (slices.delete(object.metadata.name) && slices.size === 0) slicesOf.delete(key);
-            return key;
-          }),
+          slices.watch,
           on<Endpoints>("endpoints", ({ type, object }) => {
             // The endpoints of Services with a selector have slices of their own, and are most.
             const own = object.metadata.labels?.["endpoints.kubernetes.io/managed-by"] !== undefined;
-            return own && type !== "DELETED" && !slicesOf.has(keyOf(object)) ? undefined : keyOf(object);
+            return own && type !== "DELETED" && !slices.has(keyOf(object)) ? undefined : keyOf(object);
           }),
           on<Service>("services", ({ type, object, previous }) =>
             type === "DELETED" || !previous || hasSelector(previous) !== hasSelector(object)
@@ -169,15 +125,3 @@ export const endpointSliceMirroringController = (): Controller =>
       };
     },
   );
-
-/** Removes a slice; one that has gone already is no failure. */
-export async function removeSlice(
-  { api }: Pick<Environment, "api">,
-  { metadata: { namespace, name, uid } }: EndpointSlice,
-): Promise<void> {
-  try {
-    await api.delete(RESOURCE, { namespace, name }, { preconditions: { uid } });
-  } catch (error) {
-    if (!isStatusError(error, "NotFound")) throw error;
-  }
-}
