@@ -1,6 +1,5 @@
 /** Holds what operations answer against the model, before the serialiser leaves out what does not belong. */
-import type { EksOperations } from "../../src/api/eks/index.js";
-import { operations } from "../../src/api/eks/index.js";
+import { type EksOperations, operations } from "../../src/api/eks/index.js";
 import type { OperationName } from "../../src/api/model/generated/operations.js";
 import { model, shapeOf, type Type } from "../../src/api/model/model.js";
 

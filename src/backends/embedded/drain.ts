@@ -2,8 +2,7 @@
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError, type StatusError } from "../../kubernetes/errors.js";
 import { type KubeObject, keyOf } from "../../kubernetes/object.js";
-import type { NodePatch } from "../backend.js";
-import { BackendError } from "../backend.js";
+import { BackendError, type NodePatch } from "../backend.js";
 
 interface Taint {
   key: string;

@@ -3,8 +3,7 @@ import { badRequest, type StatusCause, StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { isObject } from "../patch/json.js";
 import type { CustomVersion } from "../registry/catalogue.js";
-import type { ScalePaths } from "../registry/scale.js";
-import { scaleProblems } from "../registry/scale.js";
+import { type ScalePaths, scaleProblems } from "../registry/scale.js";
 import type { Strategy } from "../registry/strategy.js";
 import type {
   CustomResourceDefinition,

@@ -10,8 +10,7 @@ import type { Listener } from "./machine/listeners.js";
 import type { ContainerRun, PodMachine } from "./machine/pod-machine.js";
 import { type Input, type Output, Pipe, textInput } from "./machine/streams.js";
 import type { PodOperations } from "./pod-operations.js";
-import type { ContainerRuntime, PodRuntime } from "./pod-runtime.js";
-import { specOf } from "./pod-runtime.js";
+import { type ContainerRuntime, type PodRuntime, specOf } from "./pod-runtime.js";
 import { createTerminal } from "./terminal.js";
 
 /** exec, attach, port-forward and followed logs of simulated pods. */

@@ -1,7 +1,6 @@
 import type { Random } from "../../clock/random.js";
 import type { NodeInfo } from "./node-info.js";
-import type { FilterPlugin, NodeFilter, Refusal } from "./plugin.js";
-import { refuseForGood } from "./plugin.js";
+import { type FilterPlugin, type NodeFilter, type Refusal, refuseForGood } from "./plugin.js";
 import { FILTERS, SCORES } from "./plugins/index.js";
 import type { PodInfo } from "./pod-info.js";
 import type { ClusterSnapshot } from "./snapshot.js";

@@ -1,6 +1,5 @@
 import { canonicalJson } from "../runtime/hash.js";
-import type { LabelMatcher } from "../runtime/label-selector.js";
-import { matcherOf } from "../runtime/label-selector.js";
+import { type LabelMatcher, matcherOf } from "../runtime/label-selector.js";
 import type { LabelSelector } from "../schema/generated/types.js";
 import type { NodeInfo } from "./node-info.js";
 import type { PodInfo, PodSetSpec } from "./pod-info.js";

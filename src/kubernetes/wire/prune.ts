@@ -2,8 +2,7 @@
  * The door through which every object from outside comes: drops what the schema does not know and what is null, refuses values of the wrong type, and
  * brings quantities and times into the spelling that the API server stores. One walk; an object that is right already is returned as it is.
  */
-import type { FieldType, TypeSchema } from "../schema/schema.js";
-import { typeOf } from "../schema/schema.js";
+import { type FieldType, type TypeSchema, typeOf } from "../schema/schema.js";
 import { DecodeError, GO_SCALARS, SCALARS, ZERO_VALUES } from "./scalars.js";
 
 export interface Pruned {
