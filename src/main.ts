@@ -30,6 +30,7 @@ import { type ClusterAccess, createClusterAccess } from "./identity/cluster-acce
 import { createClusterIssuers } from "./identity/cluster-issuers.js";
 import { createDirectory } from "./identity/directory.js";
 import { explainAccess } from "./identity/explain-access.js";
+import { createWebIdentityVerifier } from "./identity/oidc/web-identity-verifier.js";
 import type { Log } from "./log.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
 import { createPodIdentityIndex } from "./state/pod-identity-index.js";
@@ -242,7 +243,7 @@ export async function startEmulator(options: {
     clock,
     log,
     directory,
-    webIdentityVerifiers: [issuers.verify],
+    webIdentityVerifiers: [issuers.verify, createWebIdentityVerifier({ clock })],
     services: { "eks-auth": createEksAuth(eksAuth) },
     nudge: reconcilers.nudge,
     ...(options.operations ? { operations: options.operations } : {}),

@@ -55,7 +55,10 @@ export function assumeRole(
   }
   const sourceIdentity = request.session?.sourceIdentity ?? request.sourceIdentity;
   const all = { ...inherited, ...tags };
-  const context = contextOf(request, role, { nowMs: clock.now(), tags, sourceIdentity });
+  const caller =
+    request.by.kind === "AWS" ? (directory.role(request.by.arn) ?? directory.user(request.by.arn)) : undefined;
+  const principalTags = { ...caller?.tags, ...request.session?.tags };
+  const context = contextOf(request, role, { nowMs: clock.now(), tags, sourceIdentity, principalTags });
   const actions = [
     request.action,
     // Tags that the caller's session hands on count as much as those it asks for: chained roles stumble over it after EKS Pod Identity.
@@ -140,7 +143,17 @@ function checkedDuration({ durationSeconds = 3600, session, by }: AssumeRoleRequ
 function contextOf(
   { by, session, sessionName, externalId, transitiveTagKeys, context }: AssumeRoleRequest,
   role: RoleRecord,
-  { nowMs, tags, sourceIdentity }: { nowMs: number; tags: Record<string, string>; sourceIdentity: string | undefined },
+  {
+    nowMs,
+    tags,
+    sourceIdentity,
+    principalTags,
+  }: {
+    nowMs: number;
+    tags: Record<string, string>;
+    sourceIdentity: string | undefined;
+    principalTags: Record<string, string>;
+  },
 ): Context {
   const prefixed = (prefix: string, values: Readonly<Record<string, string>>): [string, string][] =>
     Object.entries(values).map(([key, value]) => [`${prefix}/${key}`.toLowerCase(), value]);
@@ -156,7 +169,7 @@ function contextOf(
       ...prefixed("aws:requesttag", tags),
       ...prefixed("aws:resourcetag", role.tags),
       ...prefixed("iam:resourcetag", role.tags),
-      ...(by.kind === "AWS" ? prefixed("aws:principaltag", session?.tags ?? {}) : []),
+      ...(by.kind === "AWS" ? prefixed("aws:principaltag", principalTags) : []),
     ]),
     ...context,
   };

@@ -11,7 +11,7 @@ import {
   planAddonUpdate,
 } from "../../domain/eks/addon-rules.js";
 import { checkNewPodIdentity } from "../../domain/eks/pod-identity-rules.js";
-import { checkActive, invalidParameter, unknownRole } from "../../domain/eks/refusals.js";
+import { checkActive, invalidParameter } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import type { PodIdentityAssociationRecord } from "../../domain/pod-identity-association.js";
@@ -20,6 +20,7 @@ import { clusterResourceWorkKey, type EksOperations, type OperationContext, sche
 import { resourceUuid } from "./identifiers.js";
 import { findAddon, findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
+import { checkPassedRole } from "./passed-roles.js";
 import { createPodIdentity } from "./pod-identity-associations.js";
 import { startAddonUpdate } from "./start-update.js";
 import { addonInfo, addonView } from "./views/addons.js";
@@ -70,13 +71,15 @@ function associate(
   }
 }
 
-/** What `--strict` answers, as no local service knows any role. */
-function refuseRoles(request: Pick<AddonRequest, "serviceAccountRoleArn" | "podIdentityAssociations">): void {
+function checkRoles(
+  context: OperationContext,
+  request: Pick<AddonRequest, "serviceAccountRoleArn" | "podIdentityAssociations">,
+): void {
   const roles = [
     request.serviceAccountRoleArn,
     ...(request.podIdentityAssociations ?? []).map(({ roleArn }) => roleArn),
   ];
-  for (const roleArn of roles) if (roleArn) throw unknownRole(roleArn);
+  for (const roleArn of roles) if (roleArn) checkPassedRole(context, roleArn);
 }
 
 /** The entry of the catalogue by its name; EKS says no more of an unknown one when no cluster is in question. */
@@ -88,7 +91,7 @@ function findOffered(addonName: string): CatalogueAddon {
 
 export const addons = {
   CreateAddon(input, context) {
-    const { state, scope, clock, config } = context;
+    const { state, scope, clock } = context;
     checkAddonRoles(input, scope.accountId);
     const cluster = findCluster(context, input.clusterName);
     checkActive(cluster);
@@ -102,7 +105,7 @@ export const addons = {
       nowMs: clock.now(),
       configuration: readConfiguration(input.configurationValues),
     });
-    if (config.strict) refuseRoles(input);
+    checkRoles(context, input);
     state.addons.put(record);
     associate(context, cluster, record, input.podIdentityAssociations);
     scheduleWork(context, "addon", clusterResourceWorkKey(record));
@@ -129,7 +132,7 @@ export const addons = {
       clusterVersion: cluster.version,
       configuration: readConfiguration(input.configurationValues),
     });
-    if (context.config.strict) refuseRoles(input);
+    checkRoles(context, input);
     associate(context, cluster, record, input.podIdentityAssociations);
     return { update: startAddonUpdate(context, cluster, record, { type: "AddonUpdate", params, plan }) };
   },

@@ -8,7 +8,7 @@ import {
   noCapabilityFound,
   planCapabilityUpdate,
 } from "../../domain/eks/capability-rules.js";
-import { checkActive, checkUsable, unknownRole } from "../../domain/eks/refusals.js";
+import { checkActive, checkUsable } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -16,8 +16,12 @@ import { clusterResourceWorkKey, type EksOperations, type OperationContext, sche
 import { resourceUuid } from "./identifiers.js";
 import { findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
+import { checkPassedRole } from "./passed-roles.js";
 import { startCapabilityUpdate } from "./start-update.js";
 import { capabilitySummaryView, capabilityView } from "./views/capabilities.js";
+
+/** Who assumes the roles of capabilities. */
+const CAPABILITIES_SERVICE = "capabilities.eks.amazonaws.com";
 
 function findCapability(
   context: OperationContext,
@@ -39,7 +43,7 @@ const isBusy = ({ name, status, clusterName }: CapabilityRecord, what: string): 
 
 export const capabilities = {
   CreateCapability(input, context) {
-    const { state, scope, clock, config } = context;
+    const { state, scope, clock } = context;
     const { clusterName, capabilityName, roleArn, type } = input;
     checkCapabilityName(capabilityName);
     checkPassRole(roleArn, scope.accountId);
@@ -59,7 +63,7 @@ export const capabilities = {
       uuid: resourceUuid(context, "capability", clusterName, capabilityName),
       nowMs: clock.now(),
     });
-    if (config.strict) throw unknownRole(roleArn);
+    checkPassedRole(context, roleArn, CAPABILITIES_SERVICE);
     state.capabilities.put(capability);
     grantAutomatically(context, cluster, [entryOfCapability(roleArn, type)]);
     scheduleWork(context, "capability", clusterResourceWorkKey(capability));
@@ -87,7 +91,7 @@ export const capabilities = {
     checkUsable(cluster);
     if (capability.status !== "ACTIVE" && capability.status !== "DEGRADED") throw isBusy(capability, "updated");
     const { changes, params } = planCapabilityUpdate(capability, input);
-    if (roleArn !== undefined && context.config.strict) throw unknownRole(roleArn);
+    if (roleArn !== undefined) checkPassedRole(context, roleArn, CAPABILITIES_SERVICE);
     if (roleArn !== undefined) grantAutomatically(context, cluster, [entryOfCapability(roleArn, capability.type)]);
     return {
       update: startCapabilityUpdate(context, cluster, capability, {

@@ -5,7 +5,7 @@ import { entriesOfCluster } from "../../domain/eks/automatic-entries.js";
 import { newCluster } from "../../domain/eks/cluster-rules.js";
 import { planConfigUpdate, updateParams, updateTypeOf } from "../../domain/eks/cluster-updates.js";
 import { checkEncryption } from "../../domain/eks/encryption.js";
-import { checkUpdatable, invalidParameter, unknownRole, unknownSubnet } from "../../domain/eks/refusals.js";
+import { checkUpdatable, invalidParameter, unknownSubnet } from "../../domain/eks/refusals.js";
 import { planVersionUpdate, rollbackDeadlineMs } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -14,6 +14,7 @@ import { clusterId } from "./identifiers.js";
 import { checkInsights } from "./insights.js";
 import { clusterUpdates, findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
+import { checkPassedRole } from "./passed-roles.js";
 import { namesWithRegistered, registrationView } from "./registrations.js";
 import { startClusterUpdate } from "./start-update.js";
 import { clusterView } from "./views.js";
@@ -59,10 +60,8 @@ export const clusters = {
       defaultVersion: config.defaultVersion,
       backend: config.backend,
     });
-    if (config.strict) {
-      for (const subnetId of cluster.vpcConfig.subnetIds) throw unknownSubnet(subnetId);
-      throw unknownRole(cluster.roleArn);
-    }
+    if (config.strict) for (const subnetId of cluster.vpcConfig.subnetIds) throw unknownSubnet(subnetId);
+    checkPassedRole(context, cluster.roleArn, "eks.amazonaws.com");
     state.clusters.put(cluster);
     grantAutomatically(context, cluster, entriesOfCluster(cluster));
     scheduleWork(context, "cluster", cluster.id);

@@ -7,7 +7,7 @@ import {
   newFargateProfile,
   noFargateProfileFound,
 } from "../../domain/eks/fargate-rules.js";
-import { checkActive, unknownRole, unknownSubnet } from "../../domain/eks/refusals.js";
+import { checkActive, unknownSubnet } from "../../domain/eks/refusals.js";
 import type { FargateProfileRecord } from "../../domain/fargate.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -15,6 +15,7 @@ import { clusterResourceWorkKey, type EksOperations, type OperationContext, sche
 import { resourceUuid } from "./identifiers.js";
 import { findCluster } from "./lookup.js";
 import { pageOf } from "./paging.js";
+import { checkPassedRole } from "./passed-roles.js";
 import { fargateProfileView } from "./views/fargate.js";
 
 function findProfile(
@@ -42,10 +43,8 @@ export const fargateProfiles = {
       uuid: resourceUuid(context, "fargate-profile", clusterName, fargateProfileName),
       nowMs: clock.now(),
     });
-    if (config.strict) {
-      for (const subnetId of profile.subnets) throw unknownSubnet(subnetId);
-      throw unknownRole(podExecutionRoleArn);
-    }
+    if (config.strict) for (const subnetId of profile.subnets) throw unknownSubnet(subnetId);
+    checkPassedRole(context, podExecutionRoleArn, "eks-fargate-pods.amazonaws.com");
     state.fargateProfiles.put(profile);
     // The machines' kubelets join the cluster under this role.
     grantAutomatically(context, cluster, entriesOfNodeRole(cluster, podExecutionRoleArn, "FARGATE_LINUX"));

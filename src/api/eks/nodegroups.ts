@@ -6,7 +6,7 @@ import { checkPassRole } from "../../domain/eks/arns.js";
 import { entriesOfNodeRole } from "../../domain/eks/automatic-entries.js";
 import { checkNodegroupName, newNodegroup } from "../../domain/eks/nodegroup-rules.js";
 import { planNodegroupConfig, planNodegroupVersion } from "../../domain/eks/nodegroup-updates.js";
-import { checkActive, checkNodegroupUpdatable, unknownRole, unknownSubnet } from "../../domain/eks/refusals.js";
+import { checkActive, checkNodegroupUpdatable, unknownSubnet } from "../../domain/eks/refusals.js";
 import { mayRollBack } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -14,6 +14,7 @@ import { type EksOperations, nodegroupWorkKey, scheduleWork } from "./context.js
 import { resourceUuid } from "./identifiers.js";
 import { clusterUpdates, findCluster, findNodegroup } from "./lookup.js";
 import { pageOf } from "./paging.js";
+import { checkPassedRole } from "./passed-roles.js";
 import { startNodegroupUpdate } from "./start-update.js";
 import { nodegroupView } from "./views.js";
 
@@ -47,10 +48,8 @@ export const nodegroups = {
       uuid: resourceUuid(context, "nodegroup", clusterName, nodegroupName),
       nowMs: clock.now(),
     });
-    if (config.strict) {
-      for (const subnetId of nodegroup.subnets) throw unknownSubnet(subnetId);
-      throw unknownRole(nodegroup.nodeRole);
-    }
+    if (config.strict) for (const subnetId of nodegroup.subnets) throw unknownSubnet(subnetId);
+    checkPassedRole(context, nodegroup.nodeRole, "ec2.amazonaws.com");
     state.nodegroups.put(nodegroup);
     grantAutomatically(
       context,

@@ -7,7 +7,7 @@ import {
   type NewPodIdentityAssociation,
   newPodIdentity,
 } from "../../domain/eks/pod-identity-rules.js";
-import { checkUsable, unknownRole } from "../../domain/eks/refusals.js";
+import { checkUsable } from "../../domain/eks/refusals.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import type { PodIdentityAssociationRecord } from "../../domain/pod-identity-association.js";
@@ -15,6 +15,7 @@ import type { EksOperations, OperationContext } from "./context.js";
 import { podIdentityAssociationId } from "./identifiers.js";
 import { findCluster } from "./lookup.js";
 import { pageFrom, pageOf } from "./paging.js";
+import { checkPassedRole } from "./passed-roles.js";
 import { podIdentitySummary, podIdentityView } from "./views/access.js";
 
 function findAssociation(
@@ -72,7 +73,7 @@ export const podIdentityAssociations = {
     const cluster = findCluster(context, input.clusterName);
     checkUsable(cluster);
     const association = createPodIdentity(context, cluster, input);
-    if (context.config.strict) throw unknownRole(input.roleArn);
+    checkPassedRole(context, input.roleArn, "pods.eks.amazonaws.com");
     return { association: podIdentityView(association) };
   },
 

@@ -15,9 +15,7 @@ function find(context: QueryContext, arn: string): OidcProviderRecord {
   throw new IamError("NoSuchEntity", `OpenIDConnect Provider not found for arn ${arn}`);
 }
 
-/** IAM wants https; issuers on this machine, for trying things out, may do without. */
-const isUrl = (text: string): boolean =>
-  /^https:\/\/[^/?#]+[^?#]*$/.test(text) || /^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(\/|$)/.test(text);
+const isUrl = (text: string): boolean => /^https:\/\/[^/?#]+[^?#]*$/.test(text);
 
 const MAX_CLIENTS = 100;
 const MAX_THUMBPRINTS = 5;

@@ -51,7 +51,11 @@ function ownUser(context: QueryContext): UserRecord {
     throw new IamError("ValidationError", "Must specify userName when calling with non-User credentials");
   return (
     context.directory.user(arn) ??
-    putUser(context, newIdentity(newResource(context, { prefix: "AIDA", kind: "user", name }), undefined))
+    putUser(context, {
+      ...newIdentity(newResource(context, { prefix: "AIDA", kind: "user", name }), undefined),
+      // Whose key the emulator was started with may do everything; it would be locked out by being looked at.
+      attachedPolicies: ["arn:aws:iam::aws:policy/AdministratorAccess"],
+    })
   );
 }
 

@@ -64,7 +64,7 @@ export function checkNodegroupUpdatable(nodegroup: NodegroupRecord, inProgress: 
 export const unknownSubnet = (subnetId: string): DomainError =>
   invalidParameter(`The subnet ID '${subnetId}' does not exist`);
 
-/** What `--strict` answers for roles, as no local service knows any. */
+/** What EKS answers for roles that are not there, or do not trust it; `--strict` does, too. */
 export const unknownRole = (roleArn: string): DomainError =>
   invalidParameter(
     `Role with arn: ${roleArn}, could not be assumed because it does not exist or the trusted entity is not correct`,
