@@ -166,6 +166,7 @@ export async function startEmulator(options: {
       directory,
       verifySignatures: config.verifySignatures,
       identityProvidersOf: state.identityProviderConfigs.list,
+      ...(state.changes ? { changes: state.changes } : {}),
     });
     accesses.set(clusterId, access);
     return access;

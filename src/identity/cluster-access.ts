@@ -9,7 +9,7 @@ import type { ClusterRecord } from "../domain/model.js";
 import { type AccessRequest, allowingPolicy } from "./access-policies.js";
 import { type AwsAuthData, type IdentityMapping, mappingOf } from "./aws-auth.js";
 import type { Directory } from "./directory.js";
-import { isEksToken } from "./eks-token.js";
+import { isEksToken, isFresh } from "./eks-token.js";
 import { createTokenVerifier } from "./eks-token-identity.js";
 import { createOidcAuthenticator, type OidcAuthentication } from "./oidc/oidc-authenticator.js";
 import { type Principal, principalOfAccessKey } from "./principal.js";
@@ -134,6 +134,17 @@ export interface ClusterAccess {
   refusals(): readonly TokenRefusal[];
 }
 
+/** Who a token stands for, as long as nothing changes. */
+interface RememberedUser {
+  answer: Authentication;
+  awsAuth: AwsAuthData | undefined;
+  signedAtMs: number;
+  expiresAtMs?: number;
+}
+
+/** Users and entries that are remembered for each cluster between two changes. */
+const KEPT_USERS = 1_000;
+
 /** Refused tokens that are remembered for each cluster. */
 const KEPT_REFUSALS = 20;
 
@@ -155,8 +166,36 @@ export function createClusterAccess(options: {
   verifySignatures?: boolean;
   /** Of a cluster, in order of name. */
   identityProvidersOf?: (clusterId: string) => readonly IdentityProviderConfigRecord[];
+  /** A number that grows whenever anything changes of which the others tell: while it stands still, nobody is asked twice. */
+  changes?: () => number;
 }): ClusterAccess {
-  const { clock, entryOf, privateDnsNameOf, directory, ownHost } = options;
+  const { clock, privateDnsNameOf, directory, ownHost, changes } = options;
+  /** What was found out since the last change. */
+  const memory = {
+    version: Number.NaN,
+    entries: new Map<string, AccessEntryRecord | undefined>(),
+    users: new Map<string, RememberedUser>(),
+  };
+
+  /** False where nobody tells of changes. */
+  const mayRemember = (): boolean => {
+    const version = changes?.();
+    if (version === undefined) return false;
+    if (version === memory.version && memory.users.size < KEPT_USERS && memory.entries.size < KEPT_USERS) return true;
+    memory.version = version;
+    memory.entries.clear();
+    memory.users.clear();
+    return true;
+  };
+
+  const entryOf = (clusterId: string, key: string): AccessEntryRecord | undefined => {
+    if (!mayRemember()) return options.entryOf(clusterId, key);
+    const known = memory.entries.get(key);
+    if (known !== undefined || memory.entries.has(key)) return known;
+    const entry = options.entryOf(clusterId, key);
+    memory.entries.set(key, entry);
+    return entry;
+  };
   const verify = createTokenVerifier({
     identify: directory?.identify ?? ((accessKeyId) => ({ principal: principalOfAccessKey(accessKeyId) })),
     verifySignatures: options.verifySignatures ?? false,
@@ -184,6 +223,15 @@ export function createClusterAccess(options: {
       const cluster = options.cluster();
       if (!cluster) return { error: "the cluster is gone" };
       const clocksMs = clock.kind === "real" ? [clock.now()] : [clock.now(), clock.wallNow()];
+      const data = awsAuth();
+      const known = mayRemember() ? memory.users.get(token) : undefined;
+      if (
+        known &&
+        known.awsAuth === data &&
+        isFresh(known.signedAtMs, clocksMs) &&
+        (known.expiresAtMs === undefined || clock.now() < known.expiresAtMs)
+      )
+        return known.answer;
       const result = verify(token, cluster, clocksMs);
       if ("error" in result) {
         const { error, ...more } = result;
@@ -191,10 +239,14 @@ export function createClusterAccess(options: {
       }
       const { principal } = result;
       const mapped = mapPrincipal(
-        { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth, privateDnsNameOf },
+        { cluster, entryOf: (key) => entryOf(cluster.id, key), awsAuth: () => data, privateDnsNameOf },
         principal,
       );
-      if ("user" in mapped) return mapped;
+      if ("user" in mapped) {
+        const { principal: _, ...times } = result;
+        if (mayRemember()) memory.users.set(token, { ...times, answer: mapped, awsAuth: data });
+        return mapped;
+      }
       return refuse({ why: mapped.error, accessKeyId: principal.accessKeyId, principalArn: principal.arn });
     },
     groupsOf(arn, awsAuth) {

@@ -21,7 +21,13 @@ const SAYINGS: Readonly<Record<CredentialRefusal, readonly [code: string, messag
 };
 
 export type TokenIdentity =
-  | { principal: Principal }
+  | {
+      principal: Principal;
+      /** Epoch ms. */
+      signedAtMs: number;
+      /** When the session ends, epoch ms; absent for long-term keys. */
+      expiresAtMs?: number;
+    }
   | {
       error: string;
       /** As far as the token says, rightly or not. */
@@ -78,6 +84,7 @@ export function createTokenVerifier(options: {
     }
     if (good.size >= GOOD_TOKENS && !good.has(token)) good.clear();
     good.set(token, known);
-    return { principal: identified.principal };
+    const { signedAtMs } = known.claims;
+    return { principal: identified.principal, signedAtMs, ...(session ? { expiresAtMs: session.expiresAtMs } : {}) };
   };
 }
