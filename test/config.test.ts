@@ -40,6 +40,7 @@ describe("configuration", () => {
     ["log-level", "loud"],
     ["log-format", "xml"],
     ["clock-start", "yesterday"],
+    ["pod-endpoint-url", "localhost:4566"],
   ] as const)("refuses --%s %s and says what is allowed", (flag, value) => {
     expect(() => readConfig({ [flag]: value }, {})).toThrowError(UsageError);
     expect(() => readConfig({}, { [environmentName(flag)]: value })).toThrowError(
@@ -52,6 +53,12 @@ describe("configuration", () => {
     expect(readConfig({ clock: "stepped", "clock-start": "2026-01-01T00:00:00Z" }, {}).clockStartMs).toBe(
       Date.UTC(2026, 0, 1),
     );
+  });
+
+  it("has no address of AWS for pods unless it is given one", () => {
+    expect(readConfig({}, {}).podEndpointUrl).toBeUndefined();
+    const url = "http://host.docker.internal:4566";
+    expect(readConfig({ "pod-endpoint-url": url }, {}).podEndpointUrl).toBe(url);
   });
 
   it("describes every option in one line", () => {
