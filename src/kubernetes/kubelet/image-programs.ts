@@ -100,9 +100,9 @@ const IMAGES: Readonly<Record<string, ImageProgram>> = {
     entrypoint: ["/nnp"],
     programs: {
       // biome-ignore lint/correctness/useYield: programs are generators because some of them wait
-      "/nnp": function* ({ stdout, env, who }) {
+      "/nnp": function* ({ stdout, who }) {
         // The file belongs to root and has the setuid bit, which is what `allowPrivilegeEscalation: false` takes the power from.
-        stdout.write(`Effective uid: ${env.get("EKSIM_NO_NEW_PRIVILEGES") ? who.uid : 0}\n`);
+        stdout.write(`Effective uid: ${who.noNewPrivileges ? who.uid : 0}\n`);
         return 0;
       },
     },

@@ -15,6 +15,8 @@ export interface Credentials {
   uid: number;
   gid: number;
   groups: readonly number[];
+  /** A file with the setuid bit gives nothing more. */
+  noNewPrivileges?: boolean;
 }
 
 export const ROOT: Credentials = { uid: 0, gid: 0, groups: [] };

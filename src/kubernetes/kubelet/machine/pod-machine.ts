@@ -112,6 +112,7 @@ export function credentialsOf(pod: Pod, container: Container, image: ImageProgra
     uid,
     gid: own?.runAsGroup ?? shared?.runAsGroup ?? 0,
     groups: [...(shared?.supplementalGroups ?? []), ...(shared?.fsGroup === undefined ? [] : [shared.fsGroup])],
+    noNewPrivileges: own?.allowPrivilegeEscalation === false,
   };
 }
 
@@ -148,7 +149,6 @@ export function createPodMachine(options: MachineOptions): PodMachine {
     const variables = environmentOf(container, sources, { PATH, ...image.env });
     const who = credentialsOf(pod, container, image);
     if (!variables.has("HOME")) variables.set("HOME", who.uid === 0 ? "/root" : "/");
-    if (container.securityContext?.allowPrivilegeEscalation === false) variables.set("EKSIM_NO_NEW_PRIVILEGES", "1");
     if (container.tty) variables.set("TERM", "xterm");
     const now = (): number => kernel.now();
     const { tree, terminationMessage } = containerTree({
