@@ -6,7 +6,7 @@ import { frontProxyCertificate } from "./aggregation/front-proxy.js";
 import { createAggregator } from "./aggregation/proxy.js";
 import type { UserInfo } from "./api.js";
 import { authenticationConfig, type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
-import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
+import type { ClusterLog, ClusterOptions, OutsideAnswer, OutsideRequest, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
 import type { Controller } from "./controller.js";
 import { policyStatusController } from "./controllers/admission-policy-status.js";
@@ -29,7 +29,7 @@ import { createStrategies } from "./registry/strategies/index.js";
 import { readScale } from "./registry/subresources.js";
 import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
-import type { ConfigMap, Node } from "./schema/generated/types.js";
+import type { ConfigMap, Node, Service } from "./schema/generated/types.js";
 import { resourceNamed } from "./schema/resource-info.js";
 import { builtinResources } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
@@ -46,6 +46,15 @@ const NODE_LEASES = "kube-node-lease";
 const component = (name: string): UserInfo => ({ username: `system:${name}`, groups: ["system:authenticated"] });
 /** The API server's own client: for what the cluster is born with. */
 const LOOPBACK: UserInfo = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
+
+const API_SERVICE = { namespace: "default", name: "kubernetes" };
+
+/** Is that the Service of the API server, by name or address? A watch is not: programs read answers whole, and it has no end. */
+function isApiServer({ pod, host, port, path }: OutsideRequest, clusterIP: string | undefined): boolean {
+  if (port !== 443 || /[?&](watch|follow)=(1|t|true)(&|$)/i.test(path)) return false;
+  if (host === "kubernetes") return pod.namespace === API_SERVICE.namespace;
+  return host === clusterIP || /^kubernetes\.default(\.svc(\.cluster\.local\.?)?)?$/.test(host);
+}
 
 interface Lease extends KubeObject {
   spec: { renewTime?: string };
@@ -113,13 +122,19 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   );
   admission.push(...security.admission);
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
+  /** Programs in containers reach the API server by its Service, whoever the endpoint lets in from elsewhere. */
+  const askApiServer = (request: OutsideRequest): Promise<OutsideAnswer> | undefined => {
+    const address = api.get<Service>("services", API_SERVICE)?.spec?.clusterIP;
+    if (!server || !isApiServer(request, address)) return undefined;
+    return clock.track(server.ask(request));
+  };
   const kubelets = createKubelets({
     api: api.as(component("kubelet"), "kubelet"),
     clock,
     log,
     caCert: tls.caCert,
     images: options.images,
-    outside: options.outside,
+    outside: (request) => askApiServer(request) ?? options.outside?.(request),
     issueToken: (pod, request) => security.issuePodToken(pod, request),
   });
   // Renewals of node leases are never written: a read shows when the last one would have been.

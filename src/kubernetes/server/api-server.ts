@@ -18,6 +18,7 @@ import { startCompaction } from "./compaction.js";
 import type { Exchange, ServerDependencies } from "./context.js";
 import { createFlowControl } from "./flow-control.js";
 import { answerHealth } from "./health.js";
+import { createInProcessCaller, type InProcessCaller } from "./in-process.js";
 import { createRequestMetrics } from "./metrics.js";
 import { parseRequest, type RequestInfo } from "./request-info.js";
 import { prepareAll } from "./resource-requests.js";
@@ -66,6 +67,8 @@ export interface ApiServer {
   listen(address: { host: string; port: number }): Promise<number>;
   /** Serves a connection that somebody else accepted, as that of a caller at `remoteAddress`. */
   accept(socket: Socket, remoteAddress: string): void;
+  /** A request of somebody in this process, answered as one that came over the network. */
+  ask: InProcessCaller["ask"];
   /** Certificates for connections that are made from now on. */
   setTls(tls: ClusterTls): void;
   close(): Promise<void>;
@@ -178,7 +181,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       return undefined;
     }
     if (READING_METHODS.has(request.method ?? "")) return answerResource(dependencies, resolved);
-    await atRest(registry.clock);
+    if (!inProcess.isInside(request)) await atRest(registry.clock);
     const given = await answerResource(dependencies, resolved);
     await registry.store.flushed();
     return given;
@@ -274,6 +277,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       });
     },
   );
+  const inProcess = createInProcessCaller(server);
   const acceptWebSocket = createWebSocketAcceptor();
   const upgraded = new Set<Socket>();
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
@@ -304,6 +308,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       return watches.count;
     },
     recheckClients: gate.recheck,
+    ask: inProcess.ask,
     accept(socket, remoteAddress) {
       handedOver.set(socket, remoteAddress);
       server.emit("connection", socket);
