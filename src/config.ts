@@ -14,7 +14,7 @@ export interface Config {
   /** Durations of what AWS does: `instant` = none beyond the real work, `aws` = typical ones. */
   readonly profile: "instant" | "aws";
   readonly seed: number;
-  /** Refuse subnets and roles that no local service knows, with EKS's own words. */
+  /** Refuse access keys, users and roles that nobody made, and subnets whose ids cannot be any, with AWS's own words. */
   readonly strict: boolean;
   /** Refuse version updates that insights speak against, unless forced. */
   readonly enforceInsights: boolean;
@@ -66,7 +66,7 @@ export const OPTIONS = [
   },
   { flag: "profile", value: "name", fallback: "instant", help: "durations of AWS's own work: instant or aws" },
   { flag: "seed", value: "number", fallback: "1", help: "seed of every random choice" },
-  { flag: "strict", fallback: "false", help: "refuse subnets and roles that no local service knows" },
+  { flag: "strict", fallback: "false", help: "refuse access keys, users and roles that nobody made" },
   {
     flag: "enforce-insights",
     fallback: "false",

@@ -5,7 +5,7 @@ import { entriesOfCluster } from "../../domain/eks/automatic-entries.js";
 import { newCluster } from "../../domain/eks/cluster-rules.js";
 import { planConfigUpdate, updateParams, updateTypeOf } from "../../domain/eks/cluster-updates.js";
 import { checkEncryption } from "../../domain/eks/encryption.js";
-import { checkUpdatable, invalidParameter, unknownSubnet } from "../../domain/eks/refusals.js";
+import { checkSubnets, checkUpdatable, invalidParameter } from "../../domain/eks/refusals.js";
 import { planVersionUpdate, rollbackDeadlineMs } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -60,7 +60,7 @@ export const clusters = {
       defaultVersion: config.defaultVersion,
       backend: config.backend,
     });
-    if (config.strict) for (const subnetId of cluster.vpcConfig.subnetIds) throw unknownSubnet(subnetId);
+    checkSubnets(config, cluster.vpcConfig.subnetIds);
     checkPassedRole(context, cluster.roleArn, "eks.amazonaws.com");
     state.clusters.put(cluster);
     grantAutomatically(context, cluster, entriesOfCluster(cluster));
@@ -90,7 +90,7 @@ export const clusters = {
     const cluster = findCluster(context, input.name);
     checkUpdatable(cluster, updateTypeOf(input), state.updates.inProgress(cluster.id));
     const { type, params, changes } = planConfigUpdate(cluster, input, clock.now());
-    if (config.strict) for (const subnetId of input.resourcesVpcConfig?.subnetIds ?? []) throw unknownSubnet(subnetId);
+    checkSubnets(config, input.resourcesVpcConfig?.subnetIds);
     return { update: startClusterUpdate(context, cluster, { type, params, plan: { kind: type, changes } }) };
   },
 

@@ -5,7 +5,7 @@ import type { State } from "../../state/state.js";
 import type { Operations } from "../model/generated/operations.js";
 
 export interface EksConfig {
-  /** Refuse subnets and roles that no local service knows. All of them, as there is no such service yet. */
+  /** Refuse roles that IAM does not have, and subnets whose ids cannot be any. */
   strict: boolean;
   /** Version of clusters created without one. */
   defaultVersion: string;

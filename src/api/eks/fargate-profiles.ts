@@ -7,7 +7,7 @@ import {
   newFargateProfile,
   noFargateProfileFound,
 } from "../../domain/eks/fargate-rules.js";
-import { checkActive, unknownSubnet } from "../../domain/eks/refusals.js";
+import { checkActive, checkSubnets } from "../../domain/eks/refusals.js";
 import type { FargateProfileRecord } from "../../domain/fargate.js";
 import type { ClusterRecord } from "../../domain/model.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -43,7 +43,7 @@ export const fargateProfiles = {
       uuid: resourceUuid(context, "fargate-profile", clusterName, fargateProfileName),
       nowMs: clock.now(),
     });
-    if (config.strict) for (const subnetId of profile.subnets) throw unknownSubnet(subnetId);
+    checkSubnets(config, profile.subnets);
     checkPassedRole(context, podExecutionRoleArn, "eks-fargate-pods.amazonaws.com");
     state.fargateProfiles.put(profile);
     // The machines' kubelets join the cluster under this role.

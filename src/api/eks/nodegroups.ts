@@ -6,7 +6,7 @@ import { checkPassRole } from "../../domain/eks/arns.js";
 import { entriesOfNodeRole } from "../../domain/eks/automatic-entries.js";
 import { checkNodegroupName, newNodegroup } from "../../domain/eks/nodegroup-rules.js";
 import { planNodegroupConfig, planNodegroupVersion } from "../../domain/eks/nodegroup-updates.js";
-import { checkActive, checkNodegroupUpdatable, unknownSubnet } from "../../domain/eks/refusals.js";
+import { checkActive, checkNodegroupUpdatable, checkSubnets } from "../../domain/eks/refusals.js";
 import { mayRollBack } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import { grantAutomatically } from "./access-entries.js";
@@ -48,7 +48,7 @@ export const nodegroups = {
       uuid: resourceUuid(context, "nodegroup", clusterName, nodegroupName),
       nowMs: clock.now(),
     });
-    if (config.strict) for (const subnetId of nodegroup.subnets) throw unknownSubnet(subnetId);
+    checkSubnets(config, nodegroup.subnets);
     checkPassedRole(context, nodegroup.nodeRole, "ec2.amazonaws.com");
     state.nodegroups.put(nodegroup);
     grantAutomatically(

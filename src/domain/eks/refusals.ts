@@ -60,9 +60,14 @@ export function checkNodegroupUpdatable(nodegroup: NodegroupRecord, inProgress: 
   );
 }
 
-/** What `--strict` answers for subnets, as no local service knows any. */
-export const unknownSubnet = (subnetId: string): DomainError =>
-  invalidParameter(`The subnet ID '${subnetId}' does not exist`);
+/** Eight or seventeen hex digits. */
+const SUBNET_ID = /^subnet-([0-9a-f]{8}|[0-9a-f]{17})$/;
+
+/** What `--strict` asks of subnets: no local service knows any, but an id that EC2 would never give out cannot be one's. */
+export function checkSubnets({ strict }: { strict: boolean }, subnetIds: readonly string[] = []): void {
+  const unknown = strict ? subnetIds.find((id) => !SUBNET_ID.test(id)) : undefined;
+  if (unknown !== undefined) throw invalidParameter(`The subnet ID '${unknown}' does not exist`);
+}
 
 /** What EKS answers for roles that are not there, or do not trust it; `--strict` does, too. */
 export const unknownRole = (roleArn: string): DomainError =>
