@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type KubectlCluster, newestKubectl, STARTUP_MS, startKubectlCluster } from "./kubectl.js";
+import { hasProgram, type KubectlCluster, newestKubectl, STARTUP_MS, startKubectlCluster } from "./kubectl.js";
 
 const program = newestKubectl();
 const roleArn = "arn:aws:iam::000000000000:role/app";
@@ -72,77 +72,102 @@ describe.runIf(program)("a program in a pod", () => {
   });
 });
 
+interface Sdk {
+  name: string;
+  command: string;
+  args: string[];
+  isThere: boolean;
+}
+
+/** SDKs find credentials in their own ways, in processes of their own. */
+const BOTO3: Sdk = {
+  name: "boto3",
+  command: "python3",
+  args: ["-c", "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"],
+  isThere: hasProgram("python3", "-cimport boto3"),
+};
+const JAVASCRIPT: Sdk = {
+  name: "the SDK for JavaScript",
+  command: process.execPath,
+  args: [
+    "--no-warnings",
+    "--input-type=module",
+    "-e",
+    'import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts"; console.log((await new STSClient({}).send(new GetCallerIdentityCommand({}))).Arn)',
+  ],
+  isThere: true,
+};
+const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
+
 describe.runIf(program)("an AWS SDK that acts as a pod", () => {
+  const runSdk = async (
+    { command, args }: Pick<Sdk, "command" | "args">,
+    env: Record<string, string>,
+  ): Promise<string> => {
+    const { stdout } = await promisify(execFile)(command, args, {
+      cwd: REPOSITORY,
+      env: {
+        PATH: process.env.PATH ?? "",
+        HOME: cluster.home,
+        AWS_ENDPOINT_URL: cluster.eksim.endpoint,
+        AWS_REGION: "us-east-1",
+        AWS_DEFAULT_REGION: "us-east-1",
+        ...env,
+      },
+    });
+    return stdout.trim();
+  };
   const tokenFile = async (pod: string, variable: string): Promise<string> => {
     const file = join(cluster.home, `${pod}-token`);
     writeFileSync(file, await sh(pod, `cat $${variable}`));
     return file;
   };
+  const agentUri = (): string => `${cluster.eksim.endpoint}/_eksim/pod-identity/v1/credentials`;
 
-  it.each([
-    ["the agent's credentials", "associated", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", /\/eks-demo-associated-/],
-    ["web identity", "annotated", "AWS_WEB_IDENTITY_TOKEN_FILE", /\/botocore-session-/],
-  ])("has its role by %s", async (_way, pod, variable, session) => {
-    const { endpoint } = cluster.eksim;
-    const file = await tokenFile(pod, variable);
-    const { stdout } = await promisify(execFile)(
-      "python3",
-      ["-c", "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"],
-      {
-        env: {
-          PATH: process.env.PATH ?? "",
-          HOME: cluster.home,
-          AWS_ENDPOINT_URL: endpoint,
-          AWS_REGION: "us-east-1",
-          AWS_DEFAULT_REGION: "us-east-1",
-          [variable]: file,
-          ...(pod === "associated"
-            ? { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${endpoint}/_eksim/pod-identity/v1/credentials` }
-            : { AWS_ROLE_ARN: roleArn }),
-        },
-      },
-    );
-    expect(stdout).toMatch(SESSION);
-    expect(stdout).toMatch(session);
+  for (const sdk of [BOTO3, JAVASCRIPT]) {
+    it.runIf(sdk.isThere)(`has its role from the agent: ${sdk.name}`, async () => {
+      const variable = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+      const env = {
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: agentUri(),
+        [variable]: await tokenFile("associated", variable),
+      };
+      expect(await runSdk(sdk, env)).toMatch(/:assumed-role\/app\/eks-demo-associated-/);
+    });
+
+    it.runIf(sdk.isThere)(`has its role by web identity: ${sdk.name}`, async () => {
+      const variable = "AWS_WEB_IDENTITY_TOKEN_FILE";
+      const env = { AWS_ROLE_ARN: roleArn, [variable]: await tokenFile("annotated", variable) };
+      expect(await runSdk(sdk, env)).toMatch(SESSION);
+    });
+  }
+
+  it("has its role by a token that kubectl makes", async () => {
+    const bound = "--bound-object-kind Pod --bound-object-name associated";
+    const token = await cluster.run(`create token associated ${bound} --audience pods.eks.amazonaws.com`);
+    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: agentUri(), AWS_CONTAINER_AUTHORIZATION_TOKEN: token.trim() };
+    expect(await runSdk(JAVASCRIPT, env)).toMatch(SESSION);
   });
 
-  it("can be the agent itself", async () => {
-    const { endpoint } = cluster.eksim;
+  it.runIf(BOTO3.isThere)("can be the agent itself", async () => {
     const file = await tokenFile("associated", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     const script = `import boto3, json
 auth = boto3.client('eks-auth')
 given = auth.assume_role_for_pod_identity(clusterName='demo', token=open('${file}').read())
 refused = []
-for cluster, token in (('nobody', 'a.b.c'), ('demo', 'a.b.c')):
+for cluster in ('nobody', 'demo'):
     try:
-        auth.assume_role_for_pod_identity(clusterName=cluster, token=token)
+        auth.assume_role_for_pod_identity(clusterName=cluster, token='a.b.c')
     except auth.exceptions.ClientError as error:
         refused.append(type(error).__name__)
 print(json.dumps([given['subject'], given['assumedRoleUser']['arn'], refused]))`;
-    const env = { AWS_ENDPOINT_URL: endpoint, AWS_DEFAULT_REGION: "us-east-1", AWS_ACCESS_KEY_ID: "test" };
-    const { stdout } = await promisify(execFile)("python3", ["-c", script], {
-      env: { PATH: process.env.PATH ?? "", HOME: cluster.home, AWS_SECRET_ACCESS_KEY: "test", ...env },
-    });
-    expect(JSON.parse(stdout)).toEqual([
+    const said = await runSdk(
+      { ...BOTO3, args: ["-c", script] },
+      { AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test" },
+    );
+    expect(JSON.parse(said)).toEqual([
       { namespace: "default", serviceAccount: "associated" },
       expect.stringMatching(SESSION),
       ["ResourceNotFoundException", "InvalidTokenException"],
     ]);
-  });
-
-  it("has it in JavaScript", async () => {
-    const { fromTokenFile } = await import("@aws-sdk/credential-provider-web-identity");
-    const { endpoint } = cluster.eksim;
-    const sts = new STSClient({
-      endpoint,
-      region: "us-east-1",
-      credentials: fromTokenFile({
-        roleArn,
-        webIdentityTokenFile: await tokenFile("annotated", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        clientConfig: { endpoint, region: "us-east-1" },
-      }),
-    });
-    expect((await sts.send(new GetCallerIdentityCommand({}))).Arn).toMatch(SESSION);
-    sts.destroy();
   });
 });
