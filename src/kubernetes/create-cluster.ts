@@ -31,9 +31,10 @@ import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
 import type { ConfigMap, Node, Service } from "./schema/generated/types.js";
 import { resourceNamed } from "./schema/resource-info.js";
-import { builtinResources } from "./schema/resources.js";
+import { builtinResources, COMPONENT_STATUSES } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
 import { isAllowed } from "./server/authorize.js";
+import { componentStatuses } from "./server/component-status.js";
 import { createStore } from "./store/store.js";
 
 const SILENT: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
@@ -184,6 +185,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       chosen,
     );
   }
+  catalogue.setComputed(COMPONENT_STATUSES, componentStatuses);
   const metricsReader = { api, nowMs: () => clock.now() };
   const metricsServer = metricsServerController({
     serve(available) {

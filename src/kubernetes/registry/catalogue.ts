@@ -25,6 +25,8 @@ export interface ResourceEntry {
   readonly conversion?: Conversion;
   /** What a definition says of a custom resource's version: requests are handled in the version they are made in, and converted at the store's door. */
   readonly definition?: CustomVersion;
+  /** What whoever reads is warned of. */
+  readonly deprecation?: string;
   /** Where objects come from that are computed at each read and never stored. */
   readonly source?: ComputedSource;
 }
@@ -92,6 +94,11 @@ const conversionBetween = (apiVersion: string, storage: string): Conversion => (
 });
 
 const NO_RULES: Strategy = {};
+/** Kinds that requests are warned of, by the name in the store. */
+const DEPRECATIONS: Readonly<Record<string, string>> = {
+  componentstatuses: "v1 ComponentStatus is deprecated in v1.19+",
+  endpoints: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+};
 const pathOf = (group: string, version: string, plural: string): string => `${group}/${version}/${plural}`;
 const apiVersionOf = (info: ResourceInfo): string => (info.group ? `${info.group}/${info.version}` : info.version);
 
@@ -163,7 +170,8 @@ export class ResourceCatalogue {
     const storage = resourceName(info);
     const common = { custom: false, strategy: NO_RULES, hasStatus: false, hasGeneration: false };
     if (source) {
-      const entry: ResourceEntry = { info, apiVersion: apiVersionOf(info), storage, source, ...common };
+      const deprecation = DEPRECATIONS[storage];
+      const entry: ResourceEntry = { info, apiVersion: apiVersionOf(info), storage, source, deprecation, ...common };
       this.#byPath.set(path, entry);
       this.#byName.set(storage, entry);
     } else {
@@ -214,6 +222,7 @@ export class ResourceCatalogue {
       storage,
       custom: false,
       conversion,
+      deprecation: DEPRECATIONS[storage],
       // Looked up on first use: most clusters never touch most resources.
       get strategy() {
         strategy ??= strategyFor(storage) ?? NO_RULES;

@@ -33,6 +33,7 @@ interface GeneratedResource {
 /** Names that kubectl accepts besides the plural, by plural name; the same for every group that has a resource of this name. */
 const SHORT_NAMES: Readonly<Record<string, readonly string[]>> = {
   certificatesigningrequests: ["csr"],
+  componentstatuses: ["cs"],
   configmaps: ["cm"],
   cronjobs: ["cj"],
   customresourcedefinitions: ["crd", "crds"],
@@ -126,10 +127,9 @@ export const GROUP_ORDER: readonly string[] = [
 ];
 
 /**
- * Left out although the schema has it: ComponentStatus, deprecated since 1.19, is no stored object but probes the control plane when it is read. An empty
- * list of it would say that there are no components.
+ * Not among the others although the schema has it: ComponentStatus is no stored object, but computed when it is read.
  */
-const NOT_SERVED = "componentstatuses";
+const COMPUTED = "componentstatuses";
 
 let resources: readonly ResourceInfo[] | undefined;
 let byPath: ReadonlyMap<string, ResourceInfo> | undefined;
@@ -139,6 +139,17 @@ export function builtinResources(): readonly ResourceInfo[] {
   resources ??= load();
   return resources;
 }
+
+/** The resource whose objects say how the control plane is. */
+export const COMPONENT_STATUSES: ResourceInfo = toInfo({
+  group: "",
+  version: "v1",
+  resource: COMPUTED,
+  kind: "ComponentStatus",
+  type: "ComponentStatus",
+  namespaced: false,
+  verbs: ["get", "list"],
+});
 
 /** The resource at `/apis/<group>/<version>/<plural>`; undefined when there is none. `group` is "" for the core group. */
 export function findResource(group: string, version: string, plural: string): ResourceInfo | undefined {
@@ -172,7 +183,7 @@ function load(): readonly ResourceInfo[] {
   const order = new Map(GROUP_ORDER.map((group, index) => [group, index]));
   const rank = (group: string): number => order.get(group) ?? GROUP_ORDER.length;
   return (JSON.parse(text) as GeneratedResource[])
-    .filter(({ resource }) => resource !== NOT_SERVED)
+    .filter(({ resource }) => resource !== COMPUTED)
     .map(toInfo)
     .sort(
       (a, b) =>

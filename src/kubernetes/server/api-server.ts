@@ -6,6 +6,7 @@ import type { UserInfo } from "../api.js";
 import type { ClusterTls } from "../cluster.js";
 import { methodNotAllowed, StatusError } from "../errors.js";
 import type { OpenApi } from "../schema/openapi/documents.js";
+import { preferredVersion } from "../schema/resources.js";
 import type { Streams } from "../streams/index.js";
 import { isWebSocket, takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
 import { createWebSocketAcceptor } from "../streams/websocket.js";
@@ -22,7 +23,8 @@ import { createInProcessCaller, type InProcessCaller } from "./in-process.js";
 import { createRequestMetrics } from "./metrics.js";
 import { parseRequest, type RequestInfo } from "./request-info.js";
 import { prepareAll } from "./resource-requests.js";
-import { type Answer, answerOfError, send } from "./respond.js";
+import { type Answer, answerOfError, PageNotFound, send } from "./respond.js";
+import { isServed, rootPaths } from "./root-paths.js";
 import { answerResource, isConnection, resolve, unknownPath } from "./routing.js";
 import { versionDocument } from "./version.js";
 import { createWatches } from "./watching.js";
@@ -61,6 +63,13 @@ function gnosticType(accept: string | undefined): string | undefined {
   const [first] = accept ? parseAccept(accept) : [];
   return first && GNOSTIC.test(first.type) ? first.type.replace("@", ".") : undefined;
 }
+
+/** Whether a path lies in no group of the API server's own. */
+const isGroupless = (path: string): boolean =>
+  path.startsWith("/apis/") && preferredVersion(path.split("/")[2] ?? "") === undefined;
+
+/** Under a group of its own the API server's router answers; for others nobody is there. */
+const nobodyAt = (path: string): StatusError => (isGroupless(path) ? new PageNotFound() : unknownPath());
 
 export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
@@ -161,7 +170,6 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     const passedOn = aggregator?.answer(exchange);
     if (passedOn) return (await passedOn).answer;
     if (!info.resource) {
-      if (!READING_METHODS.has(request.method ?? "")) throw methodNotAllowed();
       return answerPath(info, request);
     }
     registry.assertAvailable();
@@ -191,6 +199,8 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     const { path } = info;
     const health = answerHealth(info, registry.available);
     if (health) return health;
+    if (!isServed(path)) throw new PageNotFound();
+    if (!READING_METHODS.has(request.method ?? "")) throw isGroupless(path) ? new PageNotFound() : methodNotAllowed();
     if (path === "/version" || path === "/version/")
       return { code: 200, body: versionDocument(dependencies.gitVersion()) };
     if (path === "/metrics")
@@ -202,19 +212,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     if (path === "/" || path === "")
       return {
         code: 200,
-        body: {
-          paths: [
-            "/api",
-            "/apis",
-            "/healthz",
-            "/livez",
-            "/metrics",
-            "/openapi/v2",
-            "/openapi/v3",
-            "/readyz",
-            "/version",
-          ],
-        },
+        body: { paths: rootPaths(registry.catalogue.infos(), { openid: dependencies.jwks !== undefined }) },
       };
     const { openidConfiguration, jwks } = dependencies;
     if (path === "/.well-known/openid-configuration" && openidConfiguration)
@@ -223,13 +221,13 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       return { code: 200, body: await jwks(), contentType: "application/jwk-set+json" };
     if (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/")) {
       const found = discovery.answer(path, request.headers.accept);
-      if (!found) throw unknownPath();
+      if (!found) throw nobodyAt(path);
       return ifChanged(request, found.etag, { code: 200, body: found.body, contentType: found.contentType });
     }
     if (path === "/openapi/v2" || path === "/openapi/v3" || path.startsWith("/openapi/v3/")) {
       return answerOpenApi(path, request);
     }
-    throw unknownPath();
+    throw new PageNotFound();
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {

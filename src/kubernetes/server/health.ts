@@ -5,23 +5,58 @@ import type { Answer } from "./respond.js";
 
 const ENDPOINTS = ["healthz", "livez", "readyz"] as const;
 
-/** Names of the checks in the API server's order; readyz adds those of its second row. */
-const CHECKS = [
-  "ping",
-  "log",
-  "etcd",
-  "poststarthook/start-apiextensions-informers",
-  "poststarthook/rbac/bootstrap-roles",
-  "poststarthook/scheduling/bootstrap-system-priority-classes",
-];
-const READY_CHECKS = ["etcd-readiness", "informer-sync", "shutdown"];
+/** What the API server starts behind its first answer, in its order. */
+const HOOKS = [
+  "start-apiserver-admission-initializer",
+  "generic-apiserver-start-informers",
+  "priority-and-fairness-config-consumer",
+  "priority-and-fairness-filter",
+  "storage-object-count-tracker-hook",
+  "start-apiextensions-informers",
+  "start-apiextensions-controllers",
+  "crd-informer-synced",
+  "start-system-namespaces-controller",
+  "start-cluster-authentication-info-controller",
+  "start-kube-apiserver-identity-lease-controller",
+  "start-kube-apiserver-identity-lease-garbage-collector",
+  "storage-readiness",
+  "start-legacy-token-tracking-controller",
+  "start-service-ip-repair-controllers",
+  "rbac/bootstrap-roles",
+  "scheduling/bootstrap-system-priority-classes",
+  "priority-and-fairness-config-producer",
+  "bootstrap-controller",
+  "start-kubernetes-service-cidr-controller",
+  "aggregator-reload-proxy-client-cert",
+  "start-kube-aggregator-informers",
+  "apiservice-status-local-available-controller",
+  "apiservice-status-remote-available-controller",
+  "apiservice-registration-controller",
+  "apiservice-discovery-controller",
+  "kube-apiserver-autoregistration",
+  "autoregister-completion",
+  "apiservice-openapi-controller",
+  "apiservice-openapiv3-controller",
+].map((name) => (name === "autoregister-completion" ? name : `poststarthook/${name}`));
+
+const FIRST = ["ping", "log", "etcd"];
+const CHECKS: Readonly<Record<(typeof ENDPOINTS)[number], readonly string[]>> = {
+  healthz: [...FIRST, ...HOOKS],
+  livez: [...FIRST, ...HOOKS],
+  readyz: [...FIRST, "etcd-readiness", "informer-sync", ...HOOKS, "shutdown"],
+};
+
+/** The endpoints and each single check of theirs. */
+export const healthPaths = (): string[] =>
+  ENDPOINTS.flatMap((endpoint) => [`/${endpoint}`, ...CHECKS[endpoint].map((name) => `/${endpoint}/${name}`)]);
 
 /** Undefined for a path that is no health check. `etcdHealthy`: a majority of the control plane is up. */
 export function answerHealth({ path, query }: RequestInfo, etcdHealthy: boolean): Answer | undefined {
-  const [, endpoint = "", ...rest] = path.split("/");
-  if (!ENDPOINTS.some((known) => known === endpoint)) return undefined;
+  const [, first = "", ...rest] = path.split("/");
+  const endpoint = ENDPOINTS.find((known) => known === first);
+  if (!endpoint) return undefined;
   const single = rest.join("/");
-  const names = endpoint === "readyz" ? [...CHECKS.slice(0, 3), ...READY_CHECKS, ...CHECKS.slice(3)] : CHECKS;
+  const names = CHECKS[endpoint];
   if (single && !names.includes(single)) return undefined;
   const excluded = new Set(query.getAll("exclude"));
   const passes = (name: string): boolean => etcdHealthy || !name.startsWith("etcd");

@@ -142,8 +142,18 @@ function sendWhole(request: IncomingMessage, response: ServerResponse, answer: A
   finish(bytes);
 }
 
+/** Refuses a path that nothing at all is registered for: answered as Go's own server does it, without a Status. */
+export class PageNotFound extends StatusError {
+  constructor() {
+    super(404, "NotFound", "404 page not found");
+    this.name = "PageNotFound";
+  }
+}
+
 /** The Status of anything thrown. What is not a StatusError is a bug: the client learns nothing of it. */
 export function answerOfError(error: unknown): Answer {
+  if (error instanceof PageNotFound)
+    return { code: 404, body: `${error.message}\n`, headers: { "x-content-type-options": "nosniff" } };
   const status =
     error instanceof StatusError
       ? error

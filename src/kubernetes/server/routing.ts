@@ -1,18 +1,25 @@
 import { methodNotAllowed, StatusError } from "../errors.js";
 import type { Binding } from "../registry/binding.js";
 import { bindPod } from "../registry/subresources.js";
+import { preferredVersion } from "../schema/resources.js";
 import { decodeBody } from "../wire/decode.js";
 import { negotiate } from "../wire/negotiate.js";
 import { assertAllowed, attributesOf } from "./authorize.js";
 import { readBody } from "./body.js";
 import type { Exchange, ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
+import type { ResourceTarget } from "./request-info.js";
 import { asObject, callerOf, createsByUpdate, expectedOf, intoNamespace, RESOURCE_VERBS } from "./resource-requests.js";
-import type { Answer } from "./respond.js";
+import { type Answer, PageNotFound } from "./respond.js";
 import { answerSubresource } from "./subresource-requests.js";
 
 export const unknownPath = (): StatusError =>
   new StatusError(404, "NotFound", "the server could not find the requested resource", {});
+
+/** Requests for groups of the API server's own reach its router, which says so in a Status; what else is not there is just a page that was not found. */
+function notServed({ group }: ResourceTarget): StatusError {
+  return group === "" || preferredVersion(group) !== undefined ? unknownPath() : new PageNotFound();
+}
 
 /** Groups whose kinds are questions: they are posted, answered and never stored. */
 const REVIEW_GROUPS = new Set(["authentication.k8s.io", "authorization.k8s.io"]);
@@ -21,7 +28,7 @@ const REVIEW_GROUPS = new Set(["authentication.k8s.io", "authorization.k8s.io"])
 export function resolve(dependencies: ServerDependencies, exchange: Exchange): ResourceExchange {
   const target = exchange.info.resource;
   const entry = target && dependencies.registry.catalogue.byPath(target.group, target.version, target.resource);
-  if (!target || !entry) throw unknownPath();
+  if (!target || !entry) throw target ? notServed(target) : unknownPath();
   const { namespaced, resource } = entry.info;
   if (namespaced ? target.named && !target.namespace : target.namespace !== undefined && resource !== "namespaces")
     throw unknownPath();
@@ -45,7 +52,7 @@ export function answerResource(
   exchange: ResourceExchange,
 ): Answer | undefined | Promise<Answer | undefined> {
   const given = answerRequest(dependencies, exchange);
-  const deprecation = exchange.entry.definition?.deprecation;
+  const { definition, deprecation = definition?.deprecation } = exchange.entry;
   if (!deprecation) return given;
   const warned = (answer: Answer | undefined): Answer | undefined =>
     answer && { ...answer, warnings: [deprecation, ...(answer.warnings ?? [])] };

@@ -66,8 +66,8 @@ describe("refusals", () => {
       ],
       [`${CONFIG_MAPS}/none`, {}, 404, 'configmaps "none" not found'],
       ["/api/v1/namespaces/default/nonsense", {}, 404, "the server could not find the requested resource"],
-      ["/apis/nonsense/v1/things", {}, 404, "the server could not find the requested resource"],
-      ["/nonsense", {}, 404, "the server could not find the requested resource"],
+      ["/apis/apps/v7/things", {}, 404, "the server could not find the requested resource"],
+      ["/apis/apps/v7", {}, 404, "the server could not find the requested resource"],
       ["/api/v1/namespaces/default/nodes", {}, 404, "the server could not find the requested resource"],
       [`${CONFIG_MAPS}/a/status`, {}, 404, "the server could not find the requested resource"],
       [
@@ -134,6 +134,20 @@ describe("refusals", () => {
       else expect(reply.body.message).toMatch(message);
     }
   });
+
+  it.each(["/nonsense", "/apis/nonsense/v1/things", "/apis/nonsense", "/logs", "/debug/pprof/", "/livez/nothing"])(
+    "%s is a page that is not there, and no Status",
+    async (path) => {
+      for (const method of ["GET", "POST"]) {
+        const { code, text, headers } = await call(path, { method });
+        expect([code, text]).toEqual([404, "404 page not found\n"]);
+        expect(headers).toMatchObject({
+          "content-type": "text/plain; charset=utf-8",
+          "x-content-type-options": "nosniff",
+        });
+      }
+    },
+  );
 
   it("answers 400 to what is no HTTP", async () => {
     const socket = connect({ port: server.port, rejectUnauthorized: false });
@@ -477,7 +491,18 @@ describe("paths beside resources", () => {
   it("say who the server is and how it is", async () => {
     expect((await call("/version")).body).toMatchObject({ major: "1", minor: "36", gitVersion: "v1.36.1-eks-0247562" });
     expect((await call("/healthz", { token: "" })).text).toBe("ok");
-    expect((await call("/readyz?verbose")).text).toMatch(/\[\+\]etcd ok[\s\S]*readyz check passed/);
+    expect((await call("/readyz?verbose")).text).toMatch(
+      /^\[\+\]ping ok\n\[\+\]log ok\n\[\+\]etcd ok\n\[\+\]etcd-readiness ok\n[\s\S]*\[\+\]autoregister-completion ok\n[\s\S]*\[\+\]shutdown ok\nreadyz check passed\n$/,
+    );
+    expect((await call("/livez?verbose")).text).not.toMatch(/shutdown|readiness ok\n\[\+\]informer/);
+    expect((await call("/readyz/etcd")).text).toBe("ok");
+    expect((await call("/readyz/poststarthook/rbac/bootstrap-roles")).text).toBe("ok");
+    const { paths } = (await call("/")).body as { paths: string[] };
+    expect(paths).toEqual([...paths].sort());
+    expect(paths).toEqual(
+      expect.arrayContaining(["/api/v1", "/apis/apps", "/apis/apps/v1", "/livez/etcd", "/metrics", "/version"]),
+    );
+    for (const path of paths) expect([path, (await call(path)).code]).not.toEqual([path, 404]);
     expect((await call("/api")).body).toMatchObject({ kind: "APIVersions", versions: ["v1"] });
     expect((await call("/apis/apps/v1")).body).toMatchObject({ kind: "APIResourceList", groupVersion: "apps/v1" });
     await call("/apis/made/v1/up");

@@ -209,7 +209,11 @@ describe.skipIf(!path)("kubectl", () => {
     expect(await run("autoscale deployment quiet --max=3")).toContain("quiet autoscaled");
     expect(await run("get hpa quiet")).toMatch(/Deployment\/quiet\s+cpu: <unknown>\/80%\s+1\s+3/);
     expect((await kubectl("top nodes")).out).toContain("Metrics API not available");
-    expect((await kubectl("get componentstatuses")).out).toContain("the server doesn't have a resource type");
+    const components = await kubectl("get componentstatuses");
+    expect(components.out).toContain("Warning: v1 ComponentStatus is deprecated in v1.19+");
+    expect(components.out).toMatch(/controller-manager +Healthy +ok.*\netcd-0 +Healthy +ok.*\nscheduler +Healthy +ok/);
+    expect(await run("get cs scheduler -o jsonpath={.conditions[0].type}")).toContain("Healthy");
+    expect((await kubectl("get cs none")).out).toContain("Component not found: none");
     await run("delete hpa,deployment quiet");
     await run("create namespace strict");
     await run("label namespace strict pod-security.kubernetes.io/warn=restricted");

@@ -310,5 +310,4 @@ export const endpoints = strategyOf<Endpoints>({
             ],
       );
     }),
-  warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
 });
