@@ -63,11 +63,30 @@ export async function bindPod(
   binding: Binding,
   options: WriteOptions,
 ): Promise<KubeObject> {
-  return changeObject(machinery, caller, {
-    entry: entryOf(machinery, "pods"),
+  const entry = entryOf(machinery, "pods");
+  const { namespace, name } = binding.metadata;
+  const draft = { ...binding, apiVersion: "v1", kind: "Binding" };
+  const request: AdmissionRequest = {
+    operation: "CREATE",
+    info: entry.info,
+    subresource: "binding",
+    namespace,
+    name,
+    user: caller.user,
+    dryRun: options.dryRun ?? false,
+    warn: caller.warn,
+    object: draft,
+  };
+  const admitting = admit(machinery, "admit", request);
+  if (admitting) await admitting;
+  const validating = admit(machinery, "validate", request);
+  if (validating) await validating;
+  // What has been admitted is the binding; what becomes of the pod is the API server's own affair.
+  return changeObject({ ...machinery, admission: [] }, caller, {
+    entry,
     key: binding.metadata,
     options: { ...options, subresource: "binding" },
-    change: (current) => bound(current, binding, machinery.clock.now()),
+    change: (current) => bound(current, draft, machinery.clock.now()),
   });
 }
 

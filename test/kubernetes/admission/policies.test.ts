@@ -51,6 +51,37 @@ async function world() {
 }
 
 describe("ValidatingAdmissionPolicy", () => {
+  it("sees the Binding when a pod is bound, and nothing of the change of the pod", async () => {
+    const { api, clock, make, policy, bind } = await world();
+    await clock.advance(1000);
+    const rule = (resources: string[]) => ({
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE", "UPDATE"], resources }],
+      },
+    });
+    await policy("target", {
+      ...rule(["pods/binding"]),
+      validations: [
+        {
+          expression:
+            "object.kind == 'Binding' && request.operation == 'CREATE' && object.target.name != 'node-9' && oldObject == null",
+        },
+      ],
+    });
+    await bind("target", "target");
+    await make("pods", {
+      metadata: { name: "p", namespace: "default" },
+      spec: { containers: [{ name: "c", image: "nginx" }] },
+    });
+    const to = (name: string) =>
+      api.create("pods", { metadata: { namespace: "default", name: "p" }, target: { kind: "Node", name } } as never, {
+        subresource: "binding",
+      });
+    expect((await refused(to("node-9"))).message).toContain("ValidatingAdmissionPolicy 'target'");
+    await to("node-1");
+    expect(api.get("pods", { namespace: "default", name: "p" })).toMatchObject({ spec: { nodeName: "node-1" } });
+  });
+
   it("refuses what breaks a validation once it is bound, in upstream's words, and not before or after", async () => {
     const { api, deploy, policy, bind } = await world();
     await policy("few", {
