@@ -101,6 +101,7 @@ let table: ReadonlyMap<string, CatalogueAddon> | undefined;
 
 function catalogue(): ReadonlyMap<string, CatalogueAddon> {
   if (table) return table;
+  const versionRows = linesOf(VERSION_ROWS);
   const rows = linesOf(ADDON_ROWS).map(
     ([name = "", type = "", owner = "", defaultNamespace = "", computeTypes = "", iam, identity]): CatalogueAddon => ({
       name,
@@ -113,7 +114,7 @@ function catalogue(): ReadonlyMap<string, CatalogueAddon> {
       requiresConfiguration: false,
       requiresIamPermissions: iam === "iam",
       podIdentity: podIdentityOf(identity),
-      versions: versionsOf(name),
+      versions: versionsOf(name, versionRows),
     }),
   );
   table = new Map(rows.map((addon) => [addon.name, addon]));
@@ -137,9 +138,9 @@ function clusterVersionsIn(text: string): string[] {
 /** Nothing is known of the add-ons of older clusters. */
 const OLDEST_MINOR = 30;
 
-function versionsOf(name: string): AddonVersion[] {
+function versionsOf(name: string, rows: readonly (readonly string[])[]): AddonVersion[] {
   const found = new Map<string, AddonVersion["compatibilities"]>();
-  for (const [addon, minors = "", ...versions] of linesOf(VERSION_ROWS)) {
+  for (const [addon, minors = "", ...versions] of rows) {
     if (addon !== name) continue;
     for (const entry of versions) {
       const isDefault = entry.startsWith("*");
