@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { eksCall } from "../../src/testkit/http.js";
 import { PROGRAM, type RunningEksim, runCommand, runEksim, temporaryDirectory } from "./process.js";
 
 const oneLine = (text: string): string[] => text.trim().split("\n");
@@ -142,6 +143,35 @@ describe("eksim start", () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/stepped/);
   });
+
+  it("explains access in a person's words, and says by its exit code whether it is given", async () => {
+    const eksim = await start("--data-dir", ":memory:", "--clock", "stepped");
+    const explain = (principal: string, ...more: string[]) =>
+      runCommand(
+        ["explain-access", "--cluster", "demo", "--principal", `arn:aws:iam::000000000000:${principal}`, ...more],
+        { AWS_ENDPOINT_URL: eksim.endpoint },
+      );
+    const unknown = await explain("root");
+    expect(unknown).toMatchObject({ code: 2, stderr: "eksim: No cluster found for name: demo.\n" });
+    const caller = {
+      endpoint: eksim.endpoint,
+      region: "us-east-1",
+      credentials: { accessKeyId: "test", secretAccessKey: "test" },
+      wallNow: Date.now,
+    };
+    await eksCall(caller, "POST", "/clusters", {
+      name: "demo",
+      roleArn: "arn:aws:iam::000000000000:role/eks",
+      resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
+    });
+    await runCommand(["clock", "advance", "1s", "--endpoint", eksim.endpoint]);
+    const creator = await explain("user/test", "--verb", "delete", "--resource", "node");
+    expect(creator).toMatchObject({ code: 0, stderr: "" });
+    expect(creator.stdout).toContain("May delete nodes: member of system:masters");
+    const other = await explain("user/other", "--json");
+    expect(other.code).toBe(1);
+    expect(JSON.parse(other.stdout)).toMatchObject({ authentication: { outcome: "refused" } });
+  }, 60_000);
 
   it("names the zones there are when one is misspelt", async () => {
     const eksim = await start("--data-dir", ":memory:");

@@ -91,8 +91,8 @@ describe("clusters of one name in two accounts and two regions", () => {
     expect(await nodes(east)).toEqual(["us-east-1a", "us-east-1b", "us-east-1c"]);
     expect(await nodes(west)).toEqual(["us-west-2a", "us-west-2b", "us-west-2c"]);
     expect(await nodes(theirs)).toEqual(["us-east-1a", "us-east-1b", "us-east-1c"]);
-    await expect(nodes(east, theirs)).rejects.toMatchObject({ status: 403 });
-    await expect(nodes(theirs, east)).rejects.toMatchObject({ status: 403 });
+    await expect(nodes(east, theirs)).rejects.toMatchObject({ status: 401 });
+    await expect(nodes(theirs, east)).rejects.toMatchObject({ status: 401 });
   });
 
   it("fail and go one by one", async () => {
