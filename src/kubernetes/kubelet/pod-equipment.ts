@@ -1,7 +1,14 @@
 import { parseKey } from "../object.js";
 import { ATTACHMENTS, attachmentName, DRIVERS, needsAttachment } from "../runtime/volumes.js";
 import type { PodInfo } from "../scheduler/pod-info.js";
-import type { CSIDriver, Node, PersistentVolume, Pod, VolumeAttachment } from "../schema/generated/types.js";
+import type {
+  CSIDriver,
+  Node,
+  PersistentVolume,
+  Pod,
+  RuntimeClass,
+  VolumeAttachment,
+} from "../schema/generated/types.js";
 import type { PodPlacement } from "./machine/field-values.js";
 import type { Listener } from "./machine/listeners.js";
 import type { Network } from "./machine/network.js";
@@ -14,6 +21,11 @@ import type { PodRuntime } from "./pod-runtime.js";
 import { listenerOf } from "./pod-servers.js";
 import type { PodWorkersOptions } from "./pod-workers.js";
 import { drawTiming, type Timing } from "./timings.js";
+
+/** Runtimes that containerd has on the AMIs of EKS; nvidia's is there on those for GPUs. */
+const HANDLERS: ReadonlySet<string> = new Set(["runc", "nvidia"]);
+/** Of a Node: names of further handlers, with commas between them. */
+const HANDLERS_ANNOTATION = "eksim.dev/runtime-handlers";
 
 /** A pod of a node, and what it has there: its place, its machine, what can be done to its containers, what it refers to. */
 export interface Worker {
@@ -43,7 +55,16 @@ export function createPodEquipment(options: PodWorkersOptions) {
   const referencesOf = (namespace: string | undefined): ReferenceLookups => ({
     find: (resource, name) => api.get<Referred>(resource, { namespace, name }),
     isAttached,
+    runtimeOf(name) {
+      const found = api.get<RuntimeClass>("runtimeclasses.node.k8s.io", { name });
+      return found && { handler: found.handler, isConfigured: hasHandler(found.handler) };
+    },
   });
+  const hasHandler = (handler: string): boolean =>
+    HANDLERS.has(handler) ||
+    (api.get<Node>("nodes", { name: nodeName })?.metadata.annotations?.[HANDLERS_ANNOTATION] ?? "")
+      .split(",")
+      .some((name) => name.trim() === handler);
   const presentPod = (key: string, worker: Worker): Pod => {
     const pod = api.get<Pod>("pods", parseKey(key));
     return pod?.metadata.uid === worker.uid ? pod : worker.info.pod;

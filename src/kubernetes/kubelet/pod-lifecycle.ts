@@ -4,7 +4,7 @@ import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
 import type { ContainerOperations } from "./container-operations.js";
 import { stopState } from "./container-stop.js";
 import type { PodPlacement } from "./machine/field-values.js";
-import { ATTACHING, mountProblem, type ReferenceLookups } from "./pod-references.js";
+import { ATTACHING, mountProblem, type ReferenceLookups, sandboxProblem } from "./pod-references.js";
 import { type ContainerRuntime, type PodRuntime, specOf, type Terminated, withNewContainers } from "./pod-runtime.js";
 import { REFERENCE_RETRY_MS, type Timing } from "./timings.js";
 
@@ -153,10 +153,12 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
   }
 
   if (!runtime.stopping && env.nowMs >= runtime.sandboxMs && runtime.containers.every(isUntouched)) {
-    const problem = mountProblem(pod, env.references);
+    const unmounted = mountProblem(pod, env.references);
+    const problem = unmounted ?? sandboxProblem(pod, env.references);
     if (problem !== undefined) {
+      const reason = unmounted === undefined ? "FailedCreatePodSandBox" : "FailedMount";
       if (problem !== ATTACHING && problem !== runtime.blockedBy)
-        events.push({ type: "Warning", reason: "FailedMount", message: problem });
+        events.push({ type: "Warning", reason, message: problem });
       wakeMs = Math.min(wakeMs, env.nowMs + REFERENCE_RETRY_MS);
       return { runtime: { ...runtime, blockedBy: problem }, events, wakeMs };
     }

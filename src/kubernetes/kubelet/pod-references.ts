@@ -13,6 +13,8 @@ export interface ReferenceLookups {
   find(resource: string, name: string): Referred | undefined;
   /** True when a volume is attached to this node, or needs not be. */
   isAttached(volume: string): boolean;
+  /** The handler of a RuntimeClass, and whether this node has it; undefined without such a class. */
+  runtimeOf?(runtimeClass: string): { handler: string; isConfigured: boolean } | undefined;
 }
 
 export type Referred = KubeObject & {
@@ -61,6 +63,17 @@ export function mountProblem(pod: Pod, { find, isAttached }: ReferenceLookups): 
       return `Unable to attach or mount volumes: unmounted volumes=[${volume.name}]: error processing PVC ${pod.metadata.namespace}/${claim}: PVC is not bound`;
   }
   return undefined;
+}
+
+/** Why the pod's sandbox cannot be made (event FailedCreatePodSandBox), in the words of kubelet and containerd; undefined when it can. */
+export function sandboxProblem(pod: Pod, { runtimeOf }: ReferenceLookups): string | undefined {
+  const name = pod.spec?.runtimeClassName;
+  if (!name || !runtimeOf) return undefined;
+  const runtime = runtimeOf(name);
+  if (!runtime) return `Failed to create pod sandbox: runtimeclass.node.k8s.io "${name}" not found`;
+  return runtime.isConfigured
+    ? undefined
+    : `Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "${runtime.handler}" is configured`;
 }
 
 /** Why the container's environment cannot be made (waiting reason CreateContainerConfigError); undefined when it can. */

@@ -293,6 +293,35 @@ describe("a pod", () => {
     expect(reasons("env")).toContain("Failed");
   });
 
+  it("waits for a runtime that its node has", async () => {
+    const { api, clock, run, getPod, eventsAbout } = await withNode();
+    for (const [name, handler] of [
+      ["default", "runc"],
+      ["sandboxed", "runsc"],
+    ])
+      await api.create("runtimeclasses.node.k8s.io", { metadata: { name }, handler } as never);
+    await run("plain", { runtimeClassName: "default" });
+    await run("sandboxed", { runtimeClassName: "sandboxed" });
+    await clock.advance(20_000);
+    expect(getPod("plain").status?.phase).toBe("Running");
+    expect(getPod("sandboxed").status).toMatchObject({
+      phase: "Pending",
+      containerStatuses: [{ state: { waiting: { reason: "ContainerCreating" } } }],
+    });
+    expect(eventsAbout("sandboxed")).toMatchObject([
+      {
+        type: "Warning",
+        reason: "FailedCreatePodSandBox",
+        message:
+          'Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "runsc" is configured',
+      },
+    ]);
+    const annotations = { "eksim.dev/runtime-handlers": "kata, runsc" };
+    await api.patch("nodes", { name: "node-1" }, "merge", { metadata: { annotations } });
+    await clock.advance(10_000);
+    expect(getPod("sandboxed").status?.phase).toBe("Running");
+  });
+
   it("ends shortly after it was deleted, and then goes", async () => {
     const { clock, run, findPod, api, reasons } = await withNode();
     await run("web");
