@@ -120,7 +120,7 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
     genReqId: newRequestId,
     routerOptions: { maxParamLength: 16 * 1024 },
     frameworkErrors: (error, request, reply) => {
-      send(reply, fastifyErrorAnswer(error, request.id, report(request)));
+      send(reply, refusal(request, serverRefusal(error)));
     },
     clientErrorHandler: (_error, socket) => {
       if (!socket.writable) return;
@@ -150,7 +150,7 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
     });
   }
   app.setErrorHandler((error, request, reply) => {
-    send(reply, fastifyErrorAnswer(error, request.id, report(request)));
+    send(reply, refusal(request, serverRefusal(error)));
   });
   app.setNotFoundHandler((request, reply) => {
     send(reply, namedAnswer("UnknownOperationException", `No operation ${request.method} ${request.url}`, request.id));
@@ -340,12 +340,12 @@ const SERVER_REFUSALS: Record<string, [ErrorName, string]> = {
   FST_ERR_BAD_URL: ["SerializationException", "Malformed percent-encoding in the path"],
 };
 
-function fastifyErrorAnswer(error: unknown, requestId: string, report: (error: unknown) => void): Answer {
+/** The refusal behind an error of the HTTP server; what is none stays as it is. */
+function serverRefusal(error: unknown): unknown {
+  if (error instanceof DomainError) return error;
   const { code = "", statusCode = 500 } = error as Partial<FastifyError>;
   const refusal = SERVER_REFUSALS[code];
-  if (refusal) return namedAnswer(...refusal, requestId);
-  if (!(error instanceof DomainError) && statusCode >= 400 && statusCode < 500) {
-    return namedAnswer("SerializationException", (error as Error).message, requestId);
-  }
-  return errorAnswer(error, requestId, report);
+  if (refusal) return new DomainError(...refusal);
+  const isClients = statusCode >= 400 && statusCode < 500;
+  return isClients ? new DomainError("SerializationException", (error as Error).message) : error;
 }

@@ -436,4 +436,19 @@ describe("signatures, when they are verified", () => {
       new RegExp(`^<ErrorResponse xmlns="[^"]+"><Error><Type>Sender</Type><Code>${code}</Code>`),
     );
   });
+
+  it("are not looked at where the request is too large, or for another host", async () => {
+    const post = (headers: Record<string, string>, body: string) =>
+      fetch(strict.url, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+        body,
+      });
+    const codeOf = async (response: Response) => [response.status, /<Code>(.*?)</.exec(await response.text())?.[1]];
+    expect(await codeOf(await post({}, "x".repeat(1024 * 1024 + 1)))).toEqual([413, "RequestEntityTooLarge"]);
+    expect(await codeOf(await post({ origin: "https://evil.example" }, "Action=GetCallerIdentity"))).toEqual([
+      403,
+      "AccessDenied",
+    ]);
+  });
 });
