@@ -8,7 +8,7 @@ import { openState } from "../../dist/state/sqlite.js";
 import { call, clusterInput, cpuMs, startEksimProcess } from "../server.mjs";
 
 const TOKENS = 3_000;
-const CACHED = 50_000;
+const CACHED = 20_000;
 const RATE = 500;
 const SECONDS = 2;
 const ROUNDS = 5;
@@ -81,9 +81,19 @@ function authenticating() {
   };
   for (const token of distinctTokens("bench", 500)) run(token);
   const fresh = distinctTokens("bench", TOKENS + 500).slice(500);
-  const cold = cpuMicros(TOKENS, (i) => run(fresh[i]));
   const known = tokenAt("bench", Date.now());
-  const cached = cpuMicros(CACHED, () => run(known));
+  let [cold, cached] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const share = Math.floor(TOKENS / ROUNDS);
+  for (let round = 0; round < ROUNDS; round++) {
+    cold = Math.min(
+      cold,
+      cpuMicros(share, (i) => run(fresh[round * share + i])),
+    );
+    cached = Math.min(
+      cached,
+      cpuMicros(CACHED, () => run(known)),
+    );
+  }
   return { cold, cached };
 }
 
