@@ -1,4 +1,4 @@
-/** Which association a service account has. Asked for every new pod, so that what was read is kept until something is written. */
+/** Which association a service account has. Asked for every new pod, so that what was read is kept until one is written. */
 import type { PodIdentityAssociationRecord } from "../domain/pod-identity-association.js";
 import type { State } from "./state.js";
 
@@ -8,12 +8,12 @@ export type PodIdentityIndex = (
   serviceAccount: string,
 ) => PodIdentityAssociationRecord | undefined;
 
-export function createPodIdentityIndex(state: Pick<State, "changes" | "podIdentityAssociations">): PodIdentityIndex {
+export function createPodIdentityIndex(state: Pick<State, "podIdentityAssociations">): PodIdentityIndex {
   const known = new Map<string, Map<string, PodIdentityAssociationRecord>>();
   let asOf: number | undefined;
   return (clusterId, namespace, serviceAccount) => {
-    const now = state.changes?.();
-    if (now === undefined || now !== asOf) {
+    const now = state.podIdentityAssociations.version();
+    if (now !== asOf) {
       known.clear();
       asOf = now;
     }

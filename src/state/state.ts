@@ -72,6 +72,8 @@ export interface NodegroupRepository {
 
 /** A family of resources of a cluster that is looked up by name (or id) alone. */
 export interface ClusterResourceRepository<T> {
+  /** Grows with every write of the family: what was read while it stood still is still so. */
+  version(): number;
   get(clusterId: string, name: string): T | undefined;
   put(record: T): void;
   remove(clusterId: string, name: string): void;

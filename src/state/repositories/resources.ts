@@ -45,18 +45,23 @@ export function clusterResourceRepository<T extends { clusterId: string }>(
     .prepare<[string, string], number>("SELECT count(*) FROM cluster_resources WHERE cluster_id = ? AND kind = ?")
     .pluck();
   const removeAll = db.prepare<[string, string]>("DELETE FROM cluster_resources WHERE cluster_id = ? AND kind = ?");
+  let version = 0;
   return {
+    version: () => version,
     get: (clusterId, name) => optionalRecord<T>(get.get(clusterId, kind, name)),
     put: (record) => {
+      version += 1;
       put.run(record.clusterId, kind, nameOf(record), JSON.stringify(record));
     },
     remove: (clusterId, name) => {
+      version += 1;
       remove.run(clusterId, kind, name);
     },
     names: (clusterId, page) => names.all(clusterId, kind, page.after ?? "", page.limit),
     list: (clusterId) => list.all(clusterId, kind).map(recordOf<T>),
     count: (clusterId) => count.get(clusterId, kind) ?? 0,
     removeOfCluster: (clusterId) => {
+      version += 1;
       removeAll.run(clusterId, kind);
     },
   };
