@@ -16,6 +16,7 @@ import { volumeBinding, volumeWork } from "./plugins/volumes.js";
 import { type PodInfo, podInfoOf } from "./pod-info.js";
 import { planPreemption } from "./preemption.js";
 import { createSchedulingQueue, type QueuedPod } from "./queue.js";
+import { pendingResize, withHeldResources } from "./resizing.js";
 import { ClusterSnapshot } from "./snapshot.js";
 import { createPodWrites } from "./writes.js";
 
@@ -46,7 +47,8 @@ const isGated = (pod: Pod): boolean => (pod.spec?.schedulingGates?.length ?? 0) 
 const sameDemand = (a: Pod, b: Pod): boolean =>
   a.metadata.deletionTimestamp === b.metadata.deletionTimestamp &&
   isEqual(a.spec, b.spec) &&
-  isEqual(a.metadata.labels, b.metadata.labels);
+  isEqual(a.metadata.labels, b.metadata.labels) &&
+  (a.status === b.status || pendingResize(a) === pendingResize(b));
 
 /** The parts of a Node that rules look at. */
 const sameNode = (a: Node, b: Node): boolean =>
@@ -212,7 +214,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     }
     queue.remove(key);
     nominations.clear(key);
-    cluster.place(infoOf(pod), nodeName);
+    cluster.place(withHeldResources(infoOf(pod)), nodeName);
     // Its labels may satisfy somebody's affinity; a smaller or dying pod may make room.
     queue.changed("podPlaced");
   };

@@ -52,7 +52,7 @@ export function addResources(target: Resources, amount: Resources, sign: 1 | -1 
 }
 
 /** `target` = the greater of both, resource by resource. */
-function raiseTo(target: Resources, other: Resources): void {
+export function raiseTo(target: Resources, other: Resources): void {
   target.milliCpu = Math.max(target.milliCpu, other.milliCpu);
   target.memory = Math.max(target.memory, other.memory);
   target.ephemeralStorage = Math.max(target.ephemeralStorage, other.ephemeralStorage);
@@ -62,7 +62,7 @@ function raiseTo(target: Resources, other: Resources): void {
     target.scalars[name] = Math.max(target.scalars[name] ?? 0, other.scalars[name] as number);
 }
 
-type RequestsOf = (container: Container) => Resources;
+export type RequestsOf = (container: Container) => Resources;
 
 /** An init container with restartPolicy Always: a sidecar, which stays beside the app containers. */
 export const isSidecar = (container: Container): boolean => container.restartPolicy === "Always";
@@ -116,8 +116,12 @@ function withPodLevel(spec: PodSpec, resources: Resources): Resources {
   return resources;
 }
 
-/** What must be free on a node for the pod to fit. */
-export const podRequests = (spec: PodSpec): Resources => withPodLevel(spec, total(spec, requestsOf));
+const asTheyAre = (of: RequestsOf): RequestsOf => of;
+
+/** What must be free on a node for the pod to fit. `seen`: what containers are taken to request, if not what their specs say. */
+export const podRequests = (spec: PodSpec, seen = asTheyAre): Resources =>
+  withPodLevel(spec, total(spec, seen(requestsOf)));
 
 /** The same with an assumed minimum for containers without requests; for scoring only. */
-export const podAssumedRequests = (spec: PodSpec): Resources => withPodLevel(spec, total(spec, assumedRequestsOf));
+export const podAssumedRequests = (spec: PodSpec, seen = asTheyAre): Resources =>
+  withPodLevel(spec, total(spec, seen(assumedRequestsOf)));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
+import type { Pod, PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
 import { startCluster } from "./cluster-fixture.js";
 
 async function withScheduler() {
@@ -107,6 +107,39 @@ describe("a binding that fails", () => {
     await clock.advance(15_000);
     expect(nodeOf("web")).toBe("node-1");
     expect(eventsAbout("web").at(-1)?.reason).toBe("Scheduled");
+  });
+});
+
+describe("pods that wait for other resources than they have", () => {
+  it("are counted with the greater of both, and with what they have when they will never get more", async () => {
+    const { api, createNode, createPod, nodeOf, settle, getPod } = await withScheduler();
+    await createNode("node-1");
+    await createPod("web", asking("1500m"));
+    await settle();
+    const becomes = async (cpu: string, allocated: string, reason: string | undefined) => {
+      const resources = { requests: { cpu } };
+      const pod = getPod("web");
+      const containers = [{ ...pod.spec?.containers[0], name: "app", resources }];
+      const changed = { ...pod, spec: { ...pod.spec, containers } } as Pod;
+      const resized = await api.update("pods", changed, { subresource: "resize" });
+      const conditions = reason ? [{ type: "PodResizePending", status: "True", reason }] : [];
+      const containerStatuses = [{ name: "app", allocatedResources: { cpu: allocated } }];
+      await api.updateStatus("pods", {
+        ...resized,
+        status: { ...resized.status, conditions, containerStatuses },
+      } as unknown as Pod);
+      await settle();
+    };
+    await becomes("500m", "1500m", "Deferred");
+    await createPod("first", asking("1"));
+    await settle();
+    expect(nodeOf("first")).toBeUndefined();
+    await becomes("500m", "500m", undefined);
+    await api.delete("pods", { namespace: "default", name: "first" });
+    await becomes("8", "500m", "Infeasible");
+    await createPod("second", asking("1500m"));
+    await settle();
+    expect(nodeOf("second")).toBe("node-1");
   });
 });
 
