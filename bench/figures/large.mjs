@@ -92,6 +92,9 @@ export async function figures() {
       (await api.json("GET", "/api/v1/namespaces/default/pods?limit=1")).metadata.remainingItemCount + 1;
     await until(eksim, 60_000, async () => (await count().catch(() => 0)) === PODS);
     const restartSeconds = (performance.now() - restartBegan) / 1000;
+    await api.send("GET", "/api/v1/pods");
+    const listedSeconds = (performance.now() - restartBegan) / 1000;
+    const restartCpu = cpuMs(eksim.pid) / 1000;
     api.close();
     return [
       {
@@ -115,7 +118,13 @@ export async function figures() {
         limit: 10,
         baseline: `list of all: ${(listed.length / 1048576).toFixed(0)} MB in ${listMs.toFixed(0)} ms`,
       },
-      { figure: `restart with ${PODS} pods in the file`, value: restartSeconds, unit: "s", limit: 5 },
+      {
+        figure: `restart with ${PODS} pods in the file, until pages of them are answered`,
+        value: restartSeconds,
+        unit: "s",
+        limit: 5,
+        baseline: `all of them listed after ${listedSeconds.toFixed(1)} s, ${restartCpu.toFixed(1)} s CPU`,
+      },
     ];
   } finally {
     eksim.stop();
