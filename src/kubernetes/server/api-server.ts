@@ -294,6 +294,13 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   /** Connections that were handed over by somebody else who listens, and whose they are. */
   const handedOver = new WeakMap<Socket, string>();
   server.on("connection", (socket: Socket) => gate.enter(socket, handedOver.get(socket)));
+  // Node's parser is paused while a long answer is still on its way, but takes what TLS decrypts all the same and fails with HPE_PAUSED: the next request
+  // of a quick client, if it is longer than a TLS record. Once somebody has listened for data, the bytes come to it through the stream, which does wait.
+  server.on("secureConnection", (socket) => {
+    const nobody = (): void => {};
+    socket.on("data", nobody);
+    socket.off("data", nobody);
+  });
   // Broken handshakes and connections cut off in the middle are the clients' affair.
   server.on("tlsClientError", () => {});
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {

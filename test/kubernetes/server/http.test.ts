@@ -149,6 +149,24 @@ describe("refusals", () => {
     },
   );
 
+  it("takes long requests one after the other while its long answers are still on their way", async () => {
+    await server.call(CONFIG_MAPS, { method: "POST", body: configMap("long") });
+    const socket = connect({ port: server.port, rejectUnauthorized: false });
+    let answers = "";
+    socket.on("data", (chunk) => {
+      answers += chunk;
+    });
+    const requests = 20;
+    for (let i = 0; i < requests; i++) {
+      const body = JSON.stringify({ data: { text: String(i).padEnd(24_000, "x") } });
+      socket.write(
+        `PATCH ${CONFIG_MAPS}/long HTTP/1.1\r\nhost: x\r\nauthorization: Bearer admin\r\ncontent-type: application/merge-patch+json\r\ncontent-length: ${body.length}\r\n${i === requests - 1 ? "connection: close\r\n" : ""}\r\n${body}`,
+      );
+    }
+    await new Promise((resolve) => socket.on("close", resolve));
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(Array.from({ length: requests }, () => "HTTP/1.1 200"));
+  });
+
   it("answers 400 to what is no HTTP", async () => {
     const socket = connect({ port: server.port, rejectUnauthorized: false });
     socket.end("NONSENSE\r\n\r\n");
