@@ -113,7 +113,7 @@ export function createWatches(registry: Registry): Watches {
       // The same text serves everybody only if it is the stored object itself.
       const plain = form.as === undefined && !entry.conversion && !entry.definition;
 
-      const deprecation = entry.definition?.deprecation;
+      const deprecation = entry.deprecation ?? entry.definition?.deprecation;
       response.writeHead(200, {
         "content-type": "application/json",
         "cache-control": "no-cache, private",
