@@ -193,6 +193,9 @@ const hasKnownExecProbe = (spec: Container, { image }: Behaviour): boolean =>
     (probe) => probe?.exec?.command && isKnownProgram(probe.exec.command, image),
   );
 
+/** How often a kubelet compares its containers with those of the runtime (PLEG's relist). */
+const RELIST_MS = 1_000;
+
 function followRunning(container: ContainerRuntime, state: Running, moment: Moment): Next {
   const { env, spec, emit, stopping } = moment;
   const { nowMs, operations } = env;
@@ -208,7 +211,9 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
   ) {
     emit("Normal", "Killing", `Container ${container.name} definition changed, will be restarted`);
     const replaced = { ...container, image: spec.image ?? "" };
-    return becomes(replaced, beginStop(replaced, state, moment, graceSecondsOf(moment)));
+    const next = beginStop(replaced, state, moment, graceSecondsOf(moment));
+    // Nobody sees the old process go before the kubelet looks over its containers again.
+    return becomes(replaced, next.exitMs === undefined ? next : { ...next, exitMs: next.exitMs + RELIST_MS });
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
   if (state.stop) return followStop(container, state, state.stop, moment);
