@@ -78,6 +78,16 @@ export const newIdentity = (resource: IamResource, permissionsBoundary: string |
   ...(permissionsBoundary ? { permissionsBoundary } : {}),
 });
 
+/** What must be done to a thing before it can be deleted. */
+export const deleteConflict = (what: string): IamError =>
+  new IamError("DeleteConflict", `Cannot delete entity, must ${what} first.`);
+
+/** Who still has policies cannot be deleted. Throws DeleteConflict. */
+export function refuseWithPolicies({ attachedPolicies, inlinePolicies }: IamIdentity): void {
+  if (attachedPolicies.length > 0) throw deleteConflict("detach all policies");
+  if (Object.keys(inlinePolicies).length > 0) throw deleteConflict("delete policies");
+}
+
 const MAX_TAGS = 50;
 
 /** With these tags beside, or instead of, those that are there. Keys differ in more than case. */

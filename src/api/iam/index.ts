@@ -7,6 +7,7 @@ import { managedPolicies } from "./managed-policies.js";
 import { oidcProviders } from "./oidc-providers.js";
 import { roles } from "./roles.js";
 import { simulation } from "./simulate.js";
+import { tagging } from "./tagging.js";
 import { users } from "./users.js";
 
 export const iamOperations = {
@@ -16,6 +17,7 @@ export const iamOperations = {
   ...managedPolicies,
   ...instanceProfiles,
   ...oidcProviders,
+  ...tagging,
   ...simulation,
   ListAccountAliases: () => ({ AccountAliases: [], IsTruncated: false }),
 } satisfies QueryOperations<Operations<QueryContext>>;

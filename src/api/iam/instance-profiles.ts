@@ -3,21 +3,11 @@ import { type InstanceProfileRecord, iamKey } from "../../domain/iam.js";
 import { IamError } from "../../domain/iam-errors.js";
 import type { InstanceProfile, Operations } from "../model/generated/iam.js";
 import type { QueryContext, QueryOperations } from "../query/call.js";
-import {
-  accountScope,
-  findRole,
-  named,
-  newResource,
-  page,
-  taggedWith,
-  tagsMember,
-  tagsView,
-  underPath,
-  untagged,
-} from "./entities.js";
+import { accountScope, deleteConflict, findRole, named, newResource, page, tagsMember, underPath } from "./entities.js";
 import { roleSummary } from "./roles.js";
 
-function find(context: QueryContext, name: string): InstanceProfileRecord {
+/** Throws NoSuchEntity. */
+export function findInstanceProfile(context: QueryContext, name: string): InstanceProfileRecord {
   const profile = context.state.iam.instanceProfiles.get(accountScope(context), iamKey(name));
   if (profile) return profile;
   throw new IamError("NoSuchEntity", `Instance Profile ${name} cannot be found.`);
@@ -52,7 +42,7 @@ export const instanceProfiles = {
     return { InstanceProfile: view(context, profile) };
   },
   GetInstanceProfile: ({ InstanceProfileName }, context) => ({
-    InstanceProfile: view(context, find(context, InstanceProfileName)),
+    InstanceProfile: view(context, findInstanceProfile(context, InstanceProfileName)),
   }),
   ListInstanceProfiles(input, context) {
     const all = underPath(context.state.iam.instanceProfiles.list(accountScope(context)), input.PathPrefix);
@@ -68,7 +58,7 @@ export const instanceProfiles = {
     return { InstanceProfiles: items.map((profile) => view(context, profile)), ...more };
   },
   AddRoleToInstanceProfile({ InstanceProfileName, RoleName }, context) {
-    const profile = find(context, InstanceProfileName);
+    const profile = findInstanceProfile(context, InstanceProfileName);
     const role = findRole(context, RoleName);
     if (profile.roleName !== undefined)
       throw new IamError("LimitExceeded", "Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1");
@@ -76,32 +66,17 @@ export const instanceProfiles = {
     return {};
   },
   RemoveRoleFromInstanceProfile({ InstanceProfileName, RoleName }, context) {
-    const { roleName, ...profile } = find(context, InstanceProfileName);
+    const { roleName, ...profile } = findInstanceProfile(context, InstanceProfileName);
     if (roleName === undefined || iamKey(roleName) !== iamKey(RoleName))
       throw new IamError("NoSuchEntity", `The role with name ${RoleName} cannot be found.`);
     context.state.iam.instanceProfiles.put(profile);
     return {};
   },
   DeleteInstanceProfile({ InstanceProfileName }, context) {
-    const profile = find(context, InstanceProfileName);
-    if (profile.roleName !== undefined)
-      throw new IamError("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.");
+    const profile = findInstanceProfile(context, InstanceProfileName);
+    if (profile.roleName !== undefined) throw deleteConflict("remove roles from instance profile");
     context.state.iam.instanceProfiles.remove(profile, iamKey(profile.name));
     context.directory.forget(profile.accountId, "instance-profile", profile.name);
     return {};
   },
-  TagInstanceProfile({ InstanceProfileName, Tags }, context) {
-    const profile = find(context, InstanceProfileName);
-    context.state.iam.instanceProfiles.put({ ...profile, tags: taggedWith(profile.tags, Tags) });
-    return {};
-  },
-  UntagInstanceProfile({ InstanceProfileName, TagKeys }, context) {
-    const profile = find(context, InstanceProfileName);
-    context.state.iam.instanceProfiles.put({ ...profile, tags: untagged(profile.tags, TagKeys) });
-    return {};
-  },
-  ListInstanceProfileTags: ({ InstanceProfileName }, context) => ({
-    Tags: tagsView(find(context, InstanceProfileName).tags),
-    IsTruncated: false,
-  }),
 } satisfies QueryOperations<Operations<QueryContext>>;

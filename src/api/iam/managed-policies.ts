@@ -12,11 +12,8 @@ import {
   named,
   newResource,
   page,
-  taggedWith,
   tagsMember,
-  tagsView,
   underPath,
-  untagged,
 } from "./entities.js";
 
 const noPolicy = (arn: string): IamError =>
@@ -57,7 +54,8 @@ export function findPolicy(context: QueryContext, arn: string): ManagedPolicyRec
   throw noPolicy(arn);
 }
 
-function findOwn(context: QueryContext, arn: string): ManagedPolicyRecord {
+/** One that is not AWS's. Throws AccessDenied or NoSuchEntity. */
+export function findOwnPolicy(context: QueryContext, arn: string): ManagedPolicyRecord {
   if (isAwsManaged(arn)) throw new IamError("AccessDenied", `Policy ${arn} is managed by AWS and cannot be changed`);
   return findPolicy(context, arn);
 }
@@ -151,7 +149,7 @@ export const managedPolicies = {
     return { Policies: items.map((policy) => policyView(policy, all)), ...more };
   },
   DeletePolicy({ PolicyArn }, context) {
-    const policy = findOwn(context, PolicyArn);
+    const policy = findOwnPolicy(context, PolicyArn);
     if (entities(context).some(({ identity }) => identity.attachedPolicies.includes(policy.arn)))
       throw new IamError("DeleteConflict", "Cannot delete a policy attached to entities.");
     if (policy.versions.length > 1)
@@ -175,7 +173,7 @@ export const managedPolicies = {
     };
   },
   CreatePolicyVersion({ PolicyArn, PolicyDocument, SetAsDefault = false }, context) {
-    const policy = findOwn(context, PolicyArn);
+    const policy = findOwnPolicy(context, PolicyArn);
     if (policy.versions.length >= MAX_VERSIONS)
       throw new IamError(
         "LimitExceeded",
@@ -198,7 +196,7 @@ export const managedPolicies = {
     return { PolicyVersion: versionView(changed, version) };
   },
   DeletePolicyVersion({ PolicyArn, VersionId }, context) {
-    const policy = findOwn(context, PolicyArn);
+    const policy = findOwnPolicy(context, PolicyArn);
     const version = findVersion(policy, VersionId);
     if (version.id === policy.defaultVersion)
       throw new IamError("DeleteConflict", "Cannot delete the default version of a policy.");
@@ -206,7 +204,7 @@ export const managedPolicies = {
     return {};
   },
   SetDefaultPolicyVersion({ PolicyArn, VersionId }, context) {
-    const policy = findOwn(context, PolicyArn);
+    const policy = findOwnPolicy(context, PolicyArn);
     context.state.iam.policies.put({
       ...policy,
       defaultVersion: findVersion(policy, VersionId).id,
@@ -229,18 +227,4 @@ export const managedPolicies = {
       IsTruncated: false,
     };
   },
-  TagPolicy({ PolicyArn, Tags }, context) {
-    const policy = findOwn(context, PolicyArn);
-    context.state.iam.policies.put({ ...policy, tags: taggedWith(policy.tags, Tags) });
-    return {};
-  },
-  UntagPolicy({ PolicyArn, TagKeys }, context) {
-    const policy = findOwn(context, PolicyArn);
-    context.state.iam.policies.put({ ...policy, tags: untagged(policy.tags, TagKeys) });
-    return {};
-  },
-  ListPolicyTags: ({ PolicyArn }, context) => ({
-    Tags: tagsView(findPolicy(context, PolicyArn).tags),
-    IsTruncated: false,
-  }),
 } satisfies QueryOperations<Operations<QueryContext>>;

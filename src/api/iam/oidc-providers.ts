@@ -5,9 +5,10 @@ import { iamArn } from "../../identity/directory.js";
 import type { Operations } from "../model/generated/iam.js";
 import type { QueryContext, QueryOperations } from "../query/call.js";
 import { providerUrl } from "../sts/web-identity.js";
-import { accountScope, taggedWith, tagsMember, tagsView, untagged } from "./entities.js";
+import { accountScope, taggedWith, tagsMember } from "./entities.js";
 
-function find(context: QueryContext, arn: string): OidcProviderRecord {
+/** Throws InvalidInput or NoSuchEntity. */
+export function findOidcProvider(context: QueryContext, arn: string): OidcProviderRecord {
   const url = /^arn:[^:]+:iam::\d{12}:oidc-provider\/(.+)$/.exec(arn)?.[1];
   if (url === undefined) throw new IamError("InvalidInput", `Invalid ARN: ${arn}`);
   const provider = context.state.iam.oidcProviders.get(accountScope(context), url);
@@ -45,7 +46,7 @@ export const oidcProviders = {
     return { OpenIDConnectProviderArn: provider.arn, ...tagsMember(provider.tags) };
   },
   GetOpenIDConnectProvider({ OpenIDConnectProviderArn }, context) {
-    const { url, clientIds, thumbprints, createdAtMs, tags } = find(context, OpenIDConnectProviderArn);
+    const { url, clientIds, thumbprints, createdAtMs, tags } = findOidcProvider(context, OpenIDConnectProviderArn);
     return {
       Url: url,
       ClientIDList: clientIds,
@@ -60,38 +61,24 @@ export const oidcProviders = {
       .map(({ arn }) => ({ Arn: arn })),
   }),
   DeleteOpenIDConnectProvider({ OpenIDConnectProviderArn }, context) {
-    const provider = find(context, OpenIDConnectProviderArn);
+    const provider = findOidcProvider(context, OpenIDConnectProviderArn);
     context.state.iam.oidcProviders.remove(provider, provider.url);
     return {};
   },
   AddClientIDToOpenIDConnectProvider({ OpenIDConnectProviderArn, ClientID }, context) {
-    const provider = find(context, OpenIDConnectProviderArn);
+    const provider = findOidcProvider(context, OpenIDConnectProviderArn);
     context.state.iam.oidcProviders.put({ ...provider, clientIds: [...new Set([...provider.clientIds, ClientID])] });
     return {};
   },
   RemoveClientIDFromOpenIDConnectProvider({ OpenIDConnectProviderArn, ClientID }, context) {
-    const provider = find(context, OpenIDConnectProviderArn);
+    const provider = findOidcProvider(context, OpenIDConnectProviderArn);
     const clientIds = provider.clientIds.filter((id) => id !== ClientID);
     context.state.iam.oidcProviders.put({ ...provider, clientIds });
     return {};
   },
   UpdateOpenIDConnectProviderThumbprint({ OpenIDConnectProviderArn, ThumbprintList }, context) {
-    const provider = find(context, OpenIDConnectProviderArn);
+    const provider = findOidcProvider(context, OpenIDConnectProviderArn);
     context.state.iam.oidcProviders.put({ ...provider, thumbprints: ThumbprintList });
     return {};
   },
-  TagOpenIDConnectProvider({ OpenIDConnectProviderArn, Tags }, context) {
-    const provider = find(context, OpenIDConnectProviderArn);
-    context.state.iam.oidcProviders.put({ ...provider, tags: taggedWith(provider.tags, Tags) });
-    return {};
-  },
-  UntagOpenIDConnectProvider({ OpenIDConnectProviderArn, TagKeys }, context) {
-    const provider = find(context, OpenIDConnectProviderArn);
-    context.state.iam.oidcProviders.put({ ...provider, tags: untagged(provider.tags, TagKeys) });
-    return {};
-  },
-  ListOpenIDConnectProviderTags: ({ OpenIDConnectProviderArn }, context) => ({
-    Tags: tagsView(find(context, OpenIDConnectProviderArn).tags),
-    IsTruncated: false,
-  }),
 } satisfies QueryOperations<Operations<QueryContext>>;

@@ -7,6 +7,7 @@ import {
   accountScope,
   boundaryMember,
   checkDocument,
+  deleteConflict,
   documentView,
   findOwnRole,
   findRole,
@@ -14,11 +15,9 @@ import {
   newIdentity,
   newResource,
   page,
-  taggedWith,
+  refuseWithPolicies,
   tagsMember,
-  tagsView,
   underPath,
-  untagged,
 } from "./entities.js";
 
 /** Lists leave out tags, boundary and last use. */
@@ -76,9 +75,6 @@ function serviceRoleOf(service: string, suffix: string | undefined): { role: str
   return { role: suffix === undefined ? role : `${role}_${suffix}`, policy };
 }
 
-const conflict = (what: string): IamError =>
-  new IamError("DeleteConflict", `Cannot delete entity, must ${what} first.`);
-
 function removeRole(context: QueryContext, role: RoleRecord): void {
   context.state.iam.roles.remove(role, iamKey(role.name));
   context.directory.forget(role.accountId, "role", role.name);
@@ -130,26 +126,12 @@ export const roles = {
   DeleteRole({ RoleName }, context) {
     const role = findOwnRole(context, RoleName);
     const profiles = context.state.iam.instanceProfiles.list(accountScope(context));
-    if (profiles.some(({ roleName }) => roleName === role.name)) throw conflict("remove roles from instance profile");
-    if (role.attachedPolicies.length > 0) throw conflict("detach all policies");
-    if (Object.keys(role.inlinePolicies).length > 0) throw conflict("delete policies");
+    if (profiles.some(({ roleName }) => roleName === role.name))
+      throw deleteConflict("remove roles from instance profile");
+    refuseWithPolicies(role);
     removeRole(context, role);
     return {};
   },
-  TagRole({ RoleName, Tags }, context) {
-    const role = findRole(context, RoleName);
-    context.state.iam.roles.put({ ...role, tags: taggedWith(role.tags, Tags) });
-    return {};
-  },
-  UntagRole({ RoleName, TagKeys }, context) {
-    const role = findRole(context, RoleName);
-    context.state.iam.roles.put({ ...role, tags: untagged(role.tags, TagKeys) });
-    return {};
-  },
-  ListRoleTags: ({ RoleName }, context) => ({
-    Tags: tagsView(findRole(context, RoleName).tags),
-    IsTruncated: false,
-  }),
   PutRolePermissionsBoundary({ RoleName, PermissionsBoundary }, context) {
     context.state.iam.roles.put({ ...findOwnRole(context, RoleName), permissionsBoundary: PermissionsBoundary });
     return {};

@@ -8,17 +8,16 @@ import { signer } from "../query/caller.js";
 import {
   accountScope,
   boundaryMember,
+  deleteConflict,
   findGroup,
   findUser,
   named,
   newIdentity,
   newResource,
   page,
-  taggedWith,
+  refuseWithPolicies,
   tagsMember,
-  tagsView,
   underPath,
-  untagged,
 } from "./entities.js";
 
 const userSummary = (user: UserRecord): User => ({
@@ -83,9 +82,6 @@ function findKey(context: QueryContext, user: UserRecord, accessKeyId: string): 
 
 const MAX_KEYS = 2;
 
-const conflict = (what: string): IamError =>
-  new IamError("DeleteConflict", `Cannot delete entity, must ${what} first.`);
-
 const membersOf = (context: QueryContext, group: GroupRecord): UserRecord[] =>
   context.state.iam.users.list(accountScope(context)).filter(({ groups }) => groups.includes(group.name));
 
@@ -111,28 +107,13 @@ export const users = {
   },
   DeleteUser({ UserName }, context) {
     const user = findUser(context, UserName);
-    if (keysOf(context, user).length > 0) throw conflict("delete access keys");
-    if (user.groups.length > 0) throw conflict("remove users from group");
-    if (user.attachedPolicies.length > 0) throw conflict("detach all policies");
-    if (Object.keys(user.inlinePolicies).length > 0) throw conflict("delete policies");
+    if (keysOf(context, user).length > 0) throw deleteConflict("delete access keys");
+    if (user.groups.length > 0) throw deleteConflict("remove users from group");
+    refuseWithPolicies(user);
     context.state.iam.users.remove(user, iamKey(user.name));
     context.directory.forget(user.accountId, "user", user.name);
     return {};
   },
-  TagUser({ UserName, Tags }, context) {
-    const user = findUser(context, UserName);
-    context.state.iam.users.put({ ...user, tags: taggedWith(user.tags, Tags) });
-    return {};
-  },
-  UntagUser({ UserName, TagKeys }, context) {
-    const user = findUser(context, UserName);
-    context.state.iam.users.put({ ...user, tags: untagged(user.tags, TagKeys) });
-    return {};
-  },
-  ListUserTags: ({ UserName }, context) => ({
-    Tags: tagsView(findUser(context, UserName).tags),
-    IsTruncated: false,
-  }),
   CreateAccessKey({ UserName }, context) {
     const user = namedOrOwn(context, UserName);
     if (keysOf(context, user).length >= MAX_KEYS)
@@ -215,9 +196,8 @@ export const users = {
   },
   DeleteGroup({ GroupName }, context) {
     const group = findGroup(context, GroupName);
-    if (membersOf(context, group).length > 0) throw conflict("remove users from group");
-    if (group.attachedPolicies.length > 0) throw conflict("detach all policies");
-    if (Object.keys(group.inlinePolicies).length > 0) throw conflict("delete policies");
+    if (membersOf(context, group).length > 0) throw deleteConflict("remove users from group");
+    refuseWithPolicies(group);
     context.state.iam.groups.remove(group, iamKey(group.name));
     context.directory.forget(group.accountId, "group", group.name);
     return {};
