@@ -53,6 +53,9 @@ function admissionReader({ store, clock }: Machinery): AdmissionReader {
   };
 }
 
+/** For what follows from a request that has been admitted: a binding's change of its pod, an eviction's deletion. */
+export const pastAdmission = (machinery: Machinery): Machinery => ({ ...machinery, admission: [] });
+
 /** Runs one stage of admission. Stays synchronous (returns nothing) as long as the plugins do, so that a write is done when the call returns. */
 export function admit(
   machinery: Machinery,

@@ -6,7 +6,7 @@ import { cloneJson } from "../patch/json.js";
 import { type Binding, bound } from "./binding.js";
 import type { ResourceEntry } from "./catalogue.js";
 import { evict } from "./eviction.js";
-import { admit, type Caller, entryOf, find, type Machinery } from "./machinery.js";
+import { admit, type Caller, entryOf, find, type Machinery, pastAdmission } from "./machinery.js";
 import { type Scale, scaleOf, withScale } from "./scale.js";
 import { changeObject } from "./update.js";
 
@@ -81,8 +81,7 @@ export async function bindPod(
   if (admitting) await admitting;
   const validating = admit(machinery, "validate", request);
   if (validating) await validating;
-  // What has been admitted is the binding; what becomes of the pod is the API server's own affair.
-  return changeObject({ ...machinery, admission: [] }, caller, {
+  return changeObject(pastAdmission(machinery), caller, {
     entry,
     key: binding.metadata,
     options: { ...options, subresource: "binding" },
@@ -118,9 +117,8 @@ export async function evictPod(
   await admit(machinery, "validate", request);
   const { gracePeriodSeconds, preconditions, propagationPolicy } = draft.deleteOptions ?? {};
   const dryRun = request.dryRun || isDryRun(draft.deleteOptions);
-  // What has been admitted is the eviction; the deletion is the API server's own.
-  const admitted = { ...machinery, admission: [] };
-  await evict(admitted, caller, { namespace, name }, { gracePeriodSeconds, preconditions, propagationPolicy, dryRun });
+  const deletion = { gracePeriodSeconds, preconditions, propagationPolicy, dryRun };
+  await evict(pastAdmission(machinery), caller, { namespace, name }, deletion);
   return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }
 
