@@ -58,7 +58,7 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping, env }: Con
     case "pullFailed":
       return state.backedOff ? state.retryMs : state.failedMs + ERR_IMAGE_PULL_MS;
     case "running": {
-      let wakeMs = state.exitMs ?? Number.POSITIVE_INFINITY;
+      let wakeMs = Math.min(state.exitMs ?? Number.POSITIVE_INFINITY, state.relistMs ?? Number.POSITIVE_INFINITY);
       if (state.stop) wakeMs = Math.min(wakeMs, state.stop.killMs);
       else if (state.probes) wakeMs = Math.min(wakeMs, nextProbeMs(state, env.nowMs));
       if (state.hooking || state.stop || state.probes) return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
@@ -203,17 +203,15 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
   const exit = operations.exitOf(container);
   if (exit && (state.live || exit.atMs <= nowMs))
     return ended(container, { ...state, exitCode: exit.code }, exit.atMs, moment);
-  if (
-    !stopping &&
-    !state.stop &&
-    spec.image !== container.image &&
-    (state.exitMs === undefined || state.exitMs > nowMs)
-  ) {
+  const isChanged =
+    !stopping && !state.stop && spec.image !== container.image && (state.exitMs === undefined || state.exitMs > nowMs);
+  if (isChanged && state.relistMs === undefined) return becomes(container, { ...state, relistMs: nowMs + RELIST_MS });
+  if (state.relistMs !== undefined && nowMs >= state.relistMs) {
+    const { relistMs: _, ...noticed } = state;
+    if (!isChanged) return becomes(container, noticed);
     emit("Normal", "Killing", `Container ${container.name} definition changed, will be restarted`);
     const replaced = { ...container, image: spec.image ?? "" };
-    const next = beginStop(replaced, state, moment, graceSecondsOf(moment));
-    // Nobody sees the old process go before the kubelet looks over its containers again.
-    return becomes(replaced, next.exitMs === undefined ? next : { ...next, exitMs: next.exitMs + RELIST_MS });
+    return becomes(replaced, beginStop(replaced, noticed, moment, graceSecondsOf(moment)));
   }
   if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
   if (state.stop) return followStop(container, state, state.stop, moment);

@@ -84,6 +84,8 @@ export interface Running {
   readonly hooking?: boolean;
   /** Its probes are made for real; absent: what they will find is known from the beginning. */
   readonly probes?: Probes;
+  /** Its image is another one now: when the kubelet looks over its containers again, and does something about it. */
+  readonly relistMs?: number;
   /** Being stopped, for the pod's end or a failed probe. */
   readonly stop?: Stop;
 }
