@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
+import { createWorker } from "./demo-cluster.js";
 
 let eksim: Eksim;
 afterEach(() => eksim.stop());
@@ -23,12 +24,7 @@ describe("the control plane over the calendar", () => {
     eksim = await startEksim({ seed: 1, clockStart: "2026-11-25T20:00:00Z" });
     await create({ version: "1.31" });
     await eksim.advance("1s");
-    await eksim.eks("POST", "/clusters/demo/node-groups", {
-      nodegroupName: "workers",
-      nodeRole: "arn:aws:iam::000000000000:role/node",
-      subnets: ["subnet-a"],
-      scalingConfig: { minSize: 1, maxSize: 1, desiredSize: 1 },
-    });
+    await createWorker(eksim);
     await eksim.kubernetes("demo", "POST", "/api/v1/namespaces/default/configmaps", {
       apiVersion: "v1",
       kind: "ConfigMap",

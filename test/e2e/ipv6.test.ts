@@ -1,22 +1,11 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Eksim, startEksim } from "../../src/testkit/index.js";
+import type { Eksim } from "../../src/testkit/index.js";
+import { createWorker, startDemo } from "./demo-cluster.js";
 
 let eksim: Eksim;
 beforeAll(async () => {
-  eksim = await startEksim({ seed: 1 });
-  await eksim.eks("POST", "/clusters", {
-    name: "demo",
-    roleArn: "arn:aws:iam::000000000000:role/eks",
-    resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
-    kubernetesNetworkConfig: { ipFamily: "ipv6" },
-  });
-  await eksim.advance("1s");
-  await eksim.eks("POST", "/clusters/demo/node-groups", {
-    nodegroupName: "workers",
-    nodeRole: "arn:aws:iam::000000000000:role/node",
-    subnets: ["subnet-a"],
-    scalingConfig: { minSize: 1, maxSize: 1, desiredSize: 1 },
-  });
+  eksim = await startDemo({ kubernetesNetworkConfig: { ipFamily: "ipv6" } });
+  await createWorker(eksim);
   await eksim.advance("1m");
 });
 afterAll(() => eksim.stop());

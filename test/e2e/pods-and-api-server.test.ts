@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Eksim, startEksim } from "../../src/testkit/index.js";
+import type { Eksim } from "../../src/testkit/index.js";
+import { createWorker, startDemo } from "./demo-cluster.js";
 import { askFromVpc } from "./vpc.js";
 
 let eksim: Eksim;
@@ -17,19 +18,8 @@ sleep 100000
 `;
 
 beforeAll(async () => {
-  eksim = await startEksim({ seed: 1 });
-  await eksim.eks("POST", "/clusters", {
-    name: "demo",
-    roleArn: "arn:aws:iam::000000000000:role/eks",
-    resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
-  });
-  await eksim.advance("1s");
-  await eksim.eks("POST", "/clusters/demo/node-groups", {
-    nodegroupName: "workers",
-    nodeRole: "arn:aws:iam::000000000000:role/node",
-    subnets: ["subnet-a"],
-    scalingConfig: { minSize: 1, maxSize: 1, desiredSize: 1 },
-  });
+  eksim = await startDemo();
+  await createWorker(eksim);
   await eksim.advance("1m");
   const create = (path: string, body: object) => eksim.kubernetes("demo", "POST", path, body);
   const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default";

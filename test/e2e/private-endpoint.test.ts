@@ -1,17 +1,12 @@
 import { createConnection } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Eksim, startEksim } from "../../src/testkit/index.js";
+import type { Eksim } from "../../src/testkit/index.js";
+import { startDemo } from "./demo-cluster.js";
 import { askFromVpc, openTunnel } from "./vpc.js";
 
 let eksim: Eksim;
 beforeAll(async () => {
-  eksim = await startEksim({ seed: 1 });
-  await eksim.eks("POST", "/clusters", {
-    name: "demo",
-    roleArn: "arn:aws:iam::000000000000:role/eks",
-    resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b"] },
-  });
-  await eksim.advance("1s");
+  eksim = await startDemo();
 });
 afterAll(() => eksim.stop());
 

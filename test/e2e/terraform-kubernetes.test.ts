@@ -1,22 +1,15 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type KubectlCluster, newestKubectl, STARTUP_MS, startKubectlCluster } from "./kubectl.js";
 import { client, installed } from "./process.js";
+import { terraformMirrors } from "./terraform-mirrors.js";
 
 const PROVIDER = "registry.terraform.io/hashicorp/kubernetes";
 
 /** Where a local copy of the Kubernetes provider may lie, and of which version it is. */
 function findMirror(): { path: string; version: string } | undefined {
-  const under = existsSync("/opt") ? readdirSync("/opt").map((name) => join("/opt", name)) : [];
-  const places = [
-    join(homedir(), ".terraform.d/plugins"),
-    "/usr/local/share/terraform/plugins",
-    "/usr/share/terraform/plugins",
-    ...under,
-  ];
-  for (const path of places) {
+  for (const path of terraformMirrors()) {
     const directory = join(path, PROVIDER);
     const [version] = existsSync(directory)
       ? readdirSync(directory).filter((name) => /^\d+\.\d+\.\d+$/.test(name))

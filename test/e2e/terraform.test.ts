@@ -1,22 +1,12 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { client, installed, type RunningEksim, runEksim, temporaryDirectory } from "./process.js";
+import { terraformMirrors } from "./terraform-mirrors.js";
 
 const PROVIDER = "registry.terraform.io/hashicorp/aws/5.100.0";
 
-/** Where a local copy of the AWS provider may lie: Terraform's own places, and mirrors under /opt. */
-function findMirror(): string | undefined {
-  const under = existsSync("/opt") ? readdirSync("/opt").map((name) => join("/opt", name)) : [];
-  const places = [
-    join(homedir(), ".terraform.d/plugins"),
-    "/usr/local/share/terraform/plugins",
-    "/usr/share/terraform/plugins",
-    ...under,
-  ];
-  return places.find((place) => existsSync(join(place, PROVIDER)));
-}
+const findMirror = (): string | undefined => terraformMirrors().find((place) => existsSync(join(place, PROVIDER)));
 
 const mirror = installed("terraform", ["version"]) ? findMirror() : undefined;
 if (!mirror) console.warn("skipped: no local copy of the Terraform AWS provider 5.100.0 on this machine");
