@@ -276,22 +276,12 @@ class Lane {
     }
     if (desired.sure === undefined && desired.maybe === undefined) return;
     try {
-      const { nodegroup } = await eksCall<{ nodegroup: { scalingConfig: { desiredSize: number } } }>(
-        caller,
-        "GET",
-        "/clusters/c/node-groups/n",
-      );
-      const size = nodegroup.scalingConfig.desiredSize;
-      // A size is taken over when its update is carried out, which a restart finishes on its own time.
-      if (size !== desired.sure && size !== desired.maybe) await this.#settles(caller, desired, round);
-      const now = (
-        await eksCall<{ nodegroup: { scalingConfig: { desiredSize: number } } }>(
-          caller,
-          "GET",
-          "/clusters/c/node-groups/n",
-        )
-      ).nodegroup.scalingConfig.desiredSize;
-      this.#model.desired = { sure: now };
+      const size = await this.#settledSize(caller);
+      if (size !== desired.sure && size !== desired.maybe)
+        this.losses.push(
+          `round ${round}: the size is ${size}, acknowledged was ${desired.sure}, asked ${desired.maybe}`,
+        );
+      this.#model.desired = { sure: size };
     } catch (error) {
       if (!isGone(error)) throw error;
       if (desired.sure !== undefined) this.losses.push(`round ${round}: an acknowledged node group is gone`);
@@ -299,19 +289,18 @@ class Lane {
     }
   }
 
-  async #settles(caller: Caller, desired: Known<number | undefined>, round: number): Promise<void> {
-    const end = performance.now() + PATIENCE_MS;
-    while (performance.now() < end) {
-      const { nodegroup } = await eksCall<{ nodegroup: { scalingConfig: { desiredSize: number } } }>(
+  /** The size once nothing is under way: an update that was taken before the kill is carried out after it, on its own time. */
+  async #settledSize(caller: Caller): Promise<number> {
+    for (const end = performance.now() + PATIENCE_MS; ; ) {
+      const { nodegroup } = await eksCall<{ nodegroup: { status: string; scalingConfig: { desiredSize: number } } }>(
         caller,
         "GET",
         "/clusters/c/node-groups/n",
       );
-      if (nodegroup.scalingConfig.desiredSize === desired.sure || nodegroup.scalingConfig.desiredSize === desired.maybe)
-        return;
+      if (nodegroup.status === "ACTIVE") return nodegroup.scalingConfig.desiredSize;
+      if (performance.now() > end) throw new Lost(`the node group stays ${nodegroup.status}`);
       await pause(LOOK_EVERY_MS);
     }
-    this.losses.push(`round ${round}: the acknowledged size ${desired.sure} never came`);
   }
 
   async #exists(caller: Caller, path: string): Promise<boolean> {
