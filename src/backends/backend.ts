@@ -4,6 +4,7 @@
  * words when the world refuses.
  */
 import type { Socket } from "node:net";
+import type { Impairments } from "../domain/impairments.js";
 
 export interface ClusterBackend {
   readonly name: string;
@@ -67,6 +68,18 @@ export interface ClusterBackend {
   setFargate?(clusterId: string, fargate: FargateSpec): Promise<{ remainingPods: string[] }>;
   /** Power of what AWS itself runs for the cluster in a zone, which no instance stands for: Fargate's machines. */
   setZonePower?(clusterId: string, zone: string, power: "running" | "stopped"): Promise<void>;
+  /**
+   * From now on exactly this is wrong with the cluster, whatever was before; asked again it changes nothing. Rejects with code `unsupported`, and changes
+   * nothing, when there is something among it that this backend, or this machine, cannot bring about.
+   */
+  impair?(clusterId: string, impairments: Impairments): Promise<void>;
+  /** Pods as they are now, those that ended included. */
+  pods?(clusterId: string): Promise<PodFacts[]>;
+  /**
+   * Ends pods that are there. `delete`: with their grace period; `kill`: at once and without the object; `crash`: the containers exit with 1, `oom`: they are
+   * killed for the memory they take (137, OOMKilled), and the kubelet restarts them.
+   */
+  endPods?(clusterId: string, pods: readonly PodName[], how: "delete" | "kill" | "crash" | "oom"): Promise<void>;
   /** Counts for status pages: nodes and pods a zone. */
   summary(clusterId: string): Promise<ClusterSummary>;
   /**
@@ -85,6 +98,25 @@ export interface ClusterBackend {
   /** Ids of clusters that this backend holds, whether or not anyone knows them. */
   inventory(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+export interface PodName {
+  namespace: string;
+  name: string;
+}
+
+export interface PodFacts extends PodName {
+  uid: string;
+  labels: Readonly<Record<string, string>>;
+  /** Absent: it has no node yet. */
+  nodeName?: string;
+  zone?: string;
+  phase: string;
+  ready: boolean;
+  /** Being deleted. */
+  terminating: boolean;
+  /** The workload at the top of its owners, such as the Deployment of its ReplicaSet. */
+  workload?: { kind: string; name: string };
 }
 
 /** Amounts: CPU in thousandths of a core, memory in bytes, extended resources by name. */
@@ -347,7 +379,7 @@ export interface FieldConflict {
 /** An expected failure of a backend: never a bug of ours. */
 export class BackendError extends Error {
   constructor(
-    readonly code: "missing" | "unavailable" | "failed" | "timeout",
+    readonly code: "missing" | "unavailable" | "failed" | "timeout" | "unsupported",
     message: string,
     options?: { cause?: unknown },
   ) {
