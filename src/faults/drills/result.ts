@@ -65,6 +65,8 @@ export interface FaultSpan {
   name: string;
   /** A sentence: what it does to what. */
   title: string;
+  /** Absent: it is not about one cluster. */
+  cluster?: string;
   zone?: string;
   startedAtMs: number;
   endedAtMs?: number;
@@ -72,6 +74,8 @@ export interface FaultSpan {
 
 /** How one workload fared. The four moments count from the first fault; absent: it never came to that, or is not over yet. */
 export interface WorkloadResult {
+  /** Absent: the drill's only cluster. */
+  cluster?: string;
   namespace: string;
   kind: string;
   name: string;
@@ -86,6 +90,8 @@ export interface WorkloadResult {
   /** All replicas are Ready again. */
   recoveredMs?: number;
   minutesBelowMinimum: number;
+  /** Ready replicas from each moment on at which their number changed, oldest first; the first says how it began. */
+  readyOverTime?: readonly (readonly [atMs: number, ready: number])[];
 }
 
 /** A look at a cluster: taken whenever anything of it has changed. */
