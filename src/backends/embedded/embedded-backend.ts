@@ -6,11 +6,13 @@ import type { Clock } from "../../clock/clock.js";
 import { serverGitVersion } from "../../domain/catalogue/index.js";
 import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
 import { admitsClient, VPC_CALLER, vpcCallerAddress } from "../../domain/eks/endpoint-access.js";
+import { type Impairments, NOTHING_WRONG } from "../../domain/impairments.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { jwksOf, signingKey } from "../../kubernetes/auth/signing-key.js";
 import type { ClusterOptions, OutsideAnswer, OutsideRequest, SimulatedCluster } from "../../kubernetes/cluster.js";
 import type { Persistence } from "../../kubernetes/persistence.js";
+import { isEqual } from "../../kubernetes/runtime/hash.js";
 import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
 import {
   BackendError,
@@ -103,6 +105,8 @@ interface Held {
   listeners: Set<(observation: Observation) => void>;
   /** Set once somebody launches nodes for pods. */
   stopDemand?: () => void;
+  /** Set once something has been wrong with it. */
+  impair?: (impairments: Impairments) => Promise<void>;
 }
 
 /** Nodes that come back after a restart before others have their turn. */
@@ -362,6 +366,14 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     },
 
     setZonePower: async (clusterId, zone, power) => find(clusterId).fargate.setZonePower(zone, power),
+
+    impair: async (clusterId, impairments) => {
+      const held = find(clusterId);
+      if (!held.impair && isEqual(impairments, NOTHING_WRONG)) return;
+      const { createImpairer } = await import("./impair/impair.js");
+      held.impair ??= createImpairer({ cluster: held.cluster, clock, spec: held.spec });
+      await held.impair(impairments);
+    },
 
     observe: (clusterId, listener) => {
       const held = find(clusterId);

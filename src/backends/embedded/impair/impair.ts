@@ -1,0 +1,55 @@
+/**
+ * What is wrong with a simulated cluster, brought about: each part of what may be wrong has one function that makes exactly what it is told so, and
+ * undoes what it was told before. A part is asked only when it has changed. Nodes that are not there yet are broken when they join.
+ */
+import type { Clock } from "../../../clock/clock.js";
+import { type ImpairmentPart, type Impairments, NOTHING_WRONG } from "../../../domain/impairments.js";
+import type { SimulatedCluster } from "../../../kubernetes/cluster.js";
+import { isEqual } from "../../../kubernetes/runtime/hash.js";
+import { BackendError, type ClusterSpec } from "../../backend.js";
+import { asBackendError } from "../api-calls.js";
+
+/** The cluster that things are wrong with. */
+export interface ImpairedCluster {
+  cluster: SimulatedCluster;
+  clock: Clock;
+  spec: ClusterSpec;
+}
+
+/** Leaves `wrong`, and nothing else of its kind, wrong with the cluster; undefined or empty: all is well with it. */
+export type PartEffect<P extends ImpairmentPart> = (
+  target: ImpairedCluster,
+  wrong: Impairments[P],
+) => void | Promise<void>;
+
+/** Adding a part = its file beside this one, and a line here. A part without a line is refused. */
+const PARTS: { readonly [P in ImpairmentPart]?: PartEffect<P> } = {};
+
+const NAMES: readonly ImpairmentPart[] = ["nodes", "links", "zonesWithoutDns", "apiServer", "webhooks", "pods"];
+
+const isNothing = (wrong: Impairments[ImpairmentPart]): boolean =>
+  wrong === undefined || Object.keys(wrong).length === 0;
+
+/** Makes of a cluster what `impair` of the backend contract says. Calls are carried out in their order. */
+export function createImpairer(target: ImpairedCluster): (impairments: Impairments) => Promise<void> {
+  let present = NOTHING_WRONG;
+  let last: Promise<void> = Promise.resolve();
+
+  const change = async <P extends ImpairmentPart>(part: P, next: Impairments): Promise<void> => {
+    if (isEqual(present[part], next[part])) return;
+    await PARTS[part]?.(target, next[part]);
+    present = { ...present, [part]: next[part] };
+  };
+
+  const impair = async (next: Impairments): Promise<void> => {
+    const missing = NAMES.filter((part) => !PARTS[part] && !isNothing(next[part]));
+    if (missing.length > 0)
+      throw new BackendError("unsupported", `the embedded backend cannot impair ${missing.join(", ")}`);
+    for (const part of NAMES) await asBackendError(() => change(part, next));
+  };
+
+  return (impairments) => {
+    last = last.catch(() => undefined).then(() => impair(impairments));
+    return last;
+  };
+}
