@@ -73,6 +73,18 @@ export interface ClusterBackend {
    * nothing, when there is something among it that this backend, or this machine, cannot bring about.
    */
   impair?(clusterId: string, impairments: Impairments): Promise<void>;
+  /**
+   * From now on exactly these zones are shifted away from: endpoints of pods there are left out of the cluster's EndpointSlices, however ready they are;
+   * nodes and pods stay. Absent: the backend cannot.
+   */
+  setShiftedZones?(clusterId: string, zones: readonly string[]): Promise<void>;
+  /** Nodes as the API server has them now, whoever made them. Absent: only those that stand for instances are known. */
+  nodes?(clusterId: string): Promise<NodeFacts[]>;
+  /**
+   * The machine restarts, with its pods; its node stays. One that is off, frozen or cut off comes back as it was: power is setNodePower's affair alone. Absent:
+   * the backend cannot.
+   */
+  rebootNode?(clusterId: string, nodeName: string): Promise<void>;
   /** Pods as they are now, those that ended included. */
   pods?(clusterId: string): Promise<PodFacts[]>;
   /**
@@ -117,6 +129,13 @@ export interface PodFacts extends PodName {
   terminating: boolean;
   /** The workload at the top of its owners, such as the Deployment of its ReplicaSet. */
   workload?: { kind: string; name: string };
+}
+
+export interface NodeFacts {
+  name: string;
+  zone?: string;
+  unschedulable: boolean;
+  labels: Readonly<Record<string, string>>;
 }
 
 /** Amounts: CPU in thousandths of a core, memory in bytes, extended resources by name. */

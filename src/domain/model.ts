@@ -2,6 +2,7 @@
  * The records eksim keeps, one interface a resource. Times are epoch milliseconds; AWS spellings are kept for everything the API shows.
  * Records are values: a changed record is a new object.
  */
+import type { FaultTarget, ResolvedTargets } from "./faults/target.js";
 
 export interface Scope {
   accountId: string;
@@ -198,6 +199,11 @@ export interface InstanceRecord extends Scope {
   inServiceSinceMs?: number;
   /** Since when its node has had no pods but those of DaemonSets; noted for node pools alone. */
   emptySinceMs?: number;
+  /** When EC2 said that this Spot instance is likely to be interrupted, and when it takes it away. */
+  rebalanceRecommendedAtMs?: number;
+  interruptionAtMs?: number;
+  /** It runs, but its kubelet has not joined the cluster and does not try. */
+  unjoined?: true;
   /** Why it is being terminated: a TerminationReason of domain/auto-scaling, or `killed`. */
   terminationReason?: string;
   /** Drains that began before termination end here at the latest. */
@@ -244,19 +250,50 @@ export interface EventRecord {
   detail?: Record<string, unknown>;
 }
 
+/**
+ * `scheduled`: its time has not come; `starting`: written down and about to act, nobody has been told yet; `active`; `ended`: what it broke is mended, or being
+ * mended (see `undo`).
+ */
+export type FaultPhase = "scheduled" | "starting" | "active" | "ended";
+
 /** A fault with its undo, written before it acts. */
-export interface FaultRecord {
+export interface FaultRecord extends Scope {
   id: string;
+  /** Name in the catalogue of domain/faults. */
   kind: string;
-  accountId: string;
-  region: string;
-  /** Zone name such as us-east-1a. */
+  phase: FaultPhase;
+  /** Zone name such as us-east-1a, when it is about one. */
   zone?: string;
   /** Restricts the fault to one cluster; absent = all of the account's in the region. */
   clusterName?: string;
+  /** The selector, with names in place of ids. */
+  target: FaultTarget;
+  /** What the selector meant when it began. */
+  targets: ResolvedTargets;
+  requestedAtMs: number;
+  /** When it began, or will. */
   startedAtMs: number;
+  /** When it ends by itself. */
+  endsAtMs?: number;
   endedAtMs?: number;
+  /** Why it ended, when neither by its time nor by request. */
+  reason?: string;
+  /** All that its catalogue entry names, defaults included. Durations in milliseconds. */
   parameters: Record<string, unknown>;
-  /** What has to be undone when it ends. */
-  undo: Record<string, unknown>;
+  /** Of its own random choices. */
+  seed: number;
+  emptyTargets?: "fail" | "skip";
+  undo: FaultUndo;
+}
+
+/** What has to be put back when a fault ends, whether or not the program that does it knows the fault. */
+export interface FaultUndo {
+  /** Its end is written down, but not everything has been put back yet. */
+  pending?: boolean;
+  /** It broke machines, masters or the network: each cluster that it touched is brought to what the other faults leave of it. */
+  clusters?: true;
+  /** Instances that it stopped, to be started again. */
+  stopped?: readonly string[];
+  /** Health issues that it put on clusters, by cluster id. */
+  issues?: Readonly<Record<string, readonly HealthIssue[]>>;
 }

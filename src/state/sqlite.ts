@@ -163,6 +163,7 @@ function stateOf(db: Database.Database, options: StateOptions & { close: () => v
     identityProviderConfigs: clusterResourceRepository(db, "identity-provider-config", ({ name }) => name),
     fargateProfiles: clusterResourceRepository(db, "fargate-profile", ({ name }) => name),
     capabilities: clusterResourceRepository(db, "capability", ({ name }) => name),
+    zonalShifts: clusterResourceRepository(db, "zonal-shift", ({ id }) => id),
     iam: iamState(db),
     addons: clusterResourceRepository(db, "addon", ({ name }) => name),
     removeResourcesOfCluster: resourcesOfCluster(db).remove,

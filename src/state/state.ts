@@ -29,6 +29,7 @@ import type {
 import type { PodIdentityAssociationRecord } from "../domain/pod-identity-association.js";
 import type { RegistrationRecord } from "../domain/registration.js";
 import type { SubscriptionRecord } from "../domain/subscription.js";
+import type { ZonalShiftRecord } from "../domain/zonal-shift.js";
 
 export interface ClusterKey extends Scope {
   name: string;
@@ -212,6 +213,8 @@ export interface State {
   certificateAuthorities: ClusterResourceRepository<CertificateAuthorityRecord>;
   /** One a cluster, by the cluster's id. */
   insightsChecks: ClusterResourceRepository<InsightsCheckRecord>;
+  /** By id. */
+  zonalShifts: ClusterResourceRepository<ZonalShiftRecord>;
   /** By name. */
   addons: ClusterResourceRepository<AddonRecord>;
   /** Of every ClusterResourceRepository, when the cluster goes. */
