@@ -150,6 +150,10 @@ export interface NodegroupRecord extends Scope {
   clientRequestToken?: string;
   /** When the deletion was begun. */
   deletingSinceMs?: number;
+  /** EC2 could launch nothing for the group, so often in a row: it is not asked again before then. */
+  launchBackoff?: { failures: number; untilMs: number };
+  /** Why node auto repair begins nothing now, although nodes are due. */
+  repairHeld?: string;
 }
 
 /**
@@ -208,6 +212,8 @@ export interface InstanceRecord extends Scope {
   terminationReason?: string;
   /** Drains that began before termination end here at the latest. */
   drainDeadlineMs?: number;
+  /** Since when its node is being rebooted by node auto repair. */
+  rebootedAtMs?: number;
 }
 
 export interface UpdateRecord extends Scope {
