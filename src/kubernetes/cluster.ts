@@ -138,6 +138,8 @@ export interface SimulatedCluster {
    */
   removeNode(name: string, options: { graceful: boolean }): Promise<void>;
   setNodePower(name: string, power: NodePower): void;
+  /** Keeps endpoints in exactly these zones out of EndpointSlices from now on; none at first. Pods and nodes there are not touched. */
+  setWithdrawnZones(zones: readonly string[]): void;
   /** A control-plane member up or down. With fewer than a majority up, the API fails as etcd without a leader does. */
   setMember(id: string, state: "up" | "down"): void;
   members(): readonly { id: string; zone: string; state: "up" | "down" }[];

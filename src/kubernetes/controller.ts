@@ -5,6 +5,7 @@ import type { Member } from "./members.js";
 import type { ObjectKey } from "./object.js";
 import type { Scale } from "./registry/scale.js";
 import type { ResourceInfo } from "./schema/resource-info.js";
+import type { WithdrawnZones } from "./withdrawn-zones.js";
 
 /** What kubelets tell the node lifecycle controller without writing a Lease to the store every ten seconds. */
 export interface NodeHeartbeats {
@@ -34,6 +35,8 @@ export interface ControllerContext {
   members?(): readonly Member[];
   /** Calls `listener` whenever `members` has changed. Returns how to stop. */
   onMembersChanged?(listener: () => void): () => void;
+  /** Zones whose endpoints are kept out of EndpointSlices; none when absent. */
+  withdrawnZones?: Pick<WithdrawnZones, "has" | "onChange">;
 }
 
 /** One loop of the controller manager. Adding one = a file here and a line in `controllers/index.ts`. */

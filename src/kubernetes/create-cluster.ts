@@ -36,6 +36,7 @@ import type { ApiServer } from "./server/api-server.js";
 import { isAllowed } from "./server/authorize.js";
 import { componentStatuses } from "./server/component-status.js";
 import { createStore } from "./store/store.js";
+import { createWithdrawnZones } from "./withdrawn-zones.js";
 
 const SILENT: ClusterLog = { debug: () => {}, warn: () => {}, error: () => {} };
 /** What a conversion webhook has to answer in. */
@@ -122,6 +123,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     ...extensions.plugins,
   );
   admission.push(...security.admission);
+  const withdrawnZones = createWithdrawnZones();
   const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
   /** Programs in containers reach the API server by its Service, whoever the endpoint lets in from elsewhere. */
   const askApiServer = (request: OutsideRequest): Promise<OutsideAnswer> | undefined => {
@@ -181,6 +183,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         readScale: (resource, key) => readScale(registry, entryOf(registry, resource), key),
         members: () => members.list(),
         onMembersChanged: (listener) => members.onChange(listener),
+        withdrawnZones,
       },
       chosen,
     );
@@ -260,6 +263,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     addNode: (spec) => kubelets.addNode(spec),
     removeNode: (name, how) => kubelets.removeNode(name, how),
     setNodePower: (name, power) => kubelets.setPower(name, power),
+    setWithdrawnZones: (zones) => withdrawnZones.set(zones),
     setMember: (id, state) => members.set(id, state),
     members: () => members.list(),
     replaceMembers: (next) => members.replace(next),

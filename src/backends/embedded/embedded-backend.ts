@@ -10,7 +10,13 @@ import { type Impairments, NOTHING_WRONG } from "../../domain/impairments.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { jwksOf, signingKey } from "../../kubernetes/auth/signing-key.js";
-import type { ClusterOptions, OutsideAnswer, OutsideRequest, SimulatedCluster } from "../../kubernetes/cluster.js";
+import type {
+  ClusterOptions,
+  NodePower,
+  OutsideAnswer,
+  OutsideRequest,
+  SimulatedCluster,
+} from "../../kubernetes/cluster.js";
 import type { Persistence } from "../../kubernetes/persistence.js";
 import { isEqual } from "../../kubernetes/runtime/hash.js";
 import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
@@ -33,7 +39,7 @@ import { type ClusterModules, loadClusterModules } from "./load.js";
 import { eksLoadBalancers } from "./load-balancers.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
-import { observeNodes, summarise } from "./observe.js";
+import { nodeFacts, observeNodes, summarise } from "./observe.js";
 import { podIdentityAdmission } from "./pod-identity/admission.js";
 import { outsideOfPods } from "./pod-identity/outside.js";
 import { changeAuthorities } from "./tls/authorities.js";
@@ -101,6 +107,8 @@ interface Held {
   endpoint: ClusterEndpoint;
   /** Machines that exist, by provider id. */
   machines: Map<string, "running" | "stopped">;
+  /** Of nodes that have been told otherwise than running at least once. */
+  power: Map<string, NodePower>;
   nodes: Map<string, NodeSpec>;
   listeners: Set<(observation: Observation) => void>;
   /** Set once somebody launches nodes for pods. */
@@ -202,6 +210,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, EKS),
         endpoint: { endpoint: urlOf(host, port), port, certificateAuthority: tls.caCert },
         machines,
+        power: new Map(),
         nodes: new Map(nodes.map((node) => [node.name, node])),
         listeners: new Set(),
       };
@@ -288,6 +297,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       if (!node) return;
       held.machines.delete(providerId(node.zone, node.instanceId));
       held.nodes.delete(nodeName);
+      held.power.delete(nodeName);
       await asBackendError(() => held.cluster.removeNode(nodeName, how));
     },
 
@@ -326,8 +336,22 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       if (!node) throw new BackendError("missing", `there is no node ${nodeName}`);
       // The cloud tells machines that are off from those that run, not silent ones from those that speak.
       held.machines.set(providerId(node.zone, node.instanceId), power === "stopped" ? "stopped" : "running");
+      held.power.set(nodeName, power);
       held.cluster.setNodePower(nodeName, power);
     },
+
+    rebootNode: async (clusterId, nodeName) => {
+      const held = find(clusterId);
+      if (!held.nodes.has(nodeName)) throw new BackendError("missing", `there is no node ${nodeName}`);
+      const power = held.power.get(nodeName) ?? "running";
+      if (power === "stopped") return;
+      held.cluster.setNodePower(nodeName, "stopped");
+      held.cluster.setNodePower(nodeName, power);
+    },
+
+    nodes: async (clusterId) => nodeFacts(find(clusterId).cluster.api),
+
+    setShiftedZones: async (clusterId, zones) => find(clusterId).cluster.setWithdrawnZones(zones),
 
     setMember: async (clusterId, memberId, state) => setMember(find(clusterId), memberId, state),
 

@@ -2,7 +2,7 @@
 import { REPAIR_CONDITIONS } from "../../domain/node-repair.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { KubeObject } from "../../kubernetes/object.js";
-import type { ClusterSummary, Observation } from "../backend.js";
+import type { ClusterSummary, NodeFacts, Observation } from "../backend.js";
 
 export const ZONE_LABEL = "topology.kubernetes.io/zone";
 
@@ -14,7 +14,7 @@ interface Condition {
 
 interface WithConditions extends KubeObject {
   status?: { phase?: string; conditions?: Condition[] };
-  spec?: { nodeName?: string };
+  spec?: { nodeName?: string; unschedulable?: boolean };
 }
 
 const readyCondition = (object: WithConditions): Condition | undefined =>
@@ -44,6 +44,14 @@ export function observeNodes(api: KubeApi, listener: (observation: Observation) 
     listener({ kind: "node", nodeName, ready, present, ...(reason && !ready ? { reason } : {}), unhealthy });
   });
 }
+
+/** All nodes as they are now, whoever made them. */
+export const nodeFacts = (api: KubeApi): NodeFacts[] =>
+  api.list<WithConditions>("nodes").map(({ metadata, spec }) => {
+    const { name, labels = {} } = metadata;
+    const zone = labels[ZONE_LABEL];
+    return { name, ...(zone ? { zone } : {}), unschedulable: spec?.unschedulable === true, labels };
+  });
 
 /** Counts by zone of nodes, the pods on them and masters. */
 export function summarise(api: KubeApi, members: readonly { zone: string; state: "up" | "down" }[]): ClusterSummary {

@@ -20,11 +20,18 @@ const IS_FAMILY: Readonly<Record<string, (address: string) => boolean>> = {
 
 export const endpointSliceController = (): Controller =>
   defineController({ name: "endpointslice-controller", component: "endpoint-slice-controller" }, (env) => {
-    const { api, events, queue } = env;
+    const { api, events, queue, withdrawnZones } = env;
     const slices = createOwnSlices(env, MANAGER);
     const gathering = createGathering(api, queue);
     /** Services of topology mode Auto, by key. */
     const autos = new Set<string>();
+
+    const zoneOf = (nodeName: string | undefined): string | undefined =>
+      nodeName ? api.get<Node>("nodes", { name: nodeName })?.metadata.labels?.[ZONE] : undefined;
+    const isWithdrawn = ({ spec }: Pod): boolean => withdrawnZones?.has(zoneOf(spec?.nodeName) ?? "") === true;
+    const stopFollowing = withdrawnZones?.onChange(() => {
+      for (const service of api.list<Service>("services")) if (hasEndpoints(service)) queue.add(keyOf(service));
+    });
 
     const reconcile = async (key: string): Promise<void> => {
       const service = api.get<Service>("services", parseKey(key));
@@ -50,11 +57,10 @@ export const endpointSliceController = (): Controller =>
         const plan = planSlices({
           service,
           present: ofFamily,
-          pods,
+          pods: pods.filter((pod) => !isWithdrawn(pod)),
           addressOf: ({ status }) =>
             (status?.podIPs ?? [{ ip: status?.podIP }]).find(({ ip }) => ip !== undefined && isFamily(ip))?.ip,
-          zoneOf: (nodeName) =>
-            nodeName ? api.get<Node>("nodes", { name: nodeName })?.metadata.labels?.[ZONE] : undefined,
+          zoneOf,
           hint: hinting(service, family),
         });
         const metadata = { labels: labelsFor(service) };
@@ -91,6 +97,7 @@ export const endpointSliceController = (): Controller =>
 
     return {
       reconcile,
+      stop: () => stopFollowing?.(),
       watches: [
         slices.watch,
         on<Service>("services", ({ type, object }) => {
