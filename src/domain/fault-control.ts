@@ -1,3 +1,4 @@
+import type { CatalogueEntry, FaultRequest, FaultView } from "./faults/index.js";
 import type { Scope } from "./model.js";
 
 /** One zone as the whole account, or one cluster, sees it. */
@@ -12,6 +13,8 @@ export interface ZoneSummary {
   readyNodes: number;
   pods: number;
   readyPods: number;
+  /** Faults that are on in this zone, or that touch what stands in it because it stands there. */
+  faults: { id: string; fault: string }[];
 }
 
 /**
@@ -25,4 +28,14 @@ export interface FaultControl {
   restoreZone(scope: Scope, zone: string, clusterName?: string): Promise<{ message: string }>;
   /** `node` = node name or instance id. */
   killNode(scope: Scope, node: string, clusterName?: string): Promise<{ message: string; instanceId: string }>;
+  /** Resolves when the fault acts, or is scheduled. Rejects with InvalidParameterException, ResourceNotFoundException, or InvalidRequestException where a backend cannot do it. */
+  start(scope: Scope, request: FaultRequest): Promise<FaultView>;
+  /** Ends it; nothing more when it has ended already. Rejects with ResourceNotFoundException. */
+  stop(scope: Scope, id: string): Promise<FaultView>;
+  /** Ends all that are on or scheduled, latest first. */
+  stopAll(scope: Scope): Promise<FaultView[]>;
+  /** Oldest first; those that have ended only when `all`. */
+  list(scope: Scope, options?: { all?: boolean }): FaultView[];
+  /** Every fault there is. */
+  catalogue(): readonly CatalogueEntry[];
 }

@@ -3,7 +3,7 @@ import type { ClusterBackend, ClusterSummary } from "../backends/backend.js";
 import { findZone, zonesOf } from "../domain/catalogue/index.js";
 import { DomainError } from "../domain/errors.js";
 import type { FaultControl, ZoneSummary } from "../domain/fault-control.js";
-import { touches } from "../domain/faults.js";
+import { catalogueEntries, touches } from "../domain/faults/index.js";
 import type { ClusterRecord, FaultRecord, InstanceRecord, Scope } from "../domain/model.js";
 import { clusterZones } from "../domain/zones.js";
 import type { State } from "../state/state.js";
@@ -67,7 +67,8 @@ export function createFaultControl(options: {
           for (const summary of summaries) {
             for (const key of COUNTED) counts[key] += summary[name]?.[key] ?? 0;
           }
-          return { name, id, state: failed ? ("failed" as const) : ("available" as const), ...counts };
+          const on = faultsOn(scope, name).map((fault) => ({ id: fault.id, fault: fault.kind }));
+          return { name, id, state: failed ? ("failed" as const) : ("available" as const), ...counts, faults: on };
         });
     },
 
@@ -121,10 +122,18 @@ export function createFaultControl(options: {
         instanceId: instance.instanceId,
       };
     },
+
+    start: () => Promise.reject(notYet),
+    stop: () => Promise.reject(notYet),
+    stopAll: () => Promise.reject(notYet),
+    list: () => [],
+    catalogue: catalogueEntries,
   };
 }
 
-type Counts = Omit<ZoneSummary, "name" | "id" | "state">;
+const notYet = new DomainError("NotImplementedException", "Faults cannot be started by name yet.");
+
+type Counts = Omit<ZoneSummary, "name" | "id" | "state" | "faults">;
 
 const NO_COUNTS: Counts = { members: 0, membersUp: 0, nodes: 0, readyNodes: 0, pods: 0, readyPods: 0 };
 const COUNTED = Object.keys(NO_COUNTS) as (keyof Counts)[];

@@ -5,10 +5,10 @@
 import type { ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
 import { DomainError } from "../domain/errors.js";
-import { type FaultKind, touches } from "../domain/faults.js";
+import { touches } from "../domain/faults/index.js";
 import type { ClusterRecord, FaultRecord, Scope } from "../domain/model.js";
 import type { State } from "../state/state.js";
-import { FAULTS, type FaultContext, type FaultDefinition } from "./kinds.js";
+import { FAULTS, type FaultContext, type FaultDefinition, type FaultKind } from "./kinds.js";
 
 export interface InjectorOptions {
   state: State;
@@ -104,6 +104,11 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
         region: scope.region,
         ...(zone ? { zone } : {}),
         ...(clusterName ? { clusterName } : {}),
+        phase: definition.lasts ? "active" : "ended",
+        target: { ...(zone ? { zone } : {}), ...(clusterName ? { cluster: clusterName } : {}) },
+        targets: zone ? { zone, newcomers: true } : {},
+        requestedAtMs: clock.now(),
+        seed: 0,
         startedAtMs: clock.now(),
         ...(definition.lasts ? {} : { endedAtMs: clock.now() }),
         parameters,
@@ -119,7 +124,7 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
       if (!fault) throw new DomainError("ResourceNotFoundException", `No fault found for id: ${id}`);
       if (fault.endedAtMs !== undefined) return fault;
       const definition = definitionOf(fault);
-      const ended: FaultRecord = { ...fault, endedAtMs: clock.now(), undo: UNDO_PENDING };
+      const ended: FaultRecord = { ...fault, phase: "ended", endedAtMs: clock.now(), undo: UNDO_PENDING };
       putDown(ended, definition.ended);
       await inEachCluster(ended, async (cluster) => {
         await definition.undo?.(context, ended, cluster);

@@ -1,9 +1,10 @@
 /** The catalogue of faults: what each does to a cluster and how that is undone. Adding a fault is adding an entry here and its name in domain/faults. */
 import { BackendError, type ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
-import type { FaultKind } from "../domain/faults.js";
 import type { ClusterRecord, FaultRecord, InstanceRecord } from "../domain/model.js";
 import type { State } from "../state/state.js";
+
+export type FaultKind = "zone-power-loss" | "insufficient-capacity" | "instance-termination";
 
 export interface FaultContext {
   state: State;

@@ -1,7 +1,7 @@
 /** What every reconciler works with. */
 import type { ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
-import { zoneHasCapacity, zoneHasPower } from "../domain/faults.js";
+import { zoneHasCapacity, zoneHasPower } from "../domain/faults/index.js";
 import type { ClusterRecord, EventRecord, Scope } from "../domain/model.js";
 import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";

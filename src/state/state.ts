@@ -143,8 +143,11 @@ export interface WorkQueue {
 export interface FaultRepository {
   put(fault: FaultRecord): void;
   get(id: string): FaultRecord | undefined;
-  /** Those without an end, oldest first. */
+  remove(id: string): void;
+  /** Those that act, or are about to, oldest first. */
   active(scope?: Partial<Scope>): FaultRecord[];
+  /** Those whose time has not come, oldest first. */
+  scheduled(scope?: Partial<Scope>): FaultRecord[];
   all(scope?: Partial<Scope>): FaultRecord[];
 }
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { NodegroupRecord } from "../../src/domain/model.js";
-import { SCOPE } from "../state/records.js";
+import { aFault } from "../state/records.js";
 import { createMemoryBackend, type MemoryBackend } from "./memory-backend.js";
 import { makeWorld, type World } from "./world.js";
 
@@ -9,15 +9,7 @@ afterEach(() => w.stop());
 
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
 const outOf = (zone: string, ...instanceTypes: string[]): void =>
-  w.state.faults.put({
-    ...SCOPE,
-    id: `out-${zone}`,
-    kind: "insufficient-capacity",
-    zone,
-    startedAtMs: w.clock.now(),
-    parameters: { instanceTypes },
-    undo: {},
-  });
+  w.state.faults.put(aFault(`out-${zone}`, { kind: "insufficient-capacity", zone, parameters: { instanceTypes } }));
 const types = (): Record<string, string[]> => {
   const found: Record<string, string[]> = {};
   for (const { zone, instanceType } of w.instances()) found[zone] = [...(found[zone] ?? []), instanceType].sort();

@@ -1,5 +1,5 @@
 /** Records with plausible values for tests that only care for a few of their members. */
-import type { ClusterRecord, InstanceRecord, NodegroupRecord } from "../../src/domain/model.js";
+import type { ClusterRecord, FaultRecord, InstanceRecord, NodegroupRecord } from "../../src/domain/model.js";
 
 export const SCOPE = { accountId: "000000000000", region: "us-east-1" };
 
@@ -95,6 +95,24 @@ export function anInstance(
     statusCheck: "ok",
     launchedAtMs: 0,
     nodeReady: true,
+    ...changes,
+  };
+}
+
+export function aFault(id: string, changes: Partial<FaultRecord> = {}): FaultRecord {
+  return {
+    ...SCOPE,
+    id,
+    kind: "zone-power-loss",
+    phase: "active",
+    zone: "us-east-1a",
+    target: { zone: "us-east-1a" },
+    targets: { zone: "us-east-1a", newcomers: true },
+    requestedAtMs: 0,
+    startedAtMs: 0,
+    parameters: {},
+    seed: 1,
+    undo: { clusters: true },
     ...changes,
   };
 }

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EventRecord, UpdateRecord } from "../../src/domain/model.js";
+import type { EventRecord, FaultRecord, UpdateRecord } from "../../src/domain/model.js";
 import { openState, StateError } from "../../src/state/sqlite.js";
 import type { State } from "../../src/state/state.js";
-import { aCluster, aNodegroup, anInstance, SCOPE } from "./records.js";
+import { aCluster, aFault, aNodegroup, anInstance, SCOPE } from "./records.js";
 
 let directory: string;
 const open: State[] = [];
@@ -212,12 +212,18 @@ describe("the repositories", () => {
 
   it("tell active faults from ended ones", () => {
     const state = opened(":memory:");
-    const fault = { ...SCOPE, id: "f-1", kind: "zone-power-loss", startedAtMs: 0, parameters: {}, undo: {} };
+    const fault = aFault("f-1", { phase: "scheduled" });
     state.faults.put(fault);
-    expect(state.faults.active(SCOPE)).toEqual([fault]);
-    state.faults.put({ ...fault, endedAtMs: 5 });
     expect(state.faults.active()).toEqual([]);
+    expect(state.faults.scheduled(SCOPE)).toEqual([fault]);
+    const active: FaultRecord = { ...fault, phase: "active" };
+    state.faults.put(active);
+    expect(state.faults.active(SCOPE)).toEqual([active]);
+    state.faults.put({ ...active, phase: "ended", endedAtMs: 5 });
+    expect([...state.faults.active(), ...state.faults.scheduled()]).toEqual([]);
     expect(state.faults.all()).toHaveLength(1);
+    state.faults.remove("f-1");
+    expect(state.faults.all()).toEqual([]);
   });
 });
 

@@ -1,8 +1,11 @@
 /** Faults with their undo, oldest first. */
 import type { Database } from "better-sqlite3";
-import type { FaultRecord, Scope } from "../../domain/model.js";
+import type { FaultPhase, FaultRecord, Scope } from "../../domain/model.js";
 import type { FaultRepository } from "../state.js";
 import { type BodyRow, optionalRecord, recordOf } from "./body.js";
+
+/** Values of the column `ended`: what acts, or is about to, is looked up at every turn. */
+const STAGES: Readonly<Record<FaultPhase, number>> = { starting: 0, active: 0, ended: 1, scheduled: 2 };
 
 export function faultRepository(db: Database): FaultRepository {
   const get = db.prepare<[string], BodyRow>("SELECT body FROM faults WHERE id = ?");
@@ -10,18 +13,20 @@ export function faultRepository(db: Database): FaultRepository {
     `INSERT INTO faults (id, account_id, region, ended, body) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body`,
   );
-  const list = db.prepare<[number, string | null, string | null], BodyRow>(
-    `SELECT body FROM faults WHERE ended <= ? AND account_id = coalesce(?, account_id) AND region = coalesce(?, region) ORDER BY position`,
+  const remove = db.prepare<[string]>("DELETE FROM faults WHERE id = ?");
+  const list = db.prepare<[number | null, string | null, string | null], BodyRow>(
+    `SELECT body FROM faults WHERE ended = coalesce(?, ended) AND account_id = coalesce(?, account_id) AND region = coalesce(?, region) ORDER BY position`,
   );
-  const read = (ended: number, scope: Partial<Scope> = {}): FaultRecord[] =>
-    list.all(ended, scope.accountId ?? null, scope.region ?? null).map(recordOf<FaultRecord>);
+  const read = (stage: number | null, scope: Partial<Scope> = {}): FaultRecord[] =>
+    list.all(stage, scope.accountId ?? null, scope.region ?? null).map(recordOf<FaultRecord>);
   return {
     put: (fault) => {
-      const ended = fault.endedAtMs === undefined ? 0 : 1;
-      put.run(fault.id, fault.accountId, fault.region, ended, JSON.stringify(fault));
+      put.run(fault.id, fault.accountId, fault.region, STAGES[fault.phase], JSON.stringify(fault));
     },
     get: (id) => optionalRecord<FaultRecord>(get.get(id)),
-    active: (scope) => read(0, scope),
-    all: (scope) => read(1, scope),
+    remove: (id) => void remove.run(id),
+    active: (scope) => read(STAGES.active, scope),
+    scheduled: (scope) => read(STAGES.scheduled, scope),
+    all: (scope) => read(null, scope),
   };
 }

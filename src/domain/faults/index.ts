@@ -1,0 +1,17 @@
+/** Faults: what there is to break, how it is asked for, and what it means. Pure; acting on it is the injector's part. */
+export { touches, zoneHasCapacity, zoneHasPower } from "./capacity.js";
+export { type CatalogueEntry, catalogueEntries, FAULTS, faultNamed, knownFault } from "./catalogue.js";
+export type {
+  ActingFault,
+  ApiTrouble,
+  ClusterFacts,
+  ClusterWants,
+  FaultDefinition,
+  FaultFamily,
+  MachineTrouble,
+  Once,
+  SpotNotice,
+} from "./definition.js";
+export { durationText, type Parameter, type Parameters, readParameters } from "./parameters.js";
+export type { FaultRequest, FaultView } from "./request.js";
+export type { FaultTarget, FaultTargetMember, ResolvedTargets, TargetNode, TargetType } from "./target.js";
