@@ -19,6 +19,11 @@ export interface NodeAgent {
   /** Registers the Node, or finds it again; resolves when it is there. */
   register(): Promise<void>;
   setPower(power: NodePower): void;
+  /**
+   * It can neither report to the API server nor learn anything from it, for as long as there is any reason: containers go on, and a machine that was never
+   * heard of stays unknown.
+   */
+  setSilenced(reason: SilenceReason, silenced: boolean): void;
   /** Ends all pods and says goodbye, at once; silent for ever after. */
   shutDown(): Promise<void>;
   /** Silent for ever, without a word. */
@@ -33,6 +38,9 @@ export interface NodeAgent {
   /** Somebody has changed the Node: what the kubelet knows better about its resources it puts right with its next look. */
   nodeChanged(node: Node): void;
 }
+
+/** `network`: no API server is reached. `unauthorized`: none believes it who it is. */
+export type SilenceReason = "network" | "unauthorized";
 
 export interface NodeAgentOptions {
   api: KubeApi;
@@ -67,12 +75,15 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   let power: NodePower = "running";
   let isUp = false;
   let isGone = false;
+  const silenced = new Set<SilenceReason>();
+  /** The Node has been found or made. */
+  let isRegistered = false;
   /** When the power went; undefined: it did not. */
   let diedMs: number | undefined;
   /** Renewals lie on a grid of 10 s from here... */
   let beatingSinceMs = clock.now();
-  /** ...until here. */
-  let silentSinceMs: number | undefined;
+  /** ...until here; none before it has begun. */
+  let silentSinceMs: number | undefined = clock.now();
   let bootID: string | undefined;
   let timer: Timer | undefined;
   /** Set while the resources of the Node wait to be put right. */
@@ -116,7 +127,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       timer = undefined;
       const done = work().catch((error: unknown) => {
         log.debug({ node: name, error }, "kubelet could not report");
-        if (power === "running" && !isGone) after(LEASE_RENEWAL_MS, work);
+        if (power === "running" && !isGone && silenced.size === 0) after(LEASE_RENEWAL_MS, work);
       });
       void clock.track(done);
     });
@@ -199,6 +210,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
 
   const start = async (): Promise<void> => {
     const { node, isNew } = await ensureNode();
+    isRegistered = true;
     beat();
     await putCompanions(node);
     const isReady = conditionOf(node.status?.conditions, "Ready")?.status === "True" && diedMs === undefined;
@@ -224,10 +236,18 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     lookAtAll();
   };
 
+  /** After power or network have come back. */
+  const comeBack = (): void => {
+    if (power !== "running" || isGone || silenced.size > 0) return;
+    if (diedMs !== undefined) after(draw("boot"), start);
+    else after(draw("reconnect"), isRegistered ? reconnect : start);
+  };
+
   return {
     spec,
     pods,
-    register: start,
+    // A machine that nobody hears registers once it is heard.
+    register: async () => (silenced.size > 0 ? undefined : start()),
     setPower(next) {
       if (next === power) return;
       power = next;
@@ -236,9 +256,17 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
         diedMs ??= clock.now();
         pods.halt();
       }
-      if (next !== "running") return;
-      if (diedMs === undefined) after(draw("reconnect"), reconnect);
-      else after(draw("boot"), start);
+      comeBack();
+    },
+    setSilenced(reason, isSilenced) {
+      if (silenced.has(reason) === isSilenced) return;
+      if (isSilenced) {
+        silenced.add(reason);
+        fallSilent();
+      } else {
+        silenced.delete(reason);
+        comeBack();
+      }
     },
     async shutDown() {
       if (isUp) {
