@@ -88,6 +88,11 @@ export interface ClusterBackend {
   /** Pods as they are now, those that ended included. */
   pods?(clusterId: string): Promise<PodFacts[]>;
   /**
+   * Tells of every pod as it is now, and then of every change in the moment it happens, until stopped; `gone`: it is not there any more. Absent: `pods` has
+   * to be asked again and again.
+   */
+  watchPods?(clusterId: string, listener: (change: { pod: PodFacts; gone: boolean }) => void): () => void;
+  /**
    * Ends pods that are there. `delete`: with their grace period; `kill`: at once and without the object; `crash`: the containers exit with 1, `oom`: they are
    * killed for the memory they take (137, OOMKilled), and the kubelet restarts them.
    */

@@ -40,6 +40,7 @@ import { eksLoadBalancers } from "./load-balancers.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { nodeFacts, observeNodes, summarise } from "./observe.js";
+import { watchPods } from "./pod-facts.js";
 import { podIdentityAdmission } from "./pod-identity/admission.js";
 import { outsideOfPods } from "./pod-identity/outside.js";
 import { changeAuthorities } from "./tls/authorities.js";
@@ -409,6 +410,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         for (const stop of stops) stop();
       };
     },
+
+    watchPods: (clusterId, listener) => watchPods(find(clusterId).cluster.api, listener),
 
     objects: clusterObjects((clusterId, manager) =>
       find(clusterId).cluster.api.as({ username: "eks:addon-manager", groups: ["system:masters"] }, manager),

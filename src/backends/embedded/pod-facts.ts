@@ -1,0 +1,59 @@
+/** What is known of pods outside of Kubernetes: where each is, how it fares, and whose it is. */
+import { ZONE_LABEL } from "../../domain/kubernetes-objects.js";
+import type { KubeApi } from "../../kubernetes/api.js";
+import type { KubeObject } from "../../kubernetes/object.js";
+import type { PodFacts } from "../backend.js";
+
+export interface PodObject extends KubeObject {
+  spec?: { nodeName?: string };
+  status?: { phase?: string; conditions?: { type: string; status: string }[] };
+}
+
+/** Resources of owners that may have owners of their own. */
+const MIDDLE_OWNERS: Readonly<Record<string, string>> = { ReplicaSet: "replicasets.apps", Job: "jobs.batch" };
+
+/** The workload at the top of a pod's owners. An owner that is gone hides those above it. */
+function workloadOf(api: KubeApi, { metadata }: KubeObject): PodFacts["workload"] {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+  if (!owner) return undefined;
+  const resource = MIDDLE_OWNERS[owner.kind];
+  const namespace = metadata.namespace;
+  const middle = resource && namespace ? api.get(resource, { namespace, name: owner.name }) : undefined;
+  return (middle && workloadOf(api, middle)) ?? { kind: owner.kind, name: owner.name };
+}
+
+/** Makes facts of pods; remembers whose they are, since owners go before their pods do. */
+export function podReader(api: KubeApi): { read(pod: PodObject): PodFacts; forget(pod: PodObject): void } {
+  const workloads = new Map<string, PodFacts["workload"]>();
+  return {
+    read: (pod) => {
+      const { name, namespace = "", uid, labels = {}, deletionTimestamp } = pod.metadata;
+      if (!workloads.has(uid)) workloads.set(uid, workloadOf(api, pod));
+      const workload = workloads.get(uid);
+      const nodeName = pod.spec?.nodeName;
+      const zone = nodeName ? api.get("nodes", { name: nodeName })?.metadata.labels?.[ZONE_LABEL] : undefined;
+      return {
+        namespace,
+        name,
+        uid,
+        labels,
+        ...(nodeName ? { nodeName } : {}),
+        ...(zone ? { zone } : {}),
+        phase: pod.status?.phase ?? "Pending",
+        ready: pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true,
+        terminating: deletionTimestamp !== undefined,
+        ...(workload ? { workload } : {}),
+      };
+    },
+    forget: (pod) => void workloads.delete(pod.metadata.uid),
+  };
+}
+
+/** Tells of every pod at once, and then of every change. Returns how to stop. */
+export function watchPods(api: KubeApi, listener: (change: { pod: PodFacts; gone: boolean }) => void): () => void {
+  const reader = podReader(api);
+  return api.watch<PodObject>("pods", ({ type, object }) => {
+    listener({ pod: reader.read(object), gone: type === "DELETED" });
+    if (type === "DELETED") reader.forget(object);
+  });
+}
