@@ -1,4 +1,5 @@
 /** Cordon and eviction as EKS does them before it terminates a node. */
+import { isLeftAlone, takesPods } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError, type StatusError } from "../../kubernetes/errors.js";
 import { type KubeObject, keyOf } from "../../kubernetes/object.js";
@@ -19,30 +20,11 @@ interface Pod extends KubeObject {
   status?: { phase?: string };
 }
 
-/** Annotation of pods that a kubelet runs from its own files: no API call ends them. */
-const MIRROR = "kubernetes.io/config.mirror";
-const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
-
 function nodeNamed(api: KubeApi, name: string): Node {
   const node = api.get<Node>("nodes", { name });
   if (!node) throw new BackendError("missing", `there is no node ${name}`);
   return node;
 }
-
-/** Pods that go with their node: those of DaemonSets and static ones; and those that have ended already. */
-function isLeftAlone(pod: Pod): boolean {
-  const { ownerReferences = [], annotations = {} } = pod.metadata;
-  return (
-    MIRROR in annotations ||
-    ENDED.includes(pod.status?.phase) ||
-    ownerReferences.some(({ kind, controller }) => controller === true && kind === "DaemonSet")
-  );
-}
-
-/** Whether a node could take a new pod, as far as the node itself says. */
-const takesPods = ({ spec, status }: Node): boolean =>
-  spec?.unschedulable !== true &&
-  status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
 
 export interface DrainedNode {
   remainingPods: string[];

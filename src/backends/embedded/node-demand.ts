@@ -1,4 +1,5 @@
 /** What pods ask of the cloud: those without a node, what keeps nodes busy, and the node pools that say what may be launched. */
+import { ZONE_LABEL } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import { quantityToMilli, quantityToNumber } from "../../kubernetes/registry/quantity.js";
@@ -12,7 +13,6 @@ import type {
   Pod,
 } from "../../kubernetes/schema/generated/types.js";
 import type { NodeDemand, NodeRequirement } from "../backend.js";
-import { ZONE_LABEL } from "./observe.js";
 
 const NODE_POOLS = "nodepools.karpenter.sh";
 const DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io";

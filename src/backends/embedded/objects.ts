@@ -1,10 +1,11 @@
 /** Objects that EKS puts into a cluster and keeps there: server-side apply, with conflicts of field ownership told rather than thrown. */
+import { withoutField } from "../../domain/field-path.js";
+import { hasReplicas, isManagedBy, type ObservedDeployment } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError } from "../../kubernetes/errors.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import type { ApplyMode, ClusterObject, ClusterObjects, FieldConflict, Observation } from "../backend.js";
 import { asBackendError } from "./api-calls.js";
-import { withoutField } from "./field-path.js";
 
 /** Fields are left to others at most this many times over: each time the conflicts that remain are left too. */
 const ATTEMPTS = 3;
@@ -112,26 +113,9 @@ async function conflictsOf({ object }: ClusterObject, work: () => Promise<unknow
   }
 }
 
-/** Only what is applied counts: what EKS puts into every new cluster is nobody's add-on yet. */
-const isManagedBy = (object: KubeObject | undefined, manager: string): boolean =>
-  object?.metadata.managedFields?.some((entry) => entry.manager === manager && entry.operation === "Apply") ?? false;
-
 const DEPLOYMENTS = "deployments.apps";
 
-interface Deployment extends KubeObject {
-  spec: { replicas?: number };
-  status?: { observedGeneration?: number; updatedReplicas?: number; availableReplicas?: number };
-}
-
-/** All the replicas it wants are of its present template and available. */
-function hasReplicas({ metadata, spec, status = {} }: Deployment): boolean {
-  const wanted = spec.replicas ?? 1;
-  return (
-    (status.observedGeneration ?? 0) >= (metadata.generation ?? 1) &&
-    (status.updatedReplicas ?? 0) >= wanted &&
-    (status.availableReplicas ?? 0) >= wanted
-  );
-}
+type Deployment = KubeObject & ObservedDeployment;
 
 /** Tells of every present Deployment of a manager at once, and then whenever one begins or ceases to have its replicas. Returns how to stop. */
 export function observeDeployments(

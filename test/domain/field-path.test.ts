@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { withoutField } from "../../../src/backends/embedded/field-path.js";
+import { withoutField } from "../../src/domain/field-path.js";
 
 const OBJECT = {
   metadata: { labels: { "app.kubernetes.io/name": "x", app: "y" } },

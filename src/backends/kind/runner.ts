@@ -1,0 +1,144 @@
+/**
+ * The one place that runs another program: arguments as a list and never a shell, an environment of named variables only, a time limit, an end when it is no
+ * longer wanted, and the program's own last words in the error.
+ */
+import type { Clock } from "../../clock/clock.js";
+import { BackendError } from "../backend.js";
+import { lineSplitter } from "./lines.js";
+
+export interface RunOptions {
+  input?: string;
+  /** Default 60 s. */
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+  /** Called with each line as it is written. */
+  onStderrLine?: (line: string) => void;
+  /** Exit codes other than 0 are an answer too. */
+  anyExitCode?: boolean;
+  /** Texts among the arguments that must not be told to anyone. */
+  secrets?: readonly string[];
+}
+
+export interface RunResult {
+  stdout: string;
+  stderr: string;
+  exitCode: number;
+}
+
+export interface Runner {
+  /**
+   * Rejects with BackendError: `failed` with the last lines of stderr, `timeout`, or `unavailable` when it was called off. A program that is not installed
+   * is `failed`, naming it.
+   */
+  run(tool: string, args: readonly string[], options?: RunOptions): Promise<RunResult>;
+  /** Runs a program that goes on by itself; tells its lines and, unless it was stopped, its end. Returns how to stop it. */
+  follow(tool: string, args: readonly string[], listener: { onLine(line: string): void; onEnd(): void }): () => void;
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** Lines of stderr that an error repeats. */
+const LAST_LINES = 8;
+/** How long a program that is told to end may take before it is killed, in milliseconds. */
+const KILL_AFTER_MS = 5_000;
+
+export interface RunnerOptions {
+  clock: Clock;
+  log: { debug(fields: Record<string, unknown>, message: string): void };
+  /** All that programs see of the environment. */
+  environment: Readonly<Record<string, string>>;
+}
+
+export function createRunner({ clock, log, environment }: RunnerOptions): Runner {
+  const common = { env: environment, extendEnv: false, forceKillAfterDelay: KILL_AFTER_MS, reject: false } as const;
+
+  /** A program that was killed may leave others behind that keep its output open: nobody waits for them. */
+  const left = (
+    signal: AbortSignal,
+  ): Promise<Partial<RunResult> & { stdout: string; stderr: string; code?: string; signal?: string }> =>
+    new Promise((resolve) => {
+      const give = (): void => void clock.timer(KILL_AFTER_MS + 1_000, () => resolve({ stdout: "", stderr: "" }));
+      if (signal.aborted) give();
+      else signal.addEventListener("abort", give, { once: true });
+    });
+
+  return {
+    async run(tool, args, options = {}) {
+      const { input = "", timeoutMs = DEFAULT_TIMEOUT_MS, signal, onStderrLine, secrets = [] } = options;
+      const { execa } = await import("execa");
+      const told = (text: string): string => secrets.reduce((kept, secret) => kept.replaceAll(secret, "***"), text);
+      const command = told([tool, ...args].join(" "));
+      const limit = new AbortController();
+      const timer = clock.timer(timeoutMs, () => limit.abort());
+      const cancelSignal = signal ? AbortSignal.any([limit.signal, signal]) : limit.signal;
+      const startedMs = clock.now();
+      try {
+        const subprocess = execa(tool, args, { ...common, input, cancelSignal });
+        if (onStderrLine) subprocess.stderr.on("data", lineSplitter(onStderrLine));
+        const {
+          stdout,
+          stderr,
+          exitCode,
+          code,
+          signal: endedBy,
+        } = await Promise.race([subprocess, left(cancelSignal)]);
+        const tookMs = Math.round(clock.now() - startedMs);
+        log.debug({ command, exitCode, tookMs }, "ran a program");
+        if (limit.signal.aborted)
+          throw new BackendError(
+            "timeout",
+            `${name(tool, args)} did not end within ${timeoutMs / 1000} s${lastWords(told(stderr))}`,
+          );
+        if (signal?.aborted) throw new BackendError("unavailable", `${name(tool, args)} was called off`);
+        if (code === "ENOENT")
+          throw new BackendError("failed", `${tool} is not installed, or not in the PATH that eksim was started with`);
+        if (exitCode === undefined)
+          throw new BackendError(
+            "failed",
+            `${name(tool, args)} ended by ${endedBy ?? code ?? "itself"}${lastWords(told(stderr))}`,
+          );
+        if (exitCode !== 0 && !options.anyExitCode)
+          throw new BackendError(
+            "failed",
+            `${name(tool, args)} failed with exit code ${exitCode}${lastWords(told(stderr) || stdout)}`,
+          );
+        return { stdout, stderr, exitCode };
+      } finally {
+        timer.cancel();
+      }
+    },
+
+    follow(tool, args, { onLine, onEnd }) {
+      const stopping = new AbortController();
+      const work = async (): Promise<void> => {
+        const { execa } = await import("execa");
+        if (stopping.signal.aborted) return;
+        const subprocess = execa(tool, args, {
+          ...common,
+          stdin: "ignore",
+          buffer: false,
+          cancelSignal: stopping.signal,
+        });
+        subprocess.stdout.on("data", lineSplitter(onLine));
+        subprocess.stderr.resume();
+        const { exitCode } = await subprocess;
+        log.debug({ command: [tool, ...args].join(" "), exitCode }, "a program that was followed has ended");
+      };
+      void work().then(() => {
+        if (!stopping.signal.aborted) onEnd();
+      });
+      return () => stopping.abort();
+    },
+  };
+}
+
+/** `docker network inspect`: enough to know which command is meant. */
+const name = (tool: string, args: readonly string[]): string =>
+  [tool, ...args.slice(0, 2).filter((arg) => /^[a-z]/.test(arg))].join(" ");
+
+function lastWords(text: string): string {
+  const lines = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return lines.length === 0 ? "" : `: ${lines.slice(-LAST_LINES).join("\n")}`;
+}
