@@ -1,5 +1,6 @@
 /** Reads a drill's file. Everything that is wrong with it is told at once, with line and column. */
 import { LineCounter, parseDocument } from "yaml";
+import { region } from "../../../domain/catalogue/index.js";
 import type { CleanUp, ClusterSetup, Drill, Expectation, NamedProbe, Recovery, WorkloadChoice } from "../drill.js";
 import { probeTitle } from "../titles.js";
 import {
