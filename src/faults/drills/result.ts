@@ -108,7 +108,7 @@ export interface Sample {
   apiAvailable: boolean;
 }
 
-/** What lint said before the drill of one workload and one zone, and whether it came so; absent: that zone was not lost in this drill. */
+/** What lint said before the drill of one workload and one zone, and whether it came so: `held` is absent where that zone was not lost in this drill, or not it alone. */
 export interface Prediction {
   cluster: string;
   zone: string;
@@ -116,8 +116,10 @@ export interface Prediction {
   kind: string;
   name: string;
   says: "survives" | "below-minimum" | "loses-every-replica" | "loses-its-volume";
-  /** A sentence with the reason, and what would help. */
+  /** A sentence with the reason. */
   message: string;
+  /** What would help, a sentence each. */
+  help?: readonly string[];
   held?: boolean;
   /** What was seen instead, or that it was so. */
   seen?: string;

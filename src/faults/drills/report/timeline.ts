@@ -1,0 +1,368 @@
+/**
+ * The timeline of one cluster, drawn: phases, steps and faults on top, then a lane a zone with its nodes, pods, masters and what was launched, lost and
+ * replaced there, then the API server and the pods that found no place.
+ */
+import type { DrillResult, FaultSpan, Sample } from "../result.js";
+import { LOSSES, type Mark, marksOf, markText } from "./marks.js";
+import { type Markup, markup } from "./markup.js";
+import { type Axis, area, block, label, labelsOf, line, stretched, width, x } from "./plot.js";
+import { type Series, type Span, seriesOf, spansWhere, watchedUntil, zonesSeen } from "./series.js";
+import { counted, offsetText, spanText, zeroOf } from "./wording.js";
+
+type ZoneSample = Sample["zones"][string];
+
+/** Heights of the rows, in pixels. */
+const ROW = { axis: 22, strip: 20, fault: 19, head: 20, curve: 36, bar: 16, marks: 17, gap: 10 };
+/** Faults that get a row of their own; the others are counted. */
+const MOST_FAULTS = 12;
+/** Marks nearer than this share of the time axis are one. */
+const TOGETHER = 1 / 110;
+/** How wide a plot is taken to be where things are kept from lying on each other, in pixels. */
+const NOMINAL_WIDTH = 1000;
+
+/** A part of the picture from `top` down. Labels go to a column beside the plot, which stays where it is when the plot is scrolled. */
+interface Row {
+  height: number;
+  labels?: (top: number) => Markup;
+  content: (top: number) => Markup;
+}
+
+/** From the steady state, or from the start when the drill did not come so far, to where clean-up begins. */
+export function axisOf(result: DrillResult): Axis {
+  const steady = result.phases.find(({ name }) => name === "steady-state");
+  const startMs = steady?.startedAtMs ?? result.startedAtMs;
+  return { startMs, endMs: Math.max(startMs + 1000, watchedUntil(result)), zeroMs: zeroOf(result) };
+}
+
+export const faultEnd = ({ endedAtMs }: FaultSpan, axis: Axis): number => endedAtMs ?? axis.endMs;
+
+export const concerns = ({ cluster }: { cluster?: string }, name: string): boolean =>
+  cluster === undefined || cluster === name;
+
+/** What plots on a page refer to, once a page. */
+export const PATTERNS = markup`<svg class="patterns" width="0" height="0" aria-hidden="true"><defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="7" height="7" class="hatch-ground"/><rect width="2" height="7" class="hatch-line"/></pattern></defs></svg>`;
+
+/** Two drawings side by side, labels and plot; `id` is unique on the page. */
+export function timeline(result: DrillResult, cluster: string, id: string): Markup {
+  const axis = axisOf(result);
+  const samples = result.samples.filter((sample) => sample.cluster === cluster && sample.atMs <= axis.endMs);
+  const faults = result.faults.filter((fault) => concerns(fault, cluster));
+  const rows = [
+    axisRow(axis),
+    phaseRow(result, axis),
+    ...stepRows(result, axis),
+    ...faultRows(faults, axis),
+    ...zonesSeen(samples).flatMap((zone) => zoneRows(result, axis, samples, faults, cluster, zone)),
+    ...clusterRows(axis, samples),
+  ];
+  let top = 0;
+  const placed = rows.map((row) => {
+    const at = top;
+    top += row.height;
+    return { ...row, at };
+  });
+  const title = `Timeline of cluster ${cluster}`;
+  return markup`<div class="timeline">
+<svg class="labels" width="104" height="${top}" aria-hidden="true">${placed.map(({ labels, at }) => labels?.(at))}</svg>
+<div class="scroll" tabindex="0" role="group" aria-label="${title}, scrollable"><svg class="plot" width="100%" height="${top}" role="img" aria-labelledby="${id}-title ${id}-description" data-plot="${id}">
+<title id="${id}-title">${title}</title><desc id="${id}-description">${describe(samples, faults, axis)}</desc>
+${labelsOf(axis).map((atMs) => markup`<line class="${atMs === axis.zeroMs ? "grid zero" : "grid"}" x1="${x(axis, atMs)}" x2="${x(axis, atMs)}" y1="${ROW.axis}" y2="${top}"/>`)}
+${placed.map(({ content, at }) => content(at))}
+<line class="cursor" x1="0" x2="0" y1="${ROW.axis}" y2="${top}" visibility="hidden"/>
+</svg></div></div>`;
+}
+
+/** The picture in a few words, for those who do not see it; the list of what happened follows on the page. */
+function describe(samples: readonly Sample[], faults: readonly FaultSpan[], axis: Axis): string {
+  const zones = zonesSeen(samples).map((zone) => {
+    const ready = samples.map((sample) => sample.zones[zone]?.readyNodes ?? 0);
+    return `${zone}: between ${Math.min(...ready)} and ${Math.max(...ready)} nodes Ready`;
+  });
+  const length = spanText(axis.endMs - axis.startMs);
+  return `${length} of simulated time, ${counted(faults.length, "fault")}. ${zones.join("; ")}.`;
+}
+
+const rowLabel = (text: string, top: number, height: number, className = "row"): Markup =>
+  markup`<text class="${className}" x="0" y="${top + height / 2 + 4}">${text}</text>`;
+
+function axisRow(axis: Axis): Row {
+  return {
+    height: ROW.axis,
+    labels: (top) => rowLabel("from first fault", top, ROW.axis, "unit"),
+    content: (top) =>
+      markup`${labelsOf(axis).map((atMs) => {
+        const share = (atMs - axis.startMs) / (axis.endMs - axis.startMs);
+        const anchor = share < 0.03 ? "start" : share > 0.97 ? "end" : "middle";
+        return markup`<text class="axis" x="${x(axis, atMs)}" y="${top + 14}" text-anchor="${anchor}">${offsetText(atMs - axis.zeroMs)}</text>`;
+      })}`,
+  };
+}
+
+function phaseRow(result: DrillResult, axis: Axis): Row {
+  const phases = result.phases.filter(
+    ({ startedAtMs, endedAtMs }) => startedAtMs < axis.endMs && endedAtMs > axis.startMs,
+  );
+  return {
+    height: ROW.strip + 4,
+    labels: (top) => rowLabel("phases", top, ROW.strip),
+    content: (top) =>
+      markup`${phases.map(({ name, startedAtMs, endedAtMs, ok, message }) => {
+        const span = { startMs: startedAtMs, endMs: endedAtMs };
+        const took = `${name}: ${spanText(endedAtMs - startedAtMs)}${ok ? "" : `, failed: ${message ?? ""}`}`;
+        const className = `phase ${ok ? "" : "bad"}`;
+        return [
+          block(axis, span, top, ROW.strip - 1, className, took),
+          label(axis, span, top, ROW.strip - 1, "on-phase", ok ? name : `${name} ✗`),
+        ];
+      })}`,
+  };
+}
+
+function stepRows({ steps }: DrillResult, axis: Axis): Row[] {
+  if (steps.length === 0) return [];
+  const placed = apart(
+    steps.map((step, index) => ({ ...step, number: String(index + 1) })),
+    axis,
+    ({ startedAtMs }) => startedAtMs,
+    () => 21,
+  );
+  return [
+    {
+      height: ROW.strip + 2,
+      labels: (top) => rowLabel("steps", top, ROW.strip),
+      content: (top) =>
+        markup`${placed.map(
+          ({ item: { number, title, ok, startedAtMs }, place }) =>
+            markup`<svg class="free" x="${place}" y="${top + 9}"><g class="step ${ok ? "" : "bad"}"><title>${`${offsetText(startedAtMs - axis.zeroMs)} step ${number}: ${title}`}</title><circle r="8.5"/><text text-anchor="middle" y="4">${number}</text></g></svg>`,
+        )}`,
+    },
+  ];
+}
+
+function faultRows(faults: readonly FaultSpan[], axis: Axis): Row[] {
+  const shown = faults.slice(0, faults.length > MOST_FAULTS ? MOST_FAULTS - 1 : MOST_FAULTS);
+  const rows = shown.map((fault, index): Row => {
+    const span = { startMs: fault.startedAtMs, endMs: faultEnd(fault, axis) };
+    const where = fault.zone ? `${fault.name} · ${fault.zone}` : fault.name;
+    const lasted = fault.endedAtMs === undefined ? "to the end" : spanText(span.endMs - span.startMs);
+    const title = `${offsetText(span.startMs - axis.zeroMs)} ${fault.title} (${lasted})`;
+    return {
+      height: ROW.fault,
+      ...(index === 0 ? { labels: (top: number) => rowLabel("faults", top, ROW.fault) } : {}),
+      content: (top) => markup`<g><title>${title}</title>${faultBar(axis, span, top, where)}</g>`,
+    };
+  });
+  if (shown.length < faults.length) {
+    rows.push({
+      height: ROW.fault,
+      content: (top) =>
+        markup`<text class="beside" x="${x(axis, axis.startMs)}" y="${top + 13}">and ${faults.length - shown.length} more, listed below</text>`,
+    });
+  }
+  return rows;
+}
+
+/** A bar with its name in it, or beside it where it is too short for that. */
+function faultBar(axis: Axis, span: Span, top: number, name: string): Markup {
+  const length = axis.endMs - axis.startMs;
+  const isLong = (span.endMs - span.startMs) / length > 0.3;
+  const bar = markup`<rect class="fault" x="${x(axis, span.startMs)}" y="${top + 1}" width="${width(axis, span)}" height="${ROW.fault - 4}" rx="3"/><svg class="free" x="${x(axis, span.startMs)}" y="${top + 1}"><rect class="fault" width="4" height="${ROW.fault - 4}" rx="2"/></svg>`;
+  if (isLong) return markup`${bar}${label(axis, span, top, ROW.fault - 1, "on-fault", name)}`;
+  const toTheLeft = (span.endMs - axis.startMs) / length > 0.7;
+  const at = toTheLeft ? span.startMs : span.endMs;
+  return markup`${bar}<svg class="free" x="${x(axis, at)}" y="${top}"><text class="beside" x="${toTheLeft ? -6 : 8}" y="13" text-anchor="${toTheLeft ? "end" : "start"}">${name}</text></svg>`;
+}
+
+function zoneRows(
+  result: DrillResult,
+  axis: Axis,
+  samples: readonly Sample[],
+  faults: readonly FaultSpan[],
+  cluster: string,
+  zone: string,
+): Row[] {
+  const pick = (value: (zone: ZoneSample) => number): Series =>
+    seriesOf(samples, ({ zones }) => {
+      const found = zones[zone];
+      return found ? value(found) : 0;
+    });
+  const most = (value: (zone: ZoneSample) => number): number =>
+    Math.max(1, ...samples.flatMap(({ zones }) => Object.values(zones).map(value)));
+  const marks = marksOf(
+    result.events.filter(
+      (event) =>
+        event.zone === zone &&
+        event.clusterName === cluster &&
+        event.atMs >= axis.startMs &&
+        event.atMs < watchedUntil(result),
+    ),
+    (axis.endMs - axis.startMs) * TOGETHER,
+  );
+  const spans = faults
+    .filter((fault) => fault.zone === zone)
+    .map((fault) => ({ startMs: fault.startedAtMs, endMs: faultEnd(fault, axis) }));
+  const height = ROW.head + ROW.curve * 2 + ROW.bar + ROW.marks * 2 + 12;
+  const ground: Row = {
+    height: ROW.head,
+    labels: (top) => markup`<text class="zone" x="0" y="${top + 15}">${zone}</text>`,
+    content: (top) =>
+      markup`<rect class="lane" x="0" y="${top}" width="100%" height="${height}"/>${spans.map((span) =>
+        block(axis, span, top, height, "hatched"),
+      )}`,
+  };
+  return [
+    { height: ROW.gap, content: () => markup`` },
+    ground,
+    curveRow(
+      axis,
+      "nodes",
+      most(({ nodes }) => nodes),
+      "nodes",
+      pick(({ nodes }) => nodes),
+      pick((z) => z.readyNodes),
+    ),
+    curveRow(
+      axis,
+      "pods",
+      most(({ pods }) => pods),
+      "pods",
+      pick(({ pods }) => pods),
+      pick((z) => z.readyPods),
+    ),
+    masterRow(
+      axis,
+      pick((z) => z.members),
+      pick((z) => z.membersUp),
+    ),
+    markRow(
+      axis,
+      marks.filter(({ kind }) => !LOSSES.includes(kind)),
+      "arrivals",
+    ),
+    markRow(
+      axis,
+      marks.filter(({ kind }) => LOSSES.includes(kind)),
+      "losses",
+    ),
+    { height: 6, content: () => markup`` },
+  ];
+}
+
+/** All there are as a pale ground, the ready ones in full colour: what is pale is not ready. */
+function curveRow(axis: Axis, text: string, most: number, className: string, all: Series, ready: Series): Row {
+  const height = ROW.curve - 6;
+  return {
+    height: ROW.curve,
+    labels: (top) =>
+      markup`${rowLabel(text, top, height)}<text class="scale" x="96" y="${top + 9}">${most}</text><text class="scale" x="96" y="${top + height}">0</text>`,
+    content: (top) =>
+      stretched(top, height, [
+        area(axis, all, most, height, `${className} all`),
+        area(axis, ready, most, height, `${className} ready`),
+        line(axis, all, most, height, `${className} edge`),
+        markup`<path class="base" vector-effect="non-scaling-stroke" d="M0 ${height}H10000"/>`,
+      ]),
+  };
+}
+
+function masterRow(axis: Axis, members: Series, up: Series): Row {
+  const down = spansWhere(
+    combined(members, up, (all, running) => all - running),
+    axis.endMs,
+    (missing) => missing > 0,
+  );
+  const standing = spansWhere(up, axis.endMs, (running) => running > 0);
+  const most = Math.max(0, ...up.map(([, value]) => value));
+  return {
+    height: ROW.bar,
+    labels: (top) => rowLabel(most > 1 ? `masters (${most})` : "master", top, ROW.bar - 4),
+    content: (top) =>
+      markup`${standing.map((span) => block(axis, span, top + 2, ROW.bar - 8, "master", "master up"))}${down.map(
+        (span) =>
+          block(axis, span, top + 2, ROW.bar - 8, "down", `master down for ${spanText(span.endMs - span.startMs)}`),
+      )}`,
+  };
+}
+
+/** A curve from two: a value wherever one of them changes. */
+function combined(a: Series, b: Series, join: (a: number, b: number) => number): Series {
+  const moments = [...new Set([...a, ...b].map(([atMs]) => atMs))].sort((one, other) => one - other);
+  let [left, right] = [0, 0];
+  return moments.map((atMs) => {
+    left = a.find(([at]) => at === atMs)?.[1] ?? left;
+    right = b.find(([at]) => at === atMs)?.[1] ?? right;
+    return [atMs, join(left, right)] as const;
+  });
+}
+
+function markRow(axis: Axis, marks: readonly Mark[], text: string): Row {
+  const placed = apart(
+    marks,
+    axis,
+    ({ atMs }) => atMs,
+    ({ events }) => (events.length > 1 ? 16 + 7 * String(events.length).length : 15),
+  );
+  return {
+    height: ROW.marks,
+    labels: (top) => rowLabel(text, top, ROW.marks),
+    content: (top) =>
+      markup`${placed.map(({ item, place }) => {
+        const at = offsetText(item.atMs - axis.zeroMs);
+        const first = item.events.slice(0, 6).map(({ message }) => message);
+        const rest = item.events.length - first.length;
+        const title = [`${at} ${markText(item)}`, ...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join("\n");
+        return markup`<svg class="free" x="${place}" y="${top + 9}"><g class="mark ${item.kind}"><title>${title}</title>${GLYPHS[item.kind]}${item.events.length > 1 && markup`<text x="7" y="4">${item.events.length}</text>`}</g></svg>`;
+      })}`,
+  };
+}
+
+/** Signs that can be told apart without their colours, each about ten pixels round its own zero. */
+export const GLYPHS: Readonly<Record<Mark["kind"], Markup>> = {
+  launch: markup`<path d="M0-5.5 5 4H-5Z"/>`,
+  "in-service": markup`<circle r="4.2"/>`,
+  termination: markup`<path d="M0 5.5 5-4H-5Z"/>`,
+  impaired: markup`<path class="stroke" d="M-4-4 4 4M4-4-4 4"/>`,
+  repair: markup`<path d="M-1.6-5.5H1.6V-1.6H5.5V1.6H1.6V5.5H-1.6V1.6H-5.5V-1.6H-1.6Z"/>`,
+  "master-lost": markup`<path class="outline" d="M0-5.5 5.5 0 0 5.5-5.5 0Z"/>`,
+  "master-back": markup`<path d="M0-6 6 0 0 6-6 0Z"/>`,
+};
+
+/** Puts things that would lie on each other beside each other, in the order of their moments. */
+function apart<T>(
+  items: readonly T[],
+  axis: Axis,
+  moment: (item: T) => number,
+  needs: (item: T) => number,
+): { item: T; place: string }[] {
+  let freeFrom = Number.NEGATIVE_INFINITY;
+  return items.map((item) => {
+    const wanted = ((moment(item) - axis.startMs) / (axis.endMs - axis.startMs)) * NOMINAL_WIDTH;
+    const left = Math.min(Math.max(wanted, freeFrom, 6), NOMINAL_WIDTH - 6);
+    freeFrom = left + needs(item);
+    return { item, place: `${Number((left / (NOMINAL_WIDTH / 100)).toFixed(3))}%` };
+  });
+}
+
+function clusterRows(axis: Axis, samples: readonly Sample[]): Row[] {
+  const up = seriesOf(samples, ({ apiAvailable }) => Number(apiAvailable));
+  const pending = seriesOf(samples, ({ pendingPods }) => pendingPods);
+  const most = Math.max(1, ...pending.map(([, value]) => value));
+  const height = ROW.bar + ROW.curve + 8;
+  return [
+    {
+      height: ROW.gap,
+      content: (top) => markup`<rect class="lane" x="0" y="${top + ROW.gap}" width="100%" height="${height}"/>`,
+    },
+    {
+      height: ROW.bar + 4,
+      labels: (top) => rowLabel("API server", top, ROW.bar + 2),
+      content: (top) =>
+        markup`${spansWhere(up, axis.endMs, (value) => value > 0).map((span) =>
+          block(axis, span, top + 5, ROW.bar - 8, "api", "the API server answers"),
+        )}${spansWhere(up, axis.endMs, (value) => value === 0).map((span) =>
+          block(axis, span, top + 5, ROW.bar - 8, "down", `no answer for ${spanText(span.endMs - span.startMs)}`),
+        )}`,
+    },
+    curveRow(axis, "pending pods", most, "pending", [], pending),
+  ];
+}
