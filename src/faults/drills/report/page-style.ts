@@ -31,7 +31,7 @@ p{margin:0 0 10px;max-width:85ch}
 .failed .stamp{background:var(--bad-ground);color:var(--bad)}.error .stamp{background:var(--wait-ground);color:var(--wait)}
 .why{font-size:16px;margin:8px 0 0;overflow-wrap:anywhere}
 .description{color:var(--quiet);margin:8px 0 0;white-space:pre-line}
-dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px 24px;margin:20px 0 0}
+dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(136px,1fr));gap:12px 20px;margin:20px 0 0}
 .facts dt{color:var(--quiet);font-size:13px}.facts dd{margin:0;font-weight:600;overflow-wrap:anywhere}
 nav{display:flex;flex-wrap:wrap;gap:4px 18px;margin:20px 0 0;font-size:14px}
 a{color:var(--accent)}
@@ -107,7 +107,7 @@ input{font:inherit;font-size:14px;color:var(--text);background:var(--ground);bor
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 footer{margin-top:48px;color:var(--quiet);font-size:13px}
 @media (max-width:640px){
-main{padding:16px 14px 40px}h1{font-size:21px}.verdict{flex-direction:column;gap:8px;padding:14px}.timeline{padding:10px 6px 6px 10px;grid-template-columns:92px minmax(0,1fr)}
+main{padding:16px 14px 40px}h1{font-size:21px}.verdict{flex-direction:column;gap:8px;padding:14px}.timeline{padding:10px 0 6px 10px}.scroll .plot{min-width:720px}
 .story li{grid-template-columns:62px 14px minmax(0,1fr)}
 }
 @media print{

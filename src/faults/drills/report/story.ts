@@ -1,5 +1,5 @@
 /** The timeline in words: what a reader without the picture gets, be it on a page, in a CI log or through a screen reader. */
-import type { DrillResult, WorkloadResult } from "../result.js";
+import type { DrillResult, StepResult, WorkloadResult } from "../result.js";
 import { type Mark, type MarkKind, marksOf, markText } from "./marks.js";
 import { breachesOf, seriesOf, spansWhere, watchedUntil } from "./series.js";
 import { counted, listed, offsetText, spanText, workloadText, zeroOf } from "./wording.js";
@@ -29,7 +29,7 @@ export function storyOf(result: DrillResult): StoryLine[] {
       const text = `${fault.name}${fault.zone ? ` in ${fault.zone}` : ""} has ended after ${lasted}`;
       return [begun, { atMs: endedAtMs, kind: "fault", bad: false, text }];
     }),
-    ...result.steps.map(
+    ...result.steps.filter(isTold(result)).map(
       ({ startedAtMs, title, ok, message }): StoryLine => ({
         atMs: startedAtMs,
         kind: "step",
@@ -62,6 +62,16 @@ export const storyText = (result: DrillResult): string =>
     .map(({ atMs, bad, text }) => `${offsetText(atMs - zeroOf(result)).padStart(9)}  ${bad ? "!" : " "} ${text}`)
     .join("\n");
 
+/** A step that started or ended a fault is told by that fault. */
+const isTold =
+  ({ faults }: DrillResult) =>
+  ({ ok, faultId, startedAtMs, endedAtMs }: StepResult): boolean => {
+    const fault = ok ? faults.find(({ id }) => id === faultId) : undefined;
+    return ![fault?.startedAtMs, fault?.endedAtMs].some(
+      (atMs) => atMs !== undefined && atMs >= startedAtMs && atMs <= endedAtMs,
+    );
+  };
+
 function checkedAt({ phases, endedAtMs }: DrillResult, phase: string, tookMs = 0): number {
   const found = phases.find(({ name }) => name === phase);
   return found ? Math.min(found.startedAtMs + tookMs, found.endedAtMs) : endedAtMs;
@@ -92,7 +102,8 @@ function groupText(kind: MarkKind, marks: readonly Mark[], cluster: string | und
     const count = marks.filter((mark) => mark.zone === zone).reduce((sum, mark) => sum + mark.events.length, 0);
     return zone === undefined ? [] : [`${count} in ${zone}`];
   });
-  const where = places.length > 0 ? `: ${listed(places)}` : "";
+  const zone = places.length === 1 ? marks[0]?.zone : undefined;
+  const where = zone ? ` in ${zone}` : places.length > 0 ? `: ${listed(places)}` : "";
   return `${markText({ kind, events })}${cluster ? ` of ${cluster}` : ""}${where}`;
 }
 

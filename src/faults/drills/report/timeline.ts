@@ -18,12 +18,18 @@ const MOST_FAULTS = 12;
 /** Marks nearer than this share of the time axis are one. */
 const TOGETHER = 1 / 110;
 /** How wide a plot is taken to be where things are kept from lying on each other, in pixels. */
-const NOMINAL_WIDTH = 1000;
+const NOMINAL_WIDTH = 800;
+
+/** The least share of the time axis that a phase needs for its name; of shorter ones the mark's title tells it. */
+const NAMED_PHASE = 0.055;
+const NOTHING = markup``;
 
 /** A part of the picture from `top` down. Labels go to a column beside the plot, which stays where it is when the plot is scrolled. */
 interface Row {
   height: number;
   labels?: (top: number) => Markup;
+  /** What lies under the lines of the time axis. */
+  ground?: (top: number) => Markup;
   content: (top: number) => Markup;
 }
 
@@ -66,6 +72,7 @@ export function timeline(result: DrillResult, cluster: string, id: string): Mark
 <svg class="labels" width="104" height="${top}" aria-hidden="true">${placed.map(({ labels, at }) => labels?.(at))}</svg>
 <div class="scroll" tabindex="0" role="group" aria-label="${title}, scrollable"><svg class="plot" width="100%" height="${top}" role="img" aria-labelledby="${id}-title ${id}-description" data-plot="${id}">
 <title id="${id}-title">${title}</title><desc id="${id}-description">${describe(samples, faults, axis)}</desc>
+${placed.map(({ ground, at }) => ground?.(at))}
 ${labelsOf(axis).map((atMs) => markup`<line class="${atMs === axis.zeroMs ? "grid zero" : "grid"}" x1="${x(axis, atMs)}" x2="${x(axis, atMs)}" y1="${ROW.axis}" y2="${top}"/>`)}
 ${placed.map(({ content, at }) => content(at))}
 <line class="cursor" x1="0" x2="0" y1="${ROW.axis}" y2="${top}" visibility="hidden"/>
@@ -112,7 +119,8 @@ function phaseRow(result: DrillResult, axis: Axis): Row {
         const className = `phase ${ok ? "" : "bad"}`;
         return [
           block(axis, span, top, ROW.strip - 1, className, took),
-          label(axis, span, top, ROW.strip - 1, "on-phase", ok ? name : `${name} ✗`),
+          (endedAtMs - Math.max(startedAtMs, axis.startMs)) / (axis.endMs - axis.startMs) > NAMED_PHASE &&
+            label(axis, span, top, ROW.strip - 1, "on-phase", ok ? name : `${name} ✗`),
         ];
       })}`,
   };
@@ -205,13 +213,11 @@ function zoneRows(
   const ground: Row = {
     height: ROW.head,
     labels: (top) => markup`<text class="zone" x="0" y="${top + 15}">${zone}</text>`,
-    content: (top) =>
-      markup`<rect class="lane" x="0" y="${top}" width="100%" height="${height}"/>${spans.map((span) =>
-        block(axis, span, top, height, "hatched"),
-      )}`,
+    ground: (top) => markup`<rect class="lane" x="0" y="${top}" width="100%" height="${height}"/>`,
+    content: (top) => markup`${spans.map((span) => block(axis, span, top, height, "hatched"))}`,
   };
   return [
-    { height: ROW.gap, content: () => markup`` },
+    { height: ROW.gap, content: () => NOTHING },
     ground,
     curveRow(
       axis,
@@ -244,7 +250,7 @@ function zoneRows(
       marks.filter(({ kind }) => LOSSES.includes(kind)),
       "losses",
     ),
-    { height: 6, content: () => markup`` },
+    { height: 6, content: () => NOTHING },
   ];
 }
 
@@ -351,7 +357,8 @@ function clusterRows(axis: Axis, samples: readonly Sample[]): Row[] {
   return [
     {
       height: ROW.gap,
-      content: (top) => markup`<rect class="lane" x="0" y="${top + ROW.gap}" width="100%" height="${height}"/>`,
+      ground: (top) => markup`<rect class="lane" x="0" y="${top + ROW.gap}" width="100%" height="${height}"/>`,
+      content: () => NOTHING,
     },
     {
       height: ROW.bar + 4,
