@@ -49,6 +49,8 @@ export interface Profile {
   healthCheckPeriodMs: number;
   /** Between a drained node and its termination in a version update. */
   cordonWaitMs: number;
+  /** Between two attempts to launch what EC2 has no capacity for: the first wait, twice as long each time, and the longest. */
+  launchBackoff: { firstMs: number; longestMs: number };
 }
 
 const MINUTE_MS = 60_000;
@@ -84,6 +86,8 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     statusCheckFailureMs: 0,
     healthCheckPeriodMs: 0,
     cordonWaitMs: 0,
+    // A tenth of what it is on AWS: capacity that is back is soon found, and a drought is still not asked all the time.
+    launchBackoff: { firstMs: MINUTE_MS / 10, longestMs: MINUTE_MS / 2 },
   },
   aws: {
     name: "aws",
@@ -115,6 +119,7 @@ export const PROFILES: Readonly<Record<Profile["name"], Profile>> = {
     statusCheckFailureMs: 2 * MINUTE_MS,
     healthCheckPeriodMs: MINUTE_MS,
     cordonWaitMs: MINUTE_MS,
+    launchBackoff: { firstMs: MINUTE_MS, longestMs: 5 * MINUTE_MS },
   },
 };
 

@@ -40,6 +40,7 @@ export interface WarmPoolView {
   /** Instances that the group has given up and that come back to the pool. */
   returning: number;
   hasCapacity: (zone: string) => boolean;
+  nowMs: number;
 }
 
 /** Zones to launch pooled instances in, and ids of those that go. */
@@ -51,6 +52,6 @@ export function decideWarmPool(view: WarmPoolView): { launch: string[]; terminat
     healthy: hasCapacity,
     count: Math.max(0, size - pooled.length - returning),
   });
-  const terminate = chooseScaleIn(pooled, pooled.length - size).map(({ instanceId }) => instanceId);
+  const terminate = chooseScaleIn(pooled, pooled.length - size, view.nowMs).map(({ instanceId }) => instanceId);
   return { launch, terminate };
 }

@@ -67,19 +67,28 @@ export interface Removable {
   zone: string;
   launchedAtMs: number;
   lifecycle?: string;
+  /** What its launch template had it run. */
+  releaseVersion?: string;
 }
 
+const HOUR_MS = 3_600_000;
+
 /**
- * Which `count` instances scale-in takes, by the default termination policy: always from the zone that has the most, there the oldest first; ties go to
- * the zone and id that come first, so that the choice is the same each time. Those that do
- * not serve yet go before any that does.
+ * Which `count` instances scale-in takes, by the default termination policy: always from the zone that has the most, there those of the oldest launch template,
+ * then the one whose next billing hour is the closest; ties go to the older one and to the zone and id that come first, so that the choice is the same each
+ * time. Those that do not serve yet go before any that does.
  */
-export function chooseScaleIn<T extends Removable>(instances: readonly T[], count: number): T[] {
+export function chooseScaleIn<T extends Removable>(instances: readonly T[], count: number, nowMs: number): T[] {
   const byZone = new Map<string, T[]>();
   for (const instance of instances) byZone.set(instance.zone, [...(byZone.get(instance.zone) ?? []), instance]);
   const serves = (instance: T): number => (instance.lifecycle === "Pending" ? 0 : 1);
+  const intoHourMs = ({ launchedAtMs }: T): number => Math.max(0, nowMs - launchedAtMs) % HOUR_MS;
   const order = (a: T, b: T): number =>
-    serves(a) - serves(b) || a.launchedAtMs - b.launchedAtMs || (a.instanceId < b.instanceId ? -1 : 1);
+    serves(a) - serves(b) ||
+    compareReleases(a.releaseVersion, b.releaseVersion) ||
+    intoHourMs(b) - intoHourMs(a) ||
+    a.launchedAtMs - b.launchedAtMs ||
+    (a.instanceId < b.instanceId ? -1 : 1);
   const zones = [...byZone.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, ofZone]) => ofZone.sort(order));
   const chosen: T[] = [];
   while (chosen.length < count) {
@@ -92,4 +101,12 @@ export function chooseScaleIn<T extends Removable>(instances: readonly T[], coun
     chosen.push(next);
   }
   return chosen;
+}
+
+/** `1.35.6-20260601` before `1.36.2-20260714`; releases that are no versions (an AMI's id) are alike. */
+function compareReleases(a = "", b = ""): number {
+  const [left, right] = [a, b].map((release) => (/^\d/.test(release) ? release.split(/\D+/).map(Number) : []));
+  if (!left?.length || !right?.length) return 0;
+  const at = left.findIndex((number, index) => number !== (right[index] ?? 0));
+  return at < 0 ? 0 : (left[at] ?? 0) - (right[at] ?? 0);
 }

@@ -7,7 +7,7 @@ import { decideLife } from "../domain/auto-mode/life.js";
 import { autoModeObjects, BUILT_IN_POOLS, NODE_POOLS } from "../domain/auto-mode/objects.js";
 import { type PlannedNode, planNodes } from "../domain/auto-mode/plan.js";
 import { offeringLabels } from "../domain/auto-mode/requirements.js";
-import { isAlive, isUnhealthy } from "../domain/auto-scaling.js";
+import { isAlive, isUnhealthy, replacementDueMs } from "../domain/auto-scaling.js";
 import { autoModeAmiType, instanceType } from "../domain/catalogue/index.js";
 import { autoNodeVersion } from "../domain/eks/version-rules.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
@@ -97,14 +97,17 @@ function repair(
   return repairNodes(context, cluster, { name: "", settings, instances });
 }
 
-/** Machines that fail EC2's status checks go; what ran on them asks for new ones by itself. */
+/** Machines that fail EC2's status checks go, and those that EC2 takes back; what ran on them asks for new ones by itself. */
 function replaceLost(context: ReconcileContext, cluster: ClusterRecord): number | undefined {
   const { clock, profile } = context;
-  const periodMs = profile.statusCheckFailureMs + profile.healthCheckPeriodMs;
   let nextMs: number | undefined;
   for (const instance of autoInstances(context, cluster)) {
-    if (!isAlive(instance) || !isUnhealthy(instance)) continue;
-    const dueMs = (instance.unhealthySinceMs ?? clock.now()) + periodMs;
+    if (!isAlive(instance)) continue;
+    // Karpenter acts on the notice, not on EC2's earlier recommendation.
+    if (instance.interruptionAtMs !== undefined)
+      terminateInstance(context, cluster, instance.instanceId, "interruption");
+    if (!isUnhealthy(instance)) continue;
+    const dueMs = replacementDueMs(instance, { nowMs: clock.now(), ...profile });
     if (dueMs <= clock.now()) terminateInstance(context, cluster, instance.instanceId, "unhealthy");
     else nextMs = Math.min(nextMs ?? dueMs, dueMs);
   }

@@ -124,6 +124,7 @@ function end(
     });
   });
   context.schedule("patching", cluster.id);
+  context.schedule("zonal-shift", cluster.id);
   context.schedule("autopool", cluster.id);
   context.schedule("insights", cluster.id);
   context.schedule("authorities", cluster.id);

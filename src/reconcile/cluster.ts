@@ -123,6 +123,7 @@ async function remove(context: ReconcileContext, cluster: ClusterRecord): Promis
 export function scheduleAllOf(context: Pick<ReconcileContext, "state" | "schedule">, clusterId: string): void {
   context.schedule("members", clusterId);
   context.schedule("patching", clusterId);
+  context.schedule("zonal-shift", clusterId);
   context.schedule("autopool", clusterId);
   context.schedule("insights", clusterId);
   context.schedule("authorities", clusterId);

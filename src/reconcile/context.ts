@@ -20,6 +20,7 @@ export type WorkKind =
   | "insights"
   | "authorities"
   | "fargate-profile"
+  | "zonal-shift"
   | "capability";
 
 export interface ReconcileLog {

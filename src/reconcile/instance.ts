@@ -5,6 +5,7 @@ import { LIMITS } from "../domain/profile.js";
 import { pooledState, warmPoolOf } from "../domain/warm-pool.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { drainInstance, nextDrainLookMs } from "./drain.js";
+import { shiftedZonesOf } from "./shifted.js";
 import { instanceSpec } from "./specs.js";
 
 export async function reconcileInstance(context: ReconcileContext, instanceId: string): Promise<void> {
@@ -39,8 +40,17 @@ function scheduleGroup(context: ReconcileContext, { clusterId, nodegroupName, no
   else context.schedule("nodegroup", nodegroupKey(clusterId, nodegroupName));
 }
 
-/** EC2's status checks fail a while after the machine did. */
+/** EC2's status checks fail a while after the machine did; that one is stopped EC2 says itself. */
 function checkHealth(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): InstanceRecord {
+  if (instance.state === "stopping" || instance.state === "stopped") {
+    scheduleGroup(context, instance);
+    if (instance.unhealthySinceMs !== undefined) return instance;
+    return change(context, instance.instanceId, { unhealthySinceMs: context.clock.now() }) ?? instance;
+  }
+  // Spot: the group replaces it before it goes, or at least moves what runs on it.
+  if (instance.rebalanceRecommendedAtMs !== undefined || instance.interruptionAtMs !== undefined) {
+    scheduleGroup(context, instance);
+  }
   if (instance.unhealthySinceMs === undefined || instance.statusCheck === "impaired") return instance;
   const impairedAtMs = instance.unhealthySinceMs + context.profile.statusCheckFailureMs;
   if (context.clock.now() < impairedAtMs) {
@@ -168,6 +178,25 @@ async function terminate(context: ReconcileContext, cluster: ClusterRecord, inst
 /** The node pools of EKS Auto Mode give a node's pods a day to go in their own time. */
 const AUTO_MODE_DRAIN_MS = 24 * 3_600_000;
 
+/** Notice that EC2 gives before it takes a Spot instance back. */
+const INTERRUPTION_NOTICE_MS = 2 * 60_000;
+
+/** From when to when pods may leave. EC2 takes a Spot instance back when its notice is over, whatever still runs on it. */
+function drainPeriod(
+  { interruptionAtMs, nodePool, drainDeadlineMs, terminationReason }: InstanceRecord,
+  nowMs: number,
+  groupMs: number,
+): { sinceMs: number; deadlineMs: number } {
+  // Karpenter does not wait for what runs on a broken node.
+  const autoModeMs = terminationReason === "repair" ? 0 : AUTO_MODE_DRAIN_MS;
+  const lengthMs = nodePool ? autoModeMs : groupMs;
+  const deadlineMs = drainDeadlineMs ?? nowMs + lengthMs;
+  if (interruptionAtMs !== undefined && (drainDeadlineMs === undefined || interruptionAtMs < drainDeadlineMs)) {
+    return { sinceMs: interruptionAtMs - INTERRUPTION_NOTICE_MS, deadlineMs: interruptionAtMs };
+  }
+  return { sinceMs: deadlineMs - lengthMs, deadlineMs };
+}
+
 /**
  * Whether nothing keeps the instance any longer. EKS evicts the pods through the terminate hook, for 15 minutes at most (how long, is the profile's
  * matter); budgets that still forbid it then no longer count. A machine that is off, or never became a node, has nothing to drain.
@@ -180,13 +209,13 @@ async function isDrained(
   const { clock, profile } = context;
   if (instance.unhealthySinceMs !== undefined || instance.state === "pending") return true;
   const now = clock.now();
-  const drainMs = instance.nodePool ? AUTO_MODE_DRAIN_MS : profile.drainMs;
-  let deadlineMs = instance.drainDeadlineMs ?? now + drainMs;
-  if (instance.drainDeadlineMs === undefined) change(context, instance.instanceId, { drainDeadlineMs: deadlineMs });
+  const period = drainPeriod(instance, now, profile.drainMs);
+  const { sinceMs } = period;
+  let { deadlineMs } = period;
+  if (instance.drainDeadlineMs !== deadlineMs) change(context, instance.instanceId, { drainDeadlineMs: deadlineMs });
   if (now >= deadlineMs) return true;
   const { remainingPods, hopeless } = await drainInstance(context, cluster, instance);
   if (remainingPods === 0) return true;
-  const sinceMs = deadlineMs - drainMs;
   // Auto Mode launches nodes for pods that find none.
   if (hopeless && !instance.nodePool) deadlineMs = Math.min(deadlineMs, sinceMs + profile.hopelessDrainMs);
   if (now >= deadlineMs) return true;
@@ -217,6 +246,8 @@ function noteConditions(context: ReconcileContext, instance: InstanceRecord, see
 
 /** Takes down what the backend saw of a node. Nodes that no instance stands behind are not EKS's business. */
 export function observeNode(context: ReconcileContext, cluster: ClusterRecord, seen: NodeObservation): void {
+  // A zonal shift cordons nodes that come while it is on, self-managed ones too.
+  if (seen.present && shiftedZonesOf(context, cluster.id).size > 0) context.schedule("zonal-shift", cluster.id);
   const instance = context.state.instances.byDnsName(cluster.id, seen.nodeName);
   if (!instance) return;
   noteConditions(context, instance, seen);

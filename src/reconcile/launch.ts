@@ -19,6 +19,8 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
   "scale-in": "the group shrinks",
   unhealthy: "it is unhealthy",
   rebalance: "the zones are levelled",
+  "rebalance-recommendation": "EC2 recommends to replace it, and its replacement serves",
+  interruption: "EC2 takes the Spot instance back",
   update: "the group is updated",
   "nodegroup-delete": "the group is deleted",
   repair: "its node is repaired",
@@ -26,6 +28,8 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
   expired: "it is as old as nodes of its pool become",
   drift: "its pool or the cluster's version is another now",
   empty: "nothing runs on it",
+  underutilized: "what runs on it fits elsewhere, or on less",
+  unregistered: "its node has not joined the cluster",
   "auto-mode-off": "EKS Auto Mode is disabled",
 };
 
@@ -34,7 +38,7 @@ const REASONS: Readonly<Record<TerminationReason, string>> = {
  * is kept so that a subnet stays where it is when groups come and go.
  */
 export function subnetZones(
-  context: ReconcileContext,
+  context: Pick<ReconcileContext, "state">,
   cluster: ClusterRecord,
   group: Pick<NodegroupRecord, "subnets">,
 ): Map<string, string> {

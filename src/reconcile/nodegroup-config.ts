@@ -26,7 +26,9 @@ export async function applyConfigUpdate(
   return state.transaction(() => {
     const present = state.nodegroups.get(cluster, group.name);
     if (present?.status !== "UPDATING" && present?.status !== "ACTIVE" && present?.status !== "DEGRADED") return group;
-    const done = { ...changed, status: nextNodegroupStatus(present.status, "ACTIVE"), modifiedAtMs: clock.now() };
+    // Another size or configuration is tried at once, however often EC2 has refused the last one.
+    const { launchBackoff: _, ...fresh } = changed;
+    const done = { ...fresh, status: nextNodegroupStatus(present.status, "ACTIVE"), modifiedAtMs: clock.now() };
     state.nodegroups.put(done);
     state.updates.put({ ...update, status: "Successful", finishedAtMs: clock.now() });
     emit(context, cluster, {
@@ -37,7 +39,7 @@ export async function applyConfigUpdate(
     });
     // A lowered size takes instances away at once; a raised one is filled up by the group's next look.
     const instances = state.instances.ofNodegroup(cluster.id, group.name);
-    for (const action of decideScaleIn(instances, done.scalingConfig.desiredSize)) {
+    for (const action of decideScaleIn(instances, done.scalingConfig.desiredSize, clock.now())) {
       if (action.kind === "terminate") terminateInstance(context, cluster, action.instanceId, action.reason);
     }
     return done;

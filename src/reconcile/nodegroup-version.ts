@@ -12,6 +12,7 @@ import { nextNodegroupStatus } from "../domain/transitions.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { type Drained, drainInstance, EMPTY, nextDrainLookMs } from "./drain.js";
 import { type LaunchTarget, subnetZones, terminateInstance } from "./launch.js";
+import { cordonedByShift } from "./shifted.js";
 
 /** Keeps traffic of load balancers away from nodes that are about to go. */
 const EXCLUDE_FROM_LOAD_BALANCERS = "node.kubernetes.io/exclude-from-external-load-balancers";
@@ -112,6 +113,20 @@ const again = ({ context, cluster, group }: Rolling, atMs?: number): void =>
 
 const olds = ({ instances, progress }: Rolling): InstanceRecord[] =>
   instances.filter(({ instanceId }) => progress.old.includes(instanceId));
+
+/** Names of nodes that are drained or about to be: those of updates under way, and those on their way out. */
+export function beingReplaced({ state }: ReconcileContext, cluster: ClusterRecord): ReadonlySet<string> {
+  const old = state.nodegroups.list(cluster.id).flatMap(({ name }) => {
+    const { progress } = (state.updates.inProgress(cluster.id, name)?.plan ?? {}) as { progress?: Progress };
+    return progress && progress.phase !== "scale-up" ? progress.old : [];
+  });
+  return new Set(
+    state.instances
+      .ofCluster(cluster.id)
+      .filter(({ instanceId, lifecycle }) => lifecycle === "Terminating" || old.includes(instanceId))
+      .map(({ privateDnsName }) => privateDnsName),
+  );
+}
 
 async function scaleUp(rolling: Rolling): Promise<Progress | undefined> {
   const { context, progress, instances } = rolling;
@@ -249,7 +264,7 @@ async function scaleDown(rolling: Rolling): Promise<Progress | undefined> {
   if (progress.surge === 0) return finish(rolling);
   const surge = progress.surge - 1;
   return context.state.transaction(() => {
-    for (const action of decideScaleIn(instances, group.scalingConfig.desiredSize + surge)) {
+    for (const action of decideScaleIn(instances, group.scalingConfig.desiredSize + surge, context.clock.now())) {
       if (action.kind === "terminate") terminateInstance(context, cluster, action.instanceId, "update");
     }
     again(rolling);
@@ -283,12 +298,14 @@ function finish({ context, cluster, group, update, plan }: Rolling): undefined {
 async function fail(rolling: Rolling, error: UpdateRecord["errors"][number]): Promise<undefined> {
   const { context, cluster, group, update, plan, instances } = rolling;
   const { state, clock } = context;
-  await cordon(rolling, olds(rolling).filter(isAlive), false);
+  const shifted = cordonedByShift(context, cluster.id);
+  const kept = olds(rolling).filter((instance) => isAlive(instance) && !shifted.has(instance.privateDnsName));
+  await cordon(rolling, kept, false);
   state.transaction(() => {
     const { progress: _, ...rest } = plan;
     state.updates.put({ ...update, plan: { ...rest }, status: "Failed", finishedAtMs: clock.now(), errors: [error] });
     state.nodegroups.put({ ...group, status: nextNodegroupStatus(group.status, "ACTIVE"), modifiedAtMs: clock.now() });
-    for (const action of decideScaleIn(instances, group.scalingConfig.desiredSize)) {
+    for (const action of decideScaleIn(instances, group.scalingConfig.desiredSize, clock.now())) {
       if (action.kind === "terminate") terminateInstance(context, cluster, action.instanceId, "update");
     }
     emit(context, cluster, {

@@ -1,15 +1,15 @@
 /** Node groups: filled up and kept at their size, updated, taken down. What to launch and terminate is decided in domain/auto-scaling. */
 import { isAlive, isUnhealthy } from "../domain/auto-scaling.js";
-import { zonesOf } from "../domain/catalogue/index.js";
 import { nodeEntryType } from "../domain/eks/access-entry-types.js";
+import { noZoneText } from "../domain/launch-failure.js";
 import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, NodegroupStatus } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
-import { capacityOf, emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { type LaunchTarget, terminateInstance } from "./launch.js";
 import { forgetNodeRole, mapNodeRole } from "./node-roles.js";
 import { applyConfigUpdate } from "./nodegroup-config.js";
-import { type Outcome, scale } from "./nodegroup-scaling.js";
+import { launchFailure, type Outcome, scale } from "./nodegroup-scaling.js";
 import { advanceVersionUpdate } from "./nodegroup-version.js";
 import { repairNodes } from "./repair.js";
 
@@ -41,8 +41,10 @@ export async function reconcileNodegroup(context: ReconcileContext, key: string)
   if (!present) return;
   if (present.status === "DELETING") return context.schedule("nodegroup", key);
   state.transaction(() => {
-    const outcome = scale(context, cluster, present, { desired: present.scalingConfig.desiredSize + surge, target });
-    settleStatus(context, cluster, present, outcome);
+    const desired = present.scalingConfig.desiredSize + surge;
+    const isUpdated = present.status === "UPDATING";
+    const outcome = scale(context, cluster, present, { desired, target, isUpdated });
+    settleStatus(context, cluster, outcome.group, outcome);
   });
 }
 
@@ -123,34 +125,13 @@ function healthIssues(
   if (decision.unplaced > 0) {
     issues.push({
       code: "AsgInstanceLaunchFailures",
-      message: launchFailure(context, cluster, group, decision.zones),
+      message: decision.zones[0]
+        ? launchFailure(context, cluster, group, decision.zones[0])
+        : noZoneText(group.capacityType),
       resourceIds: [`eks-${group.name}-${group.uuid}`],
     });
   }
   return issues;
-}
-
-/** EC2's words for a zone that has no room for an instance type, as the Auto Scaling group passes them on. */
-function launchFailure(
-  context: ReconcileContext,
-  cluster: ClusterRecord,
-  group: NodegroupRecord,
-  zones: readonly string[],
-): string {
-  if (group.capacityType === "SPOT") {
-    return "Could not launch Spot Instances. UnfulfillableCapacity - Unable to fulfill capacity due to your request configuration. Please adjust your request and try again. Launching EC2 instance failed.";
-  }
-  const type = group.instanceTypes[0] ?? "t3.medium";
-  const capacity = capacityOf(context, cluster);
-  const others = zonesOf(cluster.region).filter(
-    ({ name }) => !zones.includes(name) && capacity(name, [type]).length > 0,
-  );
-  return [
-    "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient",
-    `${type} capacity in the Availability Zone you requested (${zones[0]}). Our system will be working on provisioning additional capacity.`,
-    `You can currently get ${type} capacity by not specifying an Availability Zone in your request or choosing`,
-    `${others.map(({ name }) => name).join(", ")}. Launching EC2 instance failed.`,
-  ].join(" ");
 }
 
 const STATUS_EVENTS: Partial<Record<NodegroupStatus, { type: string; text: string }>> = {

@@ -23,6 +23,7 @@ import { reconcileNodegroup } from "./nodegroup.js";
 import { reconcilePatching } from "./patching.js";
 import { reconcileRegistration } from "./registration.js";
 import { reconcileSubscription } from "./subscription.js";
+import { reconcileZonalShift } from "./zonal-shift.js";
 
 export interface ReconcilersOptions {
   state: State;
@@ -65,6 +66,7 @@ const HANDLERS: Readonly<Record<WorkKind, Handler>> = {
   subscription: reconcileSubscription,
   patching: reconcilePatching,
   autopool: reconcileAutopool,
+  "zonal-shift": reconcileZonalShift,
 };
 
 /** The cluster a key belongs to: one cluster's work runs in order. */
@@ -82,6 +84,7 @@ const LANES: Readonly<Record<WorkKind, (state: State, key: string) => string>> =
   subscription: (_, key) => key,
   patching: (_, key) => key,
   autopool: (_, key) => key,
+  "zonal-shift": (_, key) => key,
 };
 
 const isKind = (kind: string): kind is WorkKind => kind in HANDLERS;

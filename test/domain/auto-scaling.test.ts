@@ -69,6 +69,7 @@ describe("an Auto Scaling group", () => {
     expect(decide([impaired, ...others], 3, { healthCheckPeriodMs: 200 })).toEqual({
       actions: [],
       unplaced: 0,
+      refusedIn: [],
       nextCheckMs: 1_100,
     });
     expect(decide([impaired, ...others], 3).actions).toEqual([

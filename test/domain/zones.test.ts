@@ -71,16 +71,18 @@ describe("scale-in", () => {
 
   it("takes the oldest of the fullest zone, and what does not serve yet before it", () => {
     const all = [instance("i-1", "a", 1), instance("i-2", "b", 2), instance("i-3", "b", 3), instance("i-4", "c", 0)];
-    expect(chooseScaleIn(all, 1).map(({ instanceId }) => instanceId)).toEqual(["i-2"]);
-    expect(chooseScaleIn([...all, instance("i-5", "b", 9, "Pending")], 1).map((i) => i.instanceId)).toEqual(["i-5"]);
-    expect(chooseScaleIn(all, 9)).toHaveLength(4);
+    expect(chooseScaleIn(all, 1, 10).map(({ instanceId }) => instanceId)).toEqual(["i-2"]);
+    expect(chooseScaleIn([...all, instance("i-5", "b", 9, "Pending")], 1, 10).map((i) => i.instanceId)).toEqual([
+      "i-5",
+    ]);
+    expect(chooseScaleIn(all, 9, 10)).toHaveLength(4);
   });
 
   it("never empties a zone further below the others than one", () => {
     fc.assert(
       fc.property(fc.array(zone, { minLength: 1, maxLength: 30 }), fc.nat({ max: 30 }), (zones, count) => {
         const all = zones.map((name, index) => instance(`i-${index}`, name, index));
-        const gone = new Set(chooseScaleIn(all, count));
+        const gone = new Set(chooseScaleIn(all, count, 30));
         expect(gone.size).toBe(Math.min(count, all.length));
         const sizes = (kept: typeof all): number[] =>
           [...new Set(zones)].map((name) => kept.filter((other) => other.zone === name).length);
