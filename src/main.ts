@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
+import { registerZonalShiftRoutes } from "./api/admin/zonal-shifts.js";
 import type { EksAuthDependencies } from "./api/eks-auth/pod-credentials.js";
 import { createEksAuth } from "./api/eks-auth/service.js";
 import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
@@ -24,6 +25,7 @@ import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
 import { DomainError } from "./domain/errors.js";
 import type { FaultControl } from "./domain/fault-control.js";
 import { PROFILES } from "./domain/profile.js";
+import type { ZonalShiftControl } from "./domain/zonal-shift.js";
 import { createFaultControl } from "./faults/control.js";
 import { createInjector } from "./faults/injector.js";
 import { type ClusterAccess, createClusterAccess } from "./identity/cluster-access.js";
@@ -33,6 +35,7 @@ import { explainAccess } from "./identity/explain-access.js";
 import { createWebIdentityVerifier } from "./identity/oidc/web-identity-verifier.js";
 import type { Log } from "./log.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
+import { createZonalShiftControl } from "./reconcile/zonal-shift-control.js";
 import { createPodIdentityIndex } from "./state/pod-identity-index.js";
 import { openState } from "./state/sqlite.js";
 import type { State } from "./state/state.js";
@@ -44,6 +47,7 @@ export interface Emulator {
   readonly clock: Clock;
   readonly state: State;
   readonly faults: FaultControl;
+  readonly zonalShifts: ZonalShiftControl;
   /** Resolves when nothing is left to do at the present time. */
   idle(): Promise<void>;
   /** Ends servers, loops and timers in order; everything acknowledged is on disk afterwards. */
@@ -195,6 +199,7 @@ export async function startEmulator(options: {
     onAttached: (cluster) => injector.reapply(cluster),
   });
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
+  const zonalShifts = createZonalShiftControl({ state, clock, nudge: reconcilers.nudge });
   const faults = createFaultControl({ state, backends, injector });
 
   const issuers = createClusterIssuers({
@@ -270,6 +275,7 @@ export async function startEmulator(options: {
         idle: reconcilers.idle,
         tokenWebhook: () => webhook,
       });
+      registerZonalShiftRoutes(app, { zonalShifts });
       registerExplainAccess(app, { state, explain: explainIn });
     },
   });
@@ -345,6 +351,7 @@ export async function startEmulator(options: {
     clock,
     state,
     faults,
+    zonalShifts,
     idle: reconcilers.idle,
     stop,
   };

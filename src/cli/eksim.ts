@@ -54,6 +54,26 @@ withTarget(zone.command("restore <zone>").description("end the failure of a zone
   .option("--cluster <name>", "only what this cluster has there")
   .action(async (name, options) => (await import("./zones.js")).restoreZone(name, options));
 
+const shift = program
+  .command("zonal-shift")
+  .description("shift a cluster away from a zone, as Amazon Application Recovery Controller does");
+withTarget(shift.command("start <zone>").description("shift away from a zone (name or id)"))
+  .requiredOption("--cluster <name>", "the cluster; its zonalShiftConfig must be enabled")
+  .requiredOption("--for <duration>", "minutes or hours, from 1m to 72h")
+  .option("--comment <text>", "why")
+  .action(async (zone, options) => (await import("./zonal-shift.js")).startZonalShift(zone, options));
+withTarget(shift.command("update <id>").description("give an active shift a new end, or another comment"))
+  .option("--for <duration>", "minutes or hours from now, from 1m to 72h")
+  .option("--comment <text>", "why")
+  .action(async (id, options) => (await import("./zonal-shift.js")).updateZonalShift(id, options));
+withTarget(shift.command("cancel <id>").description("end a shift before it expires")).action(async (id, options) =>
+  (await import("./zonal-shift.js")).cancelZonalShift(id, options),
+);
+withTarget(shift.command("list").description("shifts that are active"))
+  .option("--cluster <name>", "only this cluster's")
+  .option("--all", "those that have ended as well")
+  .action(async (options) => (await import("./zonal-shift.js")).listZonalShifts(options));
+
 const node = program.command("node").description("break one node");
 withTarget(node.command("kill <node>").description("terminate the instance behind a node (node name or instance id)"))
   .option("--cluster <name>", "the cluster it belongs to, where names repeat")

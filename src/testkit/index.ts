@@ -9,4 +9,4 @@ export type {
   PodHttpRequest,
 } from "../backends/embedded/embedded-backend.js";
 export { ApiError } from "./http.js";
-export { type EksClientConfig, type Eksim, type EksimOptions, startEksim } from "./start-eksim.js";
+export { type EksClientConfig, type Eksim, type EksimOptions, startEksim, type ZonalShift } from "./start-eksim.js";

@@ -5,6 +5,7 @@ import { parseDuration } from "../clock/duration.js";
 import { readConfig, UsageError } from "../config.js";
 import type { ZoneSummary } from "../domain/fault-control.js";
 import type { EventRecord, Scope } from "../domain/model.js";
+import type { ZonalShiftRecord } from "../domain/zonal-shift.js";
 import { principalOfAccessKey } from "../identity/principal.js";
 import { createLog } from "../log.js";
 import { type Emulator, startEmulator } from "../main.js";
@@ -34,6 +35,9 @@ export interface EksimOptions {
   images?: Readonly<Record<string, ImageBehaviour>>;
 }
 
+/** A zonal shift as it is now; `zone` = name, `zoneId` = what ARC calls awayFrom. */
+export type ZonalShift = Readonly<ZonalShiftRecord>;
+
 /** What an `@aws-sdk/client-*` takes. */
 export interface EksClientConfig {
   endpoint: string;
@@ -58,6 +62,16 @@ export interface Eksim {
   restoreZone(zone: string, options?: { cluster?: string }): Promise<void>;
   killNode(node: string, options?: { cluster?: string }): Promise<void>;
   zones(options?: { cluster?: string }): Promise<ZoneSummary[]>;
+  /** Shifts a cluster away from a zone as ARC does; its zonalShiftConfig must be enabled. */
+  startZonalShift(request: {
+    cluster: string;
+    awayFrom: string;
+    expiresIn: string;
+    comment?: string;
+  }): Promise<ZonalShift>;
+  cancelZonalShift(id: string): Promise<ZonalShift>;
+  /** Those that are active; with `ended` also those that were. */
+  zonalShifts(options?: { cluster?: string; ended?: boolean }): ZonalShift[];
   events(options?: { cluster?: string }): EventRecord[];
   /** A signed call of the EKS API, without an SDK: `eks("POST", "/clusters", {...})`. */
   eks<T = unknown>(method: string, path: string, body?: unknown): Promise<T>;
@@ -109,7 +123,7 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
 }
 
 function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
-  const { clock, faults } = emulator;
+  const { clock, faults, zonalShifts } = emulator;
   const stepped = (): SteppedClock => {
     if (isStepped(clock)) return clock;
     throw new UsageError(`the clock is ${clock.kind}; only a stepped one can be moved`);
@@ -129,6 +143,10 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
   const act = async (work: () => Promise<unknown>): Promise<void> => {
     await atRest(clock);
     await work();
+  };
+  const result = async <T>(work: () => T): Promise<T> => {
+    await atRest(clock);
+    return work();
   };
   const endpointOf = (name: string): { endpoint: string; caPem: string; clusterName: string } => {
     const cluster = emulator.state.clusters.get({ ...scope, name });
@@ -153,6 +171,9 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     restoreZone: (zone, { cluster } = {}) => act(() => faults.restoreZone(scope, zone, cluster)),
     killNode: (node, { cluster } = {}) => act(() => faults.killNode(scope, node, cluster)),
     zones: ({ cluster } = {}) => faults.zones(scope, cluster),
+    startZonalShift: ({ comment = "", ...request }) => result(() => zonalShifts.start(scope, { ...request, comment })),
+    cancelZonalShift: (id) => result(() => zonalShifts.cancel(scope, id)),
+    zonalShifts: (filter) => zonalShifts.list(scope, filter),
     events: ({ cluster } = {}) =>
       emulator.state.events.read({ ...scope, ...(cluster ? { clusterName: cluster } : {}), limit: 1_000_000 }),
     eks: (method, path, body) => eksCall(caller, method, path, body),
