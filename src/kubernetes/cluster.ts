@@ -4,9 +4,11 @@ import type { AdmissionPlugin } from "./admission/plugin.js";
 import type { KubeApi } from "./api.js";
 import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
 import type { ImageBehaviour } from "./image-behaviour.js";
+import type { ObjectKey } from "./object.js";
 import type { Persistence } from "./persistence.js";
 import type { LoadBalancerIngress, Service } from "./schema/generated/types.js";
 import type { AccessAttributes, Authorizer, TokenAuthenticator } from "./security.js";
+import type { Breakdown, NodeReports, NodeTrouble, PodTrouble } from "./trouble.js";
 
 /** Certificate material of a cluster; PEM texts. */
 export interface ClusterTls {
@@ -116,7 +118,10 @@ export interface NodeSpec {
   podCidr: string;
 }
 
-/** running: normal. stopped: machine off, pods dead. frozen: kubelet silent, containers keep running. isolated: as frozen, cut by the network. */
+/**
+ * running: normal. stopped: machine off, pods dead. frozen: the machine stands still, with its kubelet and containers, and will go on where it was. isolated:
+ * it goes on, but nothing gets through to it or from it.
+ */
 export type NodePower = "running" | "stopped" | "frozen" | "isolated";
 
 export interface SimulatedCluster {
@@ -138,6 +143,14 @@ export interface SimulatedCluster {
    */
   removeNode(name: string, options: { graceful: boolean }): Promise<void>;
   setNodePower(name: string, power: NodePower): void;
+  /** By node name, there or not yet: what is wrong with machines from now on; those that are not named are well. */
+  setNodeTroubles(troubles: Readonly<Record<string, NodeTrouble>>): void;
+  /** Conditions of a node that other programs than its kubelet answer for, in place of what was said before. Kept for a node that is not there yet. */
+  setNodeReports(name: string, reports: NodeReports): void;
+  /** By `namespace/name`: what is wrong with whatever pod has the name; those that are not named are well. */
+  setPodTroubles(troubles: Readonly<Record<string, PodTrouble>>): void;
+  /** The running containers of a pod end by themselves, and are restarted as its policy says. Nothing happens when there is no such pod. */
+  breakDown(pod: ObjectKey, how: Breakdown): void;
   /** Keeps endpoints in exactly these zones out of EndpointSlices from now on; none at first. Pods and nodes there are not touched. */
   setWithdrawnZones(zones: readonly string[]): void;
   /** A control-plane member up or down. With fewer than a majority up, the API fails as etcd without a leader does. */

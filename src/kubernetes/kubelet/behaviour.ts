@@ -7,7 +7,7 @@ import type { ImageProgram } from "./image-programs.js";
 import { isKnownProgram } from "./known-programs.js";
 import { toBytes } from "./machine/files.js";
 import type { HttpRequest, HttpResponse } from "./machine/network.js";
-import type { Role } from "./pod-runtime.js";
+import { isLasting, type Role } from "./pod-runtime.js";
 
 /**
  * How a container behaves: from its command, and from the pod's annotation, which can program it. The annotation holds a JSON object for all app
@@ -246,6 +246,19 @@ export function behaviourOf(pod: Pod, container: Container, role: Role, images: 
     image,
   };
 }
+
+/** How long the containers of a pod in a crash loop run, ms: drawn from their names, so that every run of one is alike. */
+const CRASH_MS = { min: 500, spread: 2_500 };
+
+/** The same, but what serves in the pod exits with 1 soon after each start. */
+export const crashing =
+  (behaviourOf: BehaviourOf): BehaviourOf =>
+  (pod, container, role) => {
+    const behaviour = behaviourOf(pod, container, role);
+    if (!isLasting(role)) return behaviour;
+    const runForMs = CRASH_MS.min + (hash32(`${pod.metadata.uid}/${container.name}/crash`) % CRASH_MS.spread);
+    return { ...behaviour, runsProgram: false, runForMs, exitCode: 1, oomKilled: false, terminationMessage: undefined };
+  };
 
 function hasKnownCommand(container: Container, image: ImageProgram): boolean {
   const argv = commandOf(container, image);

@@ -1,4 +1,5 @@
-import type { Container } from "../schema/generated/types.js";
+import { digestOf } from "../runtime/hash.js";
+import type { Container, Probe } from "../schema/generated/types.js";
 import type { Behaviour } from "./behaviour.js";
 import { becomes, type ContainerContext, type Moment, type Next } from "./container-moment.js";
 import { beginStop, ended, followStop, graceSecondsOf } from "./container-stop.js";
@@ -10,6 +11,7 @@ import { environmentProblem } from "./pod-references.js";
 import {
   type ContainerRuntime,
   type ContainerState,
+  isLasting,
   type Pulling,
   type Running,
   runningState,
@@ -63,7 +65,8 @@ function wakeMsOf({ state }: ContainerRuntime, { sandboxMs, stopping, env }: Con
       else if (state.probes) wakeMs = Math.min(wakeMs, nextProbeMs(state, env.nowMs));
       if (state.hooking || state.stop || state.probes) return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
       if (!state.started) wakeMs = Math.min(wakeMs, state.startupMs);
-      if (!state.ready) wakeMs = Math.min(wakeMs, state.readyMs, state.unhealthyMs ?? Number.POSITIVE_INFINITY);
+      if (!state.ready && !state.unfit)
+        wakeMs = Math.min(wakeMs, state.readyMs, state.unhealthyMs ?? Number.POSITIVE_INFINITY);
       return wakeMs === Number.POSITIVE_INFINITY ? undefined : wakeMs;
     }
     case "terminated":
@@ -87,9 +90,9 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
       return nowMs < state.untilMs ? undefined : becomes(container, pulled(container, state, moment));
     case "starting": {
       if (nowMs < state.untilMs) return undefined;
-      const problem = environmentProblem(moment.pod, moment.spec, moment.env.references, moment.env.placement);
+      const problem = startProblem(container, moment);
       if (problem === undefined) return becomes(container, started(container, state.untilMs, moment));
-      moment.emit("Warning", "Failed", `Error: ${problem}`);
+      moment.emit("Warning", "Failed", `Error: ${problem.message}`);
       return becomes(container, { is: "starting", untilMs: nowMs + REFERENCE_RETRY_MS, problem });
     }
     case "pullFailed": {
@@ -109,6 +112,20 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
       return becomes(again, prepare(again, moment, state.untilMs));
     }
   }
+}
+
+/** Why the container cannot be made, with the reason that it waits for. */
+function startProblem(
+  { name, restarts }: ContainerRuntime,
+  { pod, spec, env }: Moment,
+): { reason: string; message: string } | undefined {
+  const problem = environmentProblem(pod, spec, env.references, env.placement);
+  if (problem !== undefined) return { reason: "CreateContainerConfigError", message: problem };
+  if (!env.diskFull) return undefined;
+  const id = digestOf(`${pod.metadata.uid}/${name}/${restarts}`);
+  const directory = `/var/lib/containerd/io.containerd.grpc.v1.cri/containers/${id}`;
+  const message = `failed to create container root directory "${directory}": mkdir ${directory}: no space left on device`;
+  return { reason: "CreateContainerError", message };
 }
 
 /** From waiting towards an image. */
@@ -140,22 +157,30 @@ function prepare(container: ContainerRuntime, moment: Moment, atMs: number): Con
   emit("Normal", "Pulling", `Pulling image "${image}"`);
   // One download serves all pods that wait for the image.
   const untilMs = isPresent ? atMs + env.draw("recheck") : (readyMs ?? atMs + env.draw("pull"));
-  if (readyMs === undefined && !isMissing(container, moment)) env.imagePulled(image, untilMs);
+  if (readyMs === undefined && pullProblem(container, moment) === undefined) env.imagePulled(image, untilMs);
   return { is: "pulling", sinceMs: atMs, untilMs, attempts: 1 };
 }
 
 const isMissing = ({ image, role }: ContainerRuntime, { pod, spec, env }: Moment): boolean =>
   imageOf(image).problem === "missing" || env.behaviourOf(pod, spec, role).imageMissing;
 
+const pullProblem = (container: ContainerRuntime, moment: Moment): string | undefined =>
+  moment.env.pullProblem(container.image) ?? (isMissing(container, moment) ? notFoundText(container.image) : undefined);
+
 function pulled(container: ContainerRuntime, { sinceMs, untilMs, attempts }: Pulling, moment: Moment): ContainerState {
   const { emit, env } = moment;
   const { image } = container;
-  if (isMissing(container, moment)) {
-    emit("Warning", "Failed", `Failed to pull image "${image}": ${notFoundText(image)}`);
+  const readyMs = env.imageReadyMs(image);
+  const message = pullProblem(container, moment);
+  if (message !== undefined) {
+    // What was there before the pull stays.
+    if (readyMs !== undefined && readyMs > sinceMs) env.imageLost(image);
+    emit("Warning", "Failed", `Failed to pull image "${image}": ${message}`);
     emit("Warning", "Failed", "Error: ErrImagePull");
     const delayMs = Math.min(PULL_MAX_MS, PULL_BASE_MS * 2 ** Math.min(attempts - 1, 10));
-    return { is: "pullFailed", failedMs: untilMs, retryMs: untilMs + delayMs, attempts, backedOff: false };
+    return { is: "pullFailed", failedMs: untilMs, retryMs: untilMs + delayMs, attempts, backedOff: false, message };
   }
+  if (readyMs === undefined) env.imagePulled(image, untilMs);
   const took = tookText(untilMs - sinceMs);
   emit(
     "Normal",
@@ -221,7 +246,12 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
     return becomes(rest, beginStop(rest, state, moment, graceSecondsOf(moment)));
   }
   if (state.hooking) return followHook(container, state, moment);
+  const isUnfit = env.trouble === "not-ready" && isLasting(container.role);
+  if (!spec.readinessProbe && (isUnfit ? state.ready || !state.unfit : state.unfit))
+    return becomes(container, withFitness(state, !isUnfit, nowMs));
   if (state.probes) return followProbes(container, state, moment);
+  if (isUnfit && spec.readinessProbe)
+    return becomes(container, { ...state, probes: beginProbes(spec, state.startedMs, nowMs), unhealthyMs: undefined });
   if (!state.live && hasProbes(spec) && operations.isLive(container))
     // Somebody has looked into it and may have changed something: from now on the probes are made for real.
     return becomes(container, { ...state, probes: beginProbes(spec, state.startedMs, nowMs), unhealthyMs: undefined });
@@ -230,9 +260,14 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
     return becomes(container, { ...state, unhealthyMs: undefined });
   }
   const started = state.started || nowMs >= state.startupMs;
-  const ready = state.ready || nowMs >= state.readyMs;
+  const ready = !state.unfit && (state.ready || nowMs >= state.readyMs);
   if (started === state.started && ready === state.ready) return undefined;
   return becomes(container, { ...state, started, ready });
+}
+
+/** Without a probe nothing could tell that a container is not fit to serve: it is said of it. */
+function withFitness({ unfit: _, ...state }: Running, isFit: boolean, nowMs: number): Running {
+  return isFit ? { ...state, ready: state.started && state.readyMs <= nowMs } : { ...state, ready: false, unfit: true };
 }
 
 /** The container counts as started only when its postStart hook has come back; one that fails ends it. */
@@ -262,7 +297,10 @@ function followProbes(container: ContainerRuntime, state: Running, moment: Momen
   const due = dueProbe(state, spec, env.nowMs);
   if (!due) return undefined;
   const { kind, probe } = due;
-  const result = env.operations.check(container, spec, kind, probe);
+  const isUnfit = kind === "readiness" && env.trouble === "not-ready";
+  const result = isUnfit
+    ? { ok: false, output: failedProbeOutput(probe) }
+    : env.operations.check(container, spec, kind, probe);
   if (!result) return undefined;
   if (!result.ok) emit("Warning", "Unhealthy", `${KIND_NAMES[kind]} probe failed: ${result.output}`);
   const { running, restart } = judged(state, kind, probe, result, env.nowMs);
@@ -274,8 +312,10 @@ function followProbes(container: ContainerRuntime, state: Running, moment: Momen
 
 function probeFailure({ startupProbe, readinessProbe }: Container): string {
   const probe = startupProbe ?? readinessProbe;
-  const kind = startupProbe ? "Startup" : "Readiness";
-  if (probe?.httpGet) return `${kind} probe failed: HTTP probe failed with statuscode: 503`;
-  if (probe?.exec) return `${kind} probe failed: command exited with 1`;
-  return `${kind} probe failed: connect: connection refused`;
+  return `${startupProbe ? "Startup" : "Readiness"} probe failed: ${failedProbeOutput(probe)}`;
+}
+
+function failedProbeOutput(probe: Probe | undefined): string {
+  if (probe?.httpGet) return "HTTP probe failed with statuscode: 503";
+  return probe?.exec ? "command exited with 1" : "connect: connection refused";
 }

@@ -1,7 +1,7 @@
 import { formatSeconds } from "../../clock/clock.js";
 import { digestOf } from "../runtime/hash.js";
 import type { ContainerState, ContainerStatus, Pod } from "../schema/generated/types.js";
-import { imageOf, notFoundText } from "./images.js";
+import { imageOf } from "./images.js";
 import {
   type ContainerRuntime,
   hasSucceeded,
@@ -12,8 +12,16 @@ import {
   type Terminated,
 } from "./pod-runtime.js";
 
+/** What the node's clock showed at a time. */
+export type Shown = (ms: number) => number;
+
 /** One entry of containerStatuses. IDs follow from the pod's uid, the container's name and the number of the run: nothing needs to be kept. */
-export function containerStatus(pod: Pod, runtime: PodRuntime, container: ContainerRuntime): ContainerStatus {
+export function containerStatus(
+  pod: Pod,
+  runtime: PodRuntime,
+  container: ContainerRuntime,
+  shown: Shown,
+): ContainerStatus {
   const { name, image, role, state, restarts, last } = container;
   const isRunning = state.is === "running";
   const hasRun = isRunning || state.is === "terminated" || last !== undefined;
@@ -28,9 +36,9 @@ export function containerStatus(pod: Pod, runtime: PodRuntime, container: Contai
     name,
     state:
       isBetween && state.delayMs === 0 && last
-        ? ended(last, containerID)
-        : stateOf(pod, runtime, container, containerID),
-    lastState: last ? ended(last, isBetween ? containerID : id(restarts - 1)) : {},
+        ? ended(last, containerID, shown)
+        : stateOf(pod, runtime, container, { id: containerID, shown }),
+    lastState: last ? ended(last, isBetween ? containerID : id(restarts - 1), shown) : {},
     ready: role === "init" ? hasSucceeded(container) : isServing(container),
     restartCount: restarts,
     image: hasRun ? fullName : image,
@@ -42,19 +50,24 @@ export function containerStatus(pod: Pod, runtime: PodRuntime, container: Contai
   };
 }
 
-function stateOf(pod: Pod, runtime: PodRuntime, container: ContainerRuntime, id: string): ContainerState {
+function stateOf(
+  pod: Pod,
+  runtime: PodRuntime,
+  container: ContainerRuntime,
+  { id, shown }: { id: string; shown: Shown },
+): ContainerState {
   const { state, image } = container;
   switch (state.is) {
     case "running":
-      return { running: { startedAt: formatSeconds(state.startedMs) } };
+      return { running: { startedAt: formatSeconds(shown(state.startedMs)) } };
     case "terminated":
-      return ended(state, id);
+      return ended(state, id, shown);
     case "crashBackoff":
       return waiting("CrashLoopBackOff", crashText(pod, container, state.delayMs));
     case "pullFailed":
       return state.backedOff
         ? waiting("ImagePullBackOff", `Back-off pulling image "${image}"`)
-        : waiting("ErrImagePull", notFoundText(image));
+        : waiting("ErrImagePull", state.message);
     case "pulling":
       // Further attempts do not show: what is seen is that the pull does not get anywhere.
       return state.attempts > 1
@@ -66,7 +79,7 @@ function stateOf(pod: Pod, runtime: PodRuntime, container: ContainerRuntime, id:
         : waiting(creating(runtime, container));
     case "starting":
       return state.problem
-        ? waiting("CreateContainerConfigError", state.problem)
+        ? waiting(state.problem.reason, state.problem.message)
         : waiting(creating(runtime, container));
   }
 }
@@ -89,13 +102,14 @@ function crashText(pod: Pod, { name }: ContainerRuntime, delayMs: number): strin
 const ended = (
   { exitCode, reason, message, startedMs, finishedMs }: Terminated,
   containerID: string,
+  shown: Shown,
 ): ContainerState => ({
   terminated: {
     exitCode,
     reason,
     ...(message === undefined ? {} : { message }),
-    startedAt: formatSeconds(startedMs),
-    finishedAt: formatSeconds(finishedMs),
+    startedAt: formatSeconds(shown(startedMs)),
+    finishedAt: formatSeconds(shown(finishedMs)),
     containerID,
   },
 });

@@ -1,4 +1,5 @@
 import type { Container, Pod } from "../schema/generated/types.js";
+import type { Breakdown } from "../trouble.js";
 import { becomes, type Moment, type Next } from "./container-moment.js";
 import { type LifecycleEnvironment, restarts } from "./pod-lifecycle.js";
 import {
@@ -77,6 +78,14 @@ export function followStop(container: ContainerRuntime, state: Running, stop: St
   return becomes(container, { ...state, stop: next, exitMs, exitCode: exitMs === killMs ? KILLED : 0 });
 }
 
+/** A running container that ends now although nobody stops it. */
+export function brokenDown(state: Running, how: Breakdown, nowMs: number): Running {
+  const { live: _live, hooking: _hooking, failsStartup: _failsStartup, ...rest } = state;
+  return how === "oom"
+    ? { ...rest, exitMs: nowMs, exitCode: KILLED, oomKilled: true }
+    : { ...rest, exitMs: nowMs, exitCode: 1 };
+}
+
 /** A container that ran this long starts its back-off from the beginning. */
 const STABLE_MS = 600_000;
 
@@ -84,7 +93,8 @@ export function ended(container: ContainerRuntime, state: Running, exitMs: numbe
   const { pod, emit, stopping, env, spec } = moment;
   const { startedMs, exitCode } = state;
   const behaviour = env.behaviourOf(pod, spec, container.role);
-  const reason = behaviour.oomKilled && exitCode === KILLED ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error";
+  const isOutOfMemory = state.oomKilled === true || behaviour.oomKilled;
+  const reason = isOutOfMemory && exitCode === KILLED ? "OOMKilled" : exitCode === 0 ? "Completed" : "Error";
   const message = behaviour.terminationMessage ?? env.operations.lastWords(container, spec);
   env.operations.end(container);
   if (state.failsStartup && !stopping)

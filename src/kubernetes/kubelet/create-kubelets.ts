@@ -4,12 +4,14 @@ import type { ClusterLog, ClusterOptions, NodePower, NodeSpec } from "../cluster
 import type { NodeHeartbeats } from "../controller.js";
 import { badRequest, internalError, notFound, type StatusError } from "../errors.js";
 import type { ImageBehaviour } from "../image-behaviour.js";
-import { keyOf, type ObjectKey } from "../object.js";
+import { keyOf, type ObjectKey, parseKey } from "../object.js";
 import type { PodStreams } from "../pod-streams.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
+import { isEqual } from "../runtime/hash.js";
 import { ATTACHMENTS } from "../runtime/volumes.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
 import type { ConfigMap, Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
+import type { Breakdown, NodeReports, NodeTrouble, PodTrouble } from "../trouble.js";
 import { type BehaviourOf, behaviourOf } from "./behaviour.js";
 import { createClusterWorld } from "./cluster-world.js";
 import { heartbeatView } from "./heartbeats.js";
@@ -35,6 +37,14 @@ export interface Kubelets {
   removeNode(name: string, options: { graceful: boolean }): Promise<void>;
   /** Throws when there is no such node. */
   setPower(name: string, power: NodePower): void;
+  /** By node name, there or not yet: what is wrong with machines from now on; those that are not named are well. */
+  setNodeTroubles(troubles: Readonly<Record<string, NodeTrouble>>): void;
+  /** What other programs of a node say of it, in place of what they said before. Kept for a node that is not there yet. */
+  setNodeReports(name: string, reports: NodeReports): void;
+  /** By key of pods, there or not yet; those that are not named are well. */
+  setPodTroubles(troubles: Readonly<Record<string, PodTrouble>>): void;
+  /** The running containers of a pod end by themselves. */
+  breakDown(pod: ObjectKey, how: Breakdown): void;
   /** When the node's lease was renewed last, RFC 3339 with microseconds: for reads of the stored Lease, which is never rewritten. */
   leaseRenewTime(nodeName: string): string | undefined;
   /** The Node with the heartbeats of its conditions as its kubelet last reported them, which are never written: for reads. */
@@ -66,6 +76,9 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   const agents = new Map<string, NodeAgent>();
   /** Last renewals of nodes whose machine is gone, until their Node object goes, too. */
   const departed = new Map<string, number>();
+  let nodeTroubles: Readonly<Record<string, NodeTrouble>> = {};
+  const nodeReports = new Map<string, NodeReports>();
+  let podTroubles: Readonly<Record<string, PodTrouble>> = {};
   const showHeartbeats = heartbeatView();
   const stops: (() => void)[] = [];
   const random = clock.random("kubelet/world");
@@ -83,7 +96,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   });
   const images = createImageRegistry(options.images, events);
   const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role, images);
-  const token = createTokenCache(options.issueToken, clock);
+  const token = createTokenCache(options.issueToken, clock, (pod) => agentFor(pod)?.shown(clock.now()) ?? clock.now());
 
   const queue = createWorkQueue({
     clock,
@@ -126,6 +139,16 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
     return agent;
   };
 
+  const agentWith = (key: string): NodeAgent | undefined => {
+    const pod = api.get<Pod>("pods", parseKey(key));
+    return pod && agentFor(pod);
+  };
+  const breakDown = (key: string, how: Breakdown): void => agentWith(key)?.pods.breakDown(key, how);
+  const wakePod = (key: string): void => {
+    const agent = agentWith(key);
+    if (agent) queue.add(`${agent.spec.name} ${key}`);
+  };
+
   const lastRenewalMs = (name: string): number | undefined => agents.get(name)?.lastRenewalMs() ?? departed.get(name);
 
   return {
@@ -152,8 +175,11 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
         behaviourOf: behaviour,
         token,
         rootCa: () => options.caCert ?? "",
+        podTrouble: (key) => podTroubles[key],
       });
       agents.set(spec.name, agent);
+      agent.setTrouble(nodeTroubles[spec.name] ?? {});
+      agent.setReports(nodeReports.get(spec.name) ?? {});
       try {
         await agent.register();
       } catch (error) {
@@ -172,13 +198,32 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       if (!api.get("nodes", { name })) departed.delete(name);
     },
     setPower: (name, power) => agentOf(name).setPower(power),
+    setNodeTroubles(next) {
+      const before = nodeTroubles;
+      nodeTroubles = next;
+      for (const [name, agent] of agents) if (!isEqual(before[name], next[name])) agent.setTrouble(next[name] ?? {});
+    },
+    setNodeReports(name, next) {
+      nodeReports.set(name, next);
+      agents.get(name)?.setReports(next);
+    },
+    setPodTroubles(next) {
+      const before = podTroubles;
+      podTroubles = next;
+      for (const key of new Set([...Object.keys(before), ...Object.keys(next)])) {
+        if (before[key] === next[key]) continue;
+        if (next[key] === "crash-loop") breakDown(key, "crash");
+        else wakePod(key);
+      }
+    },
+    breakDown: (pod, how) => breakDown(`${pod.namespace}/${pod.name}`, how),
     leaseRenewTime(name) {
       const ms = lastRenewalMs(name);
-      return ms === undefined ? undefined : formatMicros(ms);
+      return ms === undefined ? undefined : formatMicros(agents.get(name)?.shown(ms) ?? ms);
     },
     withHeartbeats(node) {
       const agent = agents.get(node.metadata.name);
-      return agent ? showHeartbeats(node, agent.lastReportMs()) : node;
+      return agent ? showHeartbeats(node, agent.shown(agent.lastReportMs())) : node;
     },
     podLog(key, options) {
       const pod = api.get<Pod>("pods", key);
@@ -186,7 +231,13 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       if (!pod || !agent) return undefined;
       if (!agent.isUp) throw unreachable(pod);
       return podLog(
-        { pod, runtime: agent.pods.runtimeOf(pod), logs: agent.pods.logsOf(pod), behaviourOf: behaviour },
+        {
+          pod,
+          runtime: agent.pods.runtimeOf(pod),
+          logs: agent.pods.logsOf(pod),
+          behaviourOf: behaviour,
+          shown: agent.shown,
+        },
         options,
         clock.now(),
       );

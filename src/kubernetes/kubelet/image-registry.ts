@@ -32,7 +32,7 @@ const plainName = (image: string): string => {
 };
 
 /** `my/web` is that image with any tag; `*` stands for anything. */
-const isMeant = (pattern: string, image: string): boolean =>
+export const isMeant = (pattern: string, image: string): boolean =>
   [image, plainName(image), imageBaseName(image)].some((name) => matchesPattern(pattern, name));
 
 export function createImageRegistry(
@@ -109,7 +109,7 @@ const functionProgram = (run: NonNullable<ImageBehaviour["run"]>): Program =>
       pod: system.pod,
       log: (line) => stdout.write(`${toBytes(line)}\n`),
       sleep: (ms) => system.clock.sleep(ms, stopping.signal),
-      now: () => kernel.now(),
+      now: () => kernel.wallNow(),
       readFile(path) {
         try {
           return fromBytes(tree.read(pathIn(context, path), context.who));

@@ -51,6 +51,24 @@ function describeImage(name: string): Image {
 /** containerd's words for an image that its registry does not have. */
 export function notFoundText(name: string): string {
   const { fullName } = imageOf(name);
-  const cause = `failed to resolve reference "${fullName}": ${fullName}: not found`;
-  return `rpc error: code = NotFound desc = failed to pull and unpack image "${fullName}": ${cause}`;
+  return failedPull(fullName, "NotFound", `failed to resolve reference "${fullName}": ${fullName}: not found`);
+}
+
+const failedPull = (fullName: string, code: string, cause: string): string =>
+  `rpc error: code = ${code} desc = failed to pull and unpack image "${fullName}": ${cause}`;
+
+/** The same for an image whose registry does not answer. */
+export function noAnswerText(name: string): string {
+  const { fullName } = imageOf(name);
+  const [, host = "", path = "", reference = ""] = /^([^/]+)\/(.+?)[:@]([^/]+)$/.exec(fullName) ?? [];
+  const registry = host === "docker.io" ? "registry-1.docker.io" : host;
+  const request = `Head "https://${registry}/v2/${path}/manifests/${reference}": net/http: TLS handshake timeout`;
+  return failedPull(fullName, "Unknown", `failed to resolve reference "${fullName}": failed to do request: ${request}`);
+}
+
+/** The same for a node whose disk is full. */
+export function noSpaceText(name: string): string {
+  const { fullName } = imageOf(name);
+  const file = `/var/lib/containerd/io.containerd.content.v1.content/ingest/${digestOf(fullName)}/data`;
+  return failedPull(fullName, "Unknown", `write ${file}: no space left on device`);
 }

@@ -6,10 +6,14 @@ import { conditionOf } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
 import type { Lease, Node, Pod } from "../schema/generated/types.js";
+import type { NodeReports, NodeTrouble } from "../trouble.js";
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
+import { createMachineClock } from "./machine-clock.js";
 import { newNode, nodeResources, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
 import { createPodWorkers, type PodWorkers, type PodWorkersOptions } from "./pod-workers.js";
+import { PRESSURE_TEXTS } from "./pressure.js";
+import { createPressureWatch } from "./pressure-watch.js";
 import { drawTiming, LEASE_DURATION_SECONDS, LEASE_RENEWAL_MS, STATUS_REPORT_MS, type Timing } from "./timings.js";
 
 /** One simulated kubelet: registers its node, keeps it Ready, falls silent and comes back as power and network do. */
@@ -19,6 +23,10 @@ export interface NodeAgent {
   /** Registers the Node, or finds it again; resolves when it is there. */
   register(): Promise<void>;
   setPower(power: NodePower): void;
+  /** Exactly this is wrong with the machine from now on. */
+  setTrouble(trouble: NodeTrouble): void;
+  /** What other programs of the node say of it; it stands in its status as soon as somebody hears of it. */
+  setReports(reports: NodeReports): void;
   /**
    * It can neither report to the API server nor learn anything from it, for as long as there is any reason: containers go on, and a machine that was never
    * heard of stays unknown.
@@ -35,6 +43,8 @@ export interface NodeAgent {
   lastRenewalMs(): number;
   /** When it last reported the node's status, which it does every five minutes although nothing has changed. */
   lastReportMs(): number;
+  /** What the machine's clock showed at a time, both epoch ms. */
+  shown(ms: number): number;
   /** Somebody has changed the Node: what the kubelet knows better about its resources it puts right with its next look. */
   nodeChanged(node: Node): void;
 }
@@ -53,6 +63,7 @@ export interface NodeAgentOptions {
   behaviourOf: BehaviourOf;
   token: PodWorkersOptions["token"];
   rootCa: () => string;
+  podTrouble: PodWorkersOptions["podTrouble"];
 }
 
 /** nodeStatusUpdateFrequency: how often a kubelet looks whether its node's status is as it should be. */
@@ -64,7 +75,8 @@ const LEASE_NAMESPACE = "kube-node-lease";
 export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): NodeAgent {
   const { clock, log, wake } = options;
   const { name } = spec;
-  const events = options.events.onHost(name);
+  const machineClock = createMachineClock();
+  const events = options.events.onHost(name, machineClock.shown);
   const api = options.api.as(
     { username: `system:node:${name}`, groups: ["system:nodes", "system:authenticated"] },
     "kubelet",
@@ -73,6 +85,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const draw = (timing: Timing): number => drawTiming(random, timing);
   let networkReadyMs = 0;
   let power: NodePower = "running";
+  let trouble: NodeTrouble = {};
+  let reports: NodeReports = {};
   let isUp = false;
   let isGone = false;
   const silenced = new Set<SilenceReason>();
@@ -80,6 +94,9 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   let isRegistered = false;
   /** When the power went; undefined: it did not. */
   let diedMs: number | undefined;
+  let frozenMs: number | undefined;
+  /** When the status was last written. */
+  let reportedMs = 0;
   /** Renewals lie on a grid of 10 s from here... */
   let beatingSinceMs = clock.now();
   /** ...until here; none before it has begun. */
@@ -103,11 +120,26 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     token: options.token,
     rootCa: options.rootCa,
     wake,
+    trouble: () => trouble,
+    podTrouble: options.podTrouble,
+    pressures: () => pressure.reported(),
+    shown: machineClock.shown,
   });
 
-  const nodeEvent = (reason: string, message: string): void =>
-    events.event({ apiVersion: "v1", kind: "Node", name, uid: name }, "Normal", reason, message);
+  const nodeEvent = (reason: string, message: string, type: "Normal" | "Warning" = "Normal"): void =>
+    events.event({ apiVersion: "v1", kind: "Node", name, uid: name }, type, reason, message);
   const statusEvent = (reason: string): void => nodeEvent(reason, `Node ${name} status is now: ${reason}`);
+
+  const pressure = createPressureWatch({
+    clock,
+    pods,
+    isUp: () => isUp,
+    warn: (reason, message) => nodeEvent(reason, message, "Warning"),
+    async onChange(type, isFelt) {
+      await reportAgain();
+      statusEvent(PRESSURE_TEXTS[type][isFelt ? "felt" : "well"][2]);
+    },
+  });
 
   /** Reports the node's status; tries again with the next heartbeat when the API server does not answer. */
   const report = async (readiness: Readiness): Promise<void> => {
@@ -115,10 +147,18 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     // A kubelet does not register a second time by itself: who deletes the Node of a living one gets it back with its restart.
     if (!node) return;
     const wasReady = conditionOf(node.status?.conditions, "Ready")?.status === "True";
-    const status = nodeStatus(spec, readiness, clock.now(), node.status);
+    const findings = { readiness, pressures: pressure.reported(), reports };
+    const status = nodeStatus(spec, findings, machineClock.shown(clock.now()), node.status);
+    reportedMs = clock.now();
     if (bootID && status.nodeInfo) status.nodeInfo.bootID = bootID;
     await api.updateStatus<Node>("nodes", { ...node, status });
     if (readiness === "ready" && !wasReady) statusEvent("NodeReady");
+  };
+
+  /** Once more, with what is new. A kubelet that is still starting, or that comes back, reports by itself. */
+  const reportAgain = async (): Promise<void> => {
+    const ready = conditionOf(api.get<Node>("nodes", { name })?.status?.conditions, "Ready");
+    if (isUp && ready?.status === "True") await report("ready");
   };
 
   const after = (delayMs: number, work: () => Promise<void>): void => {
@@ -144,6 +184,15 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     return !isEqual(status?.capacity, capacity) || !isEqual(status?.allocatable, allocatable);
   };
 
+  const reportSoon = (): void => {
+    if (!isUp) return;
+    const done = reportAgain().catch((error: unknown) => {
+      log.debug({ node: name, error }, "kubelet could not report");
+      after(LEASE_RENEWAL_MS, reportAgain);
+    });
+    void clock.track(done);
+  };
+
   const correctResources = async (): Promise<void> => {
     const node = api.get<Node>("nodes", { name });
     if (!isUp || !node || !resourcesDiffer(node)) return;
@@ -162,6 +211,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
 
   const vanish = (): void => {
     isGone = true;
+    pressure.stop();
     pods.halt();
     fallSilent();
   };
@@ -221,7 +271,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     }
     if (diedMs !== undefined) {
       bootID = random.uuid();
-      nodeEvent("Rebooted", `Node ${name} has been rebooted, boot id: ${bootID}`);
+      nodeEvent("Rebooted", `Node ${name} has been rebooted, boot id: ${bootID}`, "Warning");
       pods.reboot(diedMs);
       diedMs = undefined;
       await report("noNetwork");
@@ -243,6 +293,17 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     else after(draw("reconnect"), isRegistered ? reconnect : start);
   };
 
+  const setSilenced = (reason: SilenceReason, isSilenced: boolean): void => {
+    if (silenced.has(reason) === isSilenced) return;
+    if (isSilenced) {
+      silenced.add(reason);
+      fallSilent();
+    } else {
+      silenced.delete(reason);
+      comeBack();
+    }
+  };
+
   return {
     spec,
     pods,
@@ -256,17 +317,30 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
         diedMs ??= clock.now();
         pods.halt();
       }
+      if (next === "frozen" && diedMs === undefined) {
+        frozenMs ??= clock.now();
+        pods.freeze();
+      } else if (frozenMs !== undefined) {
+        pods.thaw(frozenMs);
+        frozenMs = undefined;
+      }
       comeBack();
     },
-    setSilenced(reason, isSilenced) {
-      if (silenced.has(reason) === isSilenced) return;
-      if (isSilenced) {
-        silenced.add(reason);
-        fallSilent();
-      } else {
-        silenced.delete(reason);
-        comeBack();
+    setSilenced,
+    setTrouble(next) {
+      trouble = next;
+      setSilenced("unauthorized", next.unauthorized === true);
+      const skewMs = next.clockSkewMs ?? 0;
+      if (skewMs !== machineClock.skewMs) {
+        machineClock.set(skewMs, clock.now());
+        reportSoon();
       }
+      pressure.feel([...(next.pressures ?? []), ...(next.diskFull ? ["DiskPressure" as const] : [])]);
+    },
+    setReports(next) {
+      if (isEqual(next, reports)) return;
+      reports = next;
+      reportSoon();
     },
     async shutDown() {
       if (isUp) {
@@ -278,13 +352,14 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     },
     vanish,
     get isCut() {
-      return isGone || power === "stopped" || power === "isolated";
+      return isGone || power !== "running";
     },
     get isUp() {
       return isUp;
     },
     lastRenewalMs: () => lastBeatMs(LEASE_RENEWAL_MS),
-    lastReportMs: () => lastBeatMs(STATUS_REPORT_MS),
+    lastReportMs: () => Math.max(reportedMs, lastBeatMs(STATUS_REPORT_MS)),
+    shown: machineClock.shown,
     nodeChanged(node) {
       if (!isUp || correction || !resourcesDiffer(node)) return;
       correction = clock.timer(lastBeatMs(NODE_LOOK_MS) + NODE_LOOK_MS - clock.now(), () => {

@@ -3,6 +3,8 @@ import type { NodeSpec } from "../cluster.js";
 import type { Draft } from "../object.js";
 import { TAINT } from "../runtime/taints.js";
 import type { Node, NodeCondition, NodeStatus, NodeSystemInfo, Taint } from "../schema/generated/types.js";
+import type { NodeReports, Pressure } from "../trouble.js";
+import { PRESSURE_TEXTS, PRESSURES } from "./pressure.js";
 
 /** The Node object as a kubelet registers and reports it. */
 
@@ -20,36 +22,47 @@ export const READINESS = {
 
 export type Readiness = keyof typeof READINESS;
 
-/** The pressures, none of which a simulated node feels. */
-const PRESSURES: readonly (readonly [type: string, reason: string, message: string])[] = [
-  ["MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"],
-  ["DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"],
-  ["PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"],
-];
-
 /** The types of condition that a kubelet owns. */
-export const KUBELET_CONDITIONS: ReadonlySet<string> = new Set([...PRESSURES.map(([type]) => type), "Ready"]);
+export const KUBELET_CONDITIONS: ReadonlySet<string> = new Set([...PRESSURES, "Ready"]);
 
 /** Events that a kubelet sends when it registers, after `Starting`. */
-export const SUFFICIENCY_EVENTS = ["NodeHasSufficientMemory", "NodeHasNoDiskPressure", "NodeHasSufficientPID"] as const;
+export const SUFFICIENCY_EVENTS = PRESSURES.map((pressure) => PRESSURE_TEXTS[pressure].well[2]);
 
-/** All conditions a kubelet owns, at `nowMs`; those of others (NodeProblemDetector, ...) stay. */
+/** What a kubelet says of its node. */
+export interface NodeFindings {
+  readiness: Readiness;
+  /** Those that are felt, or were a short while ago. */
+  pressures: readonly Pressure[];
+  /** What other programs of the node say. */
+  reports: NodeReports;
+}
+
+export const ALL_WELL: Omit<NodeFindings, "readiness"> = { pressures: [], reports: {} };
+
+/** All conditions a kubelet owns, at `nowMs`, and those that other programs of the node report; those of others yet (NodeProblemDetector, ...) stay. */
 export function nodeConditions(
   previous: readonly NodeCondition[] | undefined,
-  readiness: Readiness,
+  { readiness, pressures, reports }: NodeFindings,
   nowMs: number,
 ): NodeCondition[] {
   const now = formatSeconds(nowMs);
-  const owned: NodeCondition[] = [
-    ...PRESSURES.map(([type, reason, message]) => ({ type, status: "False", reason, message })),
-    { type: "Ready", ...READINESS[readiness] },
-  ].map((condition) => {
+  const stamped = (condition: Omit<NodeCondition, "lastHeartbeatTime">): NodeCondition => {
     const before = previous?.find(({ type }) => type === condition.type);
     const kept = before?.status === condition.status ? before.lastTransitionTime : undefined;
     return { ...condition, lastHeartbeatTime: now, lastTransitionTime: kept ?? now };
+  };
+  const ownPressures = PRESSURES.map((type) => {
+    const isFelt = pressures.includes(type);
+    const [reason, message] = PRESSURE_TEXTS[type][isFelt ? "felt" : "well"];
+    return stamped({ type, status: isFelt ? "True" : "False", reason, message });
   });
-  const types = new Set(owned.map(({ type }) => type));
-  return [...owned, ...(previous ?? []).filter(({ type }) => !types.has(type))];
+  const reported = Object.entries(reports).flatMap(([type, report]) => (report ? [stamped({ type, ...report })] : []));
+  return [
+    ...ownPressures,
+    stamped({ type: "Ready", ...READINESS[readiness] }),
+    ...(previous ?? []).filter(({ type }) => !KUBELET_CONDITIONS.has(type) && !(type in reports)),
+    ...reported,
+  ];
 }
 
 /** Taints of a node that has just joined: the cloud controller and the first readiness take them away (`--cloud-provider=external`). */
@@ -58,11 +71,11 @@ const JOINING: readonly Taint[] = [
   { key: TAINT.notReady, effect: "NoSchedule" },
 ];
 
-export function nodeStatus(spec: NodeSpec, readiness: Readiness, nowMs: number, previous?: NodeStatus): NodeStatus {
+export function nodeStatus(spec: NodeSpec, findings: NodeFindings, nowMs: number, previous?: NodeStatus): NodeStatus {
   return {
     ...previous,
     ...nodeResources(spec, previous),
-    conditions: nodeConditions(previous?.conditions, readiness, nowMs),
+    conditions: nodeConditions(previous?.conditions, findings, nowMs),
     addresses: spec.addresses.map((address) => ({ ...address })),
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: systemInfo(spec, previous?.nodeInfo?.bootID),
@@ -108,6 +121,6 @@ export function newNode(spec: NodeSpec, nowMs: number): Draft<Node> {
     kind: "Node",
     metadata: { name: spec.name, labels: { ...spec.labels }, annotations: { ...spec.annotations } },
     spec: { providerID: spec.providerId, taints },
-    status: nodeStatus(spec, "noNetwork", nowMs),
+    status: nodeStatus(spec, { readiness: "noNetwork", ...ALL_WELL }, nowMs),
   };
 }

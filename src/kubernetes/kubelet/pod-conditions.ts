@@ -1,7 +1,14 @@
 import { formatSeconds } from "../../clock/clock.js";
 import { conditionOf } from "../runtime/conditions.js";
 import type { Pod, PodCondition } from "../schema/generated/types.js";
-import { type ContainerRuntime, hasSucceeded, isInitialised, isServing, type PodRuntime } from "./pod-runtime.js";
+import {
+  type ContainerRuntime,
+  hasSucceeded,
+  isInitialised,
+  isLasting,
+  isServing,
+  type PodRuntime,
+} from "./pod-runtime.js";
 
 /** The conditions of a pod that its kubelet answers for, with kubelet's reasons and messages. */
 interface Verdict {
@@ -86,9 +93,7 @@ function judgeInitialised(runtime: PodRuntime, phase: string): Verdict {
 function judgeContainersReady(runtime: PodRuntime, phase: string): Verdict {
   if (phase === "Succeeded") return { status: false, reason: "PodCompleted" };
   if (phase === "Failed") return { status: false, reason: "PodFailed" };
-  const unready = runtime.containers.filter(
-    (container) => (container.role === "app" || container.role === "sidecar") && !isServing(container),
-  );
+  const unready = runtime.containers.filter((container) => isLasting(container.role) && !isServing(container));
   if (unready.length === 0) return YES;
   return { status: false, reason: "ContainersNotReady", message: `containers with unready status: ${names(unready)}` };
 }

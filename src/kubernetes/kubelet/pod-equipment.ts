@@ -9,6 +9,9 @@ import type {
   RuntimeClass,
   VolumeAttachment,
 } from "../schema/generated/types.js";
+import { crashing } from "./behaviour.js";
+import { isMeant } from "./image-registry.js";
+import { imageOf, noAnswerText, noSpaceText } from "./images.js";
 import type { PodPlacement } from "./machine/field-values.js";
 import type { Listener } from "./machine/listeners.js";
 import type { Network } from "./machine/network.js";
@@ -104,6 +107,8 @@ export function createPodEquipment(options: PodWorkersOptions) {
       kernelRelease: nodeInfo?.kernelVersion || "6.12.0",
       architecture: nodeInfo?.architecture || "amd64",
       dnsServer: options.world.dnsServer(),
+      shown: options.shown,
+      diskFull: () => options.trouble().diskFull === true,
       onExit: () => options.wake(key),
       onFault: (error) => events.event(pod(), "Warning", "SimulationFault", String(error)),
     });
@@ -130,12 +135,22 @@ export function createPodEquipment(options: PodWorkersOptions) {
     nowMs: clock.now(),
     references: referencesOf(namespace),
     placement: placementOf(worker),
-    behaviourOf: options.behaviourOf,
+    behaviourOf: options.podTrouble(key) === "crash-loop" ? crashing(options.behaviourOf) : options.behaviourOf,
     operations: operationsOf(key, worker),
     imageReadyMs: (image) => images.get(image),
     imagePulled: (image, readyMs) => images.set(image, readyMs),
+    imageLost: (image) => images.delete(image),
+    pullProblem,
+    diskFull: options.trouble().diskFull === true,
+    trouble: options.podTrouble(key),
     draw,
   });
+  const pullProblem = (image: string): string | undefined => {
+    const { diskFull, unpullable = [] } = options.trouble();
+    if (unpullable.some((pattern) => isMeant(pattern, image) || isMeant(pattern, imageOf(image).fullName)))
+      return noAnswerText(image);
+    return diskFull ? noSpaceText(image) : undefined;
+  };
   const isAttached = (volume: string): boolean => {
     const driver = api.get<PersistentVolume>("persistentvolumes", { name: volume })?.spec?.csi?.driver;
     if (!driver || !needsAttachment(api.get<CSIDriver>(DRIVERS, { name: driver }))) return true;
@@ -151,5 +166,9 @@ export function createPodEquipment(options: PodWorkersOptions) {
     draw,
     /** An image that is on the node already. */
     hasImage: (image: string): void => void images.set(image, 0),
+    /** Image garbage collection: what no container uses goes. */
+    keepImages(used: ReadonlySet<string>): void {
+      for (const image of images.keys()) if (!used.has(image)) images.delete(image);
+    },
   };
 }

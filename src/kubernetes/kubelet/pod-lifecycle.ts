@@ -1,4 +1,6 @@
+import { digestOf } from "../runtime/hash.js";
 import type { Pod } from "../schema/generated/types.js";
+import type { PodTrouble } from "../trouble.js";
 import { type BehaviourOf, behaviourProblem } from "./behaviour.js";
 import { advanceContainer, type ContainerStep } from "./container-lifecycle.js";
 import type { ContainerOperations } from "./container-operations.js";
@@ -6,6 +8,7 @@ import { stopState } from "./container-stop.js";
 import type { PodPlacement } from "./machine/field-values.js";
 import { ATTACHING, mountProblem, type ReferenceLookups, sandboxProblem } from "./pod-references.js";
 import { type ContainerRuntime, type PodRuntime, specOf, type Terminated, withNewContainers } from "./pod-runtime.js";
+import { EVICTED, EVICTION_GRACE_SECONDS } from "./pressure.js";
 import { REFERENCE_RETRY_MS, type Timing } from "./timings.js";
 
 /**
@@ -17,6 +20,14 @@ export interface LifecycleEnvironment {
   /** When the image is (or will be) on this node; undefined when nobody pulled it yet. */
   imageReadyMs(image: string): number | undefined;
   imagePulled(image: string, readyMs: number): void;
+  /** It did not come after all. */
+  imageLost(image: string): void;
+  /** Why this image cannot be pulled on this node now, in the container runtime's words. */
+  pullProblem(image: string): string | undefined;
+  /** Nothing can be written on this node. */
+  diskFull: boolean;
+  /** What is wrong with the pod. */
+  trouble: PodTrouble | undefined;
   /** A random duration, ms. */
   draw(timing: Timing): number;
   /** Other objects that the pod needs before its containers can start. */
@@ -144,6 +155,8 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
     // Deleted, or deleted again with less patience.
     const present = runtime.stopping?.graceSeconds ?? Number.POSITIVE_INFINITY;
     if ((deletionGracePeriodSeconds ?? 30) < present) stop(deletionGracePeriodSeconds);
+  } else if (!runtime.stopping && runtime.eviction !== undefined) {
+    stop(EVICTION_GRACE_SECONDS, { reason: EVICTED, message: runtime.eviction });
   } else if (!runtime.stopping && deadlineMs !== undefined) {
     if (env.nowMs < deadlineMs) wakeMs = deadlineMs;
     else {
@@ -154,7 +167,7 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
 
   if (!runtime.stopping && env.nowMs >= runtime.sandboxMs && runtime.containers.every(isUntouched)) {
     const unmounted = mountProblem(pod, env.references);
-    const problem = unmounted ?? sandboxProblem(pod, env.references);
+    const problem = unmounted ?? (env.diskFull ? noSandboxText(pod) : sandboxProblem(pod, env.references));
     if (problem !== undefined) {
       const reason = unmounted === undefined ? "FailedCreatePodSandBox" : "FailedMount";
       if (problem !== ATTACHING && problem !== runtime.blockedBy)
@@ -210,9 +223,37 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
   return { runtime, events, ...(wakeMs === Number.POSITIVE_INFINITY ? {} : { wakeMs }) };
 }
 
+function noSandboxText({ metadata }: Pod): string {
+  const directory = `/var/lib/containerd/io.containerd.grpc.v1.cri/sandboxes/${digestOf(metadata.uid)}`;
+  const why = `failed to create sandbox root directory "${directory}": mkdir ${directory}: no space left on device`;
+  return `Failed to create pod sandbox: rpc error: code = Unknown desc = ${why}`;
+}
+
 function isInTheWay({ role, state }: ContainerRuntime): boolean {
   if (role === "init") return state.is !== "terminated" || state.exitCode !== 0;
   return role === "sidecar" && !(state.is === "running" && state.started);
+}
+
+/** After a machine stood still from `frozenMs` on: what its containers were about to do comes as much later. */
+export function thawed(runtime: PodRuntime, frozenMs: number, nowMs: number): PodRuntime {
+  const later = (ms: number): number => (ms > frozenMs ? ms + nowMs - frozenMs : ms);
+  const laterIf = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : later(ms));
+  const containers = runtime.containers.map((container): ContainerRuntime => {
+    const { state } = container;
+    if (state.is === "pulling" || state.is === "starting")
+      return { ...container, state: { ...state, untilMs: later(state.untilMs) } };
+    if (state.is !== "running") return container;
+    const { exitMs, unhealthyMs, startupMs, readyMs, stop } = state;
+    const moved = {
+      ...state,
+      exitMs: laterIf(exitMs),
+      unhealthyMs: laterIf(unhealthyMs),
+      startupMs: later(startupMs),
+      readyMs: later(readyMs),
+    };
+    return { ...container, state: stop ? { ...moved, stop: { ...stop, killMs: later(stop.killMs) } } : moved };
+  });
+  return { ...runtime, containers, sandboxMs: later(runtime.sandboxMs) };
 }
 
 /** After a power cut: what was running is dead, and the sandbox with it. */

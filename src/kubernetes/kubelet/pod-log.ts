@@ -26,6 +26,8 @@ export interface LogSources {
   runtime: PodRuntime | undefined;
   logs: PodLogs | undefined;
   behaviourOf: BehaviourOf;
+  /** What the node's clock showed at a time. */
+  shown: (ms: number) => number;
 }
 
 const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
@@ -36,7 +38,7 @@ export function podLog(sources: LogSources, options: PodLogOptions, nowMs: numbe
   const text = lines
     .map(
       ({ text: line, atMs, partial }) =>
-        `${options.timestamps ? `${formatNanos(atMs)} ` : ""}${partial ? fromBytes(line) : `${line}\n`}`,
+        `${options.timestamps ? `${formatNanos(sources.shown(atMs))} ` : ""}${partial ? fromBytes(line) : `${line}\n`}`,
     )
     .join("");
   return options.limitBytes === undefined ? text : Buffer.from(text).subarray(0, options.limitBytes).toString();

@@ -13,7 +13,9 @@ export interface PodRuntime {
   readonly blockedBy?: string;
   /** Being ended: deleted, past its deadline, or the node shuts down. */
   readonly stopping?: { readonly graceSeconds: number; readonly sinceMs?: number };
-  /** Why it failed as a whole (kubelet admission, deadline, shutdown). */
+  /** The node is short of something, and has chosen it: why, in the kubelet's words. */
+  readonly eviction?: string;
+  /** Why it failed as a whole (kubelet admission, deadline, eviction, shutdown). */
   readonly failure?: { readonly reason: string; readonly message: string };
   /** What its containers were given, once that is no longer what the spec asks for; by container. */
   readonly allocated?: Readonly<Record<string, ResourceRequirements | undefined>>;
@@ -24,6 +26,9 @@ export interface PodRuntime {
 }
 
 export type Role = "init" | "sidecar" | "app" | "ephemeral";
+
+/** Containers that are there for as long as their pod is. */
+export const isLasting = (role: Role): boolean => role === "app" || role === "sidecar";
 
 export interface ContainerRuntime {
   readonly name: string;
@@ -48,8 +53,10 @@ export type ContainerState =
       readonly retryMs: number;
       readonly attempts: number;
       readonly backedOff: boolean;
+      /** The runtime's words. */
+      readonly message: string;
     }
-  | { readonly is: "starting"; readonly untilMs: number; readonly problem?: string }
+  | { readonly is: "starting"; readonly untilMs: number; readonly problem?: { reason: string; message: string } }
   | Running
   | { readonly is: "crashBackoff"; readonly untilMs: number; readonly delayMs: number }
   | Terminated;
@@ -88,6 +95,10 @@ export interface Running {
   readonly relistMs?: number;
   /** Being stopped, for the pod's end or a failed probe. */
   readonly stop?: Stop;
+  /** It ends for lack of memory, whatever its behaviour says. */
+  readonly oomKilled?: boolean;
+  /** Not fit to serve, although it has no probe that could tell. */
+  readonly unfit?: boolean;
 }
 
 export interface Stop {

@@ -1,6 +1,6 @@
 import { formatSeconds } from "../../clock/clock.js";
 import type { ContainerStatus, Pod, PodStatus } from "../schema/generated/types.js";
-import { containerStatus } from "./container-status.js";
+import { containerStatus, type Shown } from "./container-status.js";
 import { conditionsOf } from "./pod-conditions.js";
 import { type ContainerRuntime, hasSucceeded, isInitialised, type PodRuntime, type Role } from "./pod-runtime.js";
 
@@ -9,16 +9,17 @@ export interface PodPlace {
   hostIP: string;
   /** Undefined until the sandbox has an address. */
   podIP: string | undefined;
+  shown: Shown;
 }
 
 export function statusOf(pod: Pod, runtime: PodRuntime, place: PodPlace, nowMs: number): PodStatus {
   const previous = pod.status ?? {};
-  if (runtime.failure && runtime.containers.length === 0) return rejectedStatus(pod, runtime);
+  if (runtime.failure && runtime.containers.length === 0) return rejectedStatus(pod, runtime, place.shown);
   const phase = phaseOf(pod, runtime);
   const statuses = (...roles: readonly Role[]): ContainerStatus[] =>
     runtime.containers
       .filter(({ role }) => roles.includes(role))
-      .map((container) => containerStatus(pod, runtime, container));
+      .map((container) => containerStatus(pod, runtime, container, place.shown));
   const init = statuses("init", "sidecar");
   const ephemeral = statuses("ephemeral");
   // The address is told with the first thing that can be seen of the containers, to spare a write.
@@ -26,11 +27,15 @@ export function statusOf(pod: Pod, runtime: PodRuntime, place: PodPlace, nowMs: 
   const status: PodStatus = {
     ...previous,
     phase,
-    conditions: conditionsOf(pod, runtime, { phase, hasNetwork: hasNetwork && !runtime.ended, nowMs }),
+    conditions: conditionsOf(pod, runtime, {
+      phase,
+      hasNetwork: hasNetwork && !runtime.ended,
+      nowMs: place.shown(nowMs),
+    }),
     hostIP: place.hostIP,
     hostIPs: [{ ip: place.hostIP }],
     ...(hasNetwork && place.podIP !== undefined ? { podIP: place.podIP, podIPs: [{ ip: place.podIP }] } : {}),
-    startTime: formatSeconds(runtime.startedMs),
+    startTime: formatSeconds(place.shown(runtime.startedMs)),
     ...(init.length > 0 ? { initContainerStatuses: init } : {}),
     containerStatuses: statuses("app"),
     ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
@@ -45,8 +50,8 @@ const hasBegun = ({ state, last }: ContainerRuntime): boolean =>
   state.is === "running" || state.is === "terminated" || last !== undefined;
 
 /** A pod that kubelet admission refused: nothing but the refusal. */
-function rejectedStatus(pod: Pod, { failure, startedMs }: PodRuntime): PodStatus {
-  return { ...pod.status, phase: "Failed", startTime: formatSeconds(startedMs), ...failure };
+function rejectedStatus(pod: Pod, { failure, startedMs }: PodRuntime, shown: Shown): PodStatus {
+  return { ...pod.status, phase: "Failed", startTime: formatSeconds(shown(startedMs)), ...failure };
 }
 
 /** kubelet's getPhase: a pod is over once nothing of it runs any more, sidecars included. */

@@ -11,13 +11,15 @@ const MOST_TOKENS = 10_000;
 export function createTokenCache(
   issue: Issue | undefined,
   clock: Clock,
+  /** The time by the clock of the pod's node, epoch ms: by that one a kubelet judges whether a token has to be made again. */
+  nodeNowMs: (pod: Pod) => number,
 ): (pod: Pod, audience: string | undefined, expirationSeconds: number) => string {
   const known = new Map<string, { text: string; untilMs: number }>();
   return (pod, audience, expirationSeconds) => {
     if (!issue) return "";
     const key = `${pod.metadata.uid} ${expirationSeconds} ${audience ?? ""}`;
     const entry = known.get(key);
-    if (entry && entry.untilMs > clock.now()) return entry.text;
+    if (entry && entry.untilMs > nodeNowMs(pod)) return entry.text;
     const next = { text: entry?.text ?? "", untilMs: clock.now() + expirationSeconds * 1000 * REFRESH_AFTER };
     if (known.size >= MOST_TOKENS) known.clear();
     known.set(key, next);

@@ -16,8 +16,11 @@ export interface EventRecorder {
    * must not write.
    */
   event(about: KubeObject | ObjectReference, type: "Normal" | "Warning", reason: string, message: string): void;
-  /** The same recorder, whose events say that they come from this node: one serves all the kubelets of a cluster. */
-  onHost(host: string): EventRecorder;
+  /**
+   * The same recorder, whose events say that they come from this node: one serves all the kubelets of a cluster. `shown`: what the node's clock shows at a
+   * time, both epoch ms; the time itself unless given.
+   */
+  onHost(host: string, shown?: (ms: number) => number): EventRecorder;
 }
 
 export interface EventRecorderOptions {
@@ -54,6 +57,8 @@ interface Said {
   type: string;
   reason: string;
   message: string;
+  /** When, by the clock of its host. */
+  shownMs: number;
 }
 
 interface Bucket {
@@ -117,7 +122,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 
   const write = async (key: string, event: Said, nowMs: number): Promise<void> => {
-    const time = formatSeconds(nowMs);
+    const time = formatSeconds(event.shownMs);
     const { about, type, reason, message, host } = event;
     const namespace = about.namespace || "default";
     const known = written.get(key);
@@ -144,7 +149,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     });
   };
 
-  const recorderOn = (host: string | undefined): EventRecorder => ({
+  const recorderOn = (host: string | undefined, shown: (ms: number) => number = (ms) => ms): EventRecorder => ({
     onHost: recorderOn,
     event(subject, type, reason, message) {
       const about = isObject(subject) ? referenceTo(subject) : subject;
@@ -153,14 +158,16 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       if (isSpam(objectKey, nowMs)) return;
       const matterKey = `${objectKey} ${type} ${reason}`;
       const { text, countedAs } = combined(matterKey, message, nowMs);
-      const work = write(`${matterKey} ${countedAs}`, { host, about, type, reason, message: text }, nowMs).catch(
-        (error: unknown) => {
-          // A namespace on its way out takes no new events.
-          if (isStatusError(error, "Forbidden") || isStatusError(error, "NotFound"))
-            log.debug({ component, reason, error }, "event not written");
-          else log.warn({ component, reason, error }, "event not written");
-        },
-      );
+      const work = write(
+        `${matterKey} ${countedAs}`,
+        { host, about, type, reason, message: text, shownMs: shown(nowMs) },
+        nowMs,
+      ).catch((error: unknown) => {
+        // A namespace on its way out takes no new events.
+        if (isStatusError(error, "Forbidden") || isStatusError(error, "NotFound"))
+          log.debug({ component, reason, error }, "event not written");
+        else log.warn({ component, reason, error }, "event not written");
+      });
       void clock.track(work);
     },
   });

@@ -17,6 +17,7 @@ export interface TreeOptions {
   env: ReadonlyMap<string, string>;
   programs: readonly string[];
   now: () => number;
+  isFull: () => boolean;
   /** `10.100.0.10`, or wherever the cluster's DNS is. */
   dnsServer: string;
 }
@@ -160,7 +161,7 @@ function baseTree(options: TreeOptions): DirectoryNode {
 
 /** Throws EnvironmentProblem when a sub-path cannot be. */
 export function containerTree(options: TreeOptions): ContainerTree {
-  const { container, volumes, now } = options;
+  const { container, volumes, now, isFull } = options;
   const root = baseTree(options);
   root.mount = { readOnly: container.securityContext?.readOnlyRootFilesystem === true, type: "overlay" };
   // The outer mounts first, so that the inner ones land in them.
@@ -175,7 +176,7 @@ export function containerTree(options: TreeOptions): ContainerTree {
     });
     place(root, path, shown, now());
   }
-  const tree = new FileTree(root, now);
+  const tree = new FileTree(root, now, isFull);
   const terminationMessage = file("", 0o666, { mtimeMs: now() });
   const path = absolutePath(container.terminationMessagePath ?? "/dev/termination-log");
   place(root, path, terminationMessage, now());

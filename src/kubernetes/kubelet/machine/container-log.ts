@@ -19,7 +19,11 @@ export class ContainerLog {
   private bytes = 0;
   private readonly listeners = new Set<(line: LogLine) => void>();
 
-  constructor(private readonly now: () => number) {}
+  /** `isFull`: what is written then is lost, as on a full disk. */
+  constructor(
+    private readonly now: () => number,
+    private readonly isFull: () => boolean = () => false,
+  ) {}
 
   /** All lines, the unfinished one included. */
   all(): readonly LogLine[] {
@@ -31,6 +35,7 @@ export class ContainerLog {
     let open: LogLine | undefined;
     return {
       write: (data) => {
+        if (this.isFull()) return;
         let rest = data;
         while (rest !== "") {
           const end = rest.indexOf("\n");

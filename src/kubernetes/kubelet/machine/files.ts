@@ -78,6 +78,8 @@ export class FileTree {
   constructor(
     readonly root: DirectoryNode,
     private readonly now: () => number,
+    /** Nothing more can be written, whatever there would be room for. */
+    private readonly isFull: () => boolean = () => false,
   ) {}
 
   /** Undefined when there is nothing. Throws FileError for what cannot be walked. */
@@ -180,7 +182,7 @@ export class FileTree {
   /** Replaces a file's content, within the capacity. */
   put(node: FileNode, data: string): void {
     this.used += data.length - node.data.length;
-    if (this.used > CAPACITY) {
+    if (this.used > CAPACITY || (data.length > node.data.length && this.isFull())) {
       this.used -= data.length - node.data.length;
       throw new FileError("ENOSPC");
     }

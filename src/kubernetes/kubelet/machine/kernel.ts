@@ -83,10 +83,13 @@ export class Kernel {
   private steps = 0;
   private caughtUp = 0;
   private stopped = false;
+  private frozen = false;
 
+  /** `shown`: what the machine's clock shows at a time. */
   constructor(
     private readonly clock: Clock,
     private readonly onFault: (error: unknown) => void,
+    private readonly shown: (ms: number) => number = (ms) => ms,
   ) {
     this.timeMs = clock.now();
   }
@@ -94,6 +97,25 @@ export class Kernel {
   /** The time inside, epoch ms. */
   now(): number {
     return this.running ? this.timeMs : this.clock.now();
+  }
+
+  /** The time that programs are told when they ask for it, epoch ms; they wait by `now`. */
+  wallNow(): number {
+    return this.shown(this.now());
+  }
+
+  /** Nothing runs until `thaw`, for which nothing will have been missed. */
+  freeze(): void {
+    this.frozen = true;
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+
+  thaw(): void {
+    if (!this.frozen) return;
+    this.frozen = false;
+    this.timeMs = Math.max(this.timeMs, this.clock.now());
+    this.kick();
   }
 
   processes(): readonly Process[] {
@@ -158,7 +180,7 @@ export class Kernel {
 
   /** Something happened outside: whoever waits for it goes on. */
   kick(): void {
-    if (this.stopped) return;
+    if (this.stopped || this.frozen) return;
     if (this.running) {
       this.again = true;
       return;

@@ -89,6 +89,10 @@ export interface MachineOptions {
   kernelRelease: string;
   architecture: string;
   dnsServer: string;
+  /** What the machine's clock shows at a time. */
+  shown: (ms: number) => number;
+  /** Nothing can be written to the machine's disk. */
+  diskFull: () => boolean;
   /** A container has ended by itself. */
   onExit: (container: string) => void;
   /** A program did what it should not: a fault of the simulation. */
@@ -118,7 +122,7 @@ export function credentialsOf(pod: Pod, container: Container, image: ImageProgra
 
 export function createPodMachine(options: MachineOptions): PodMachine {
   const { clock, random } = options;
-  const kernel = new Kernel(clock, options.onFault);
+  const kernel = new Kernel(clock, options.onFault, options.shown);
   const runs = new Map<string, ContainerRun>();
   const before = new Map<string, ContainerRun>();
   const messages = new Map<ContainerRun, FileNode>();
@@ -160,6 +164,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       env: variables,
       programs: PROGRAM_NAMES,
       now,
+      isFull: options.diskFull,
       dnsServer: options.dnsServer,
     });
     const env = new Map<string, string>();
@@ -183,7 +188,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       unknown: standIn,
       standIn: { isUsed: false },
     };
-    const log = new ContainerLog(now);
+    const log = new ContainerLog(now, options.diskFull);
     const attached: ContainerRun["attached"] = new Set();
     const output = (stream: "stdout" | "stderr"): Output => {
       const file = log.output();

@@ -23,7 +23,7 @@ function* sleep(context: ProgramContext): Work<number> {
 }
 
 const date: Program = print((context) => {
-  const ms = context.system.kernel.now();
+  const ms = context.system.kernel.wallNow();
   const { has, value, operands } = parseOptions(context.argv, "drI");
   const given = value("d");
   const at = given === undefined ? ms : given.startsWith("@") ? Number(given.slice(1)) * 1000 : Date.parse(given) || ms;
@@ -146,7 +146,8 @@ export const SYSTEM_PROGRAMS: Readonly<Record<string, Program>> = {
   tty: ends(0),
   uname,
   uptime: print(
-    ({ system }) => ` ${formatDate(system.kernel.now(), "%T")} up 1 day,  0 users,  load average: 0.08, 0.03, 0.01\n`,
+    ({ system }) =>
+      ` ${formatDate(system.kernel.wallNow(), "%T")} up 1 day,  0 users,  load average: 0.08, 0.03, 0.01\n`,
   ),
   usleep: function* (context) {
     yield* pause(context, Number(context.argv[1] ?? 0) / 1000);

@@ -25,7 +25,7 @@ function* logsGenerator(context: ProgramContext, args: readonly string[]): Work<
   }
   const { random, kernel } = context.system;
   for (let id = 0; id < total; id++) {
-    const time = formatDate(kernel.now(), "%m%d %H:%M:%S.%N").slice(0, 20);
+    const time = formatDate(kernel.wallNow(), "%m%d %H:%M:%S.%N").slice(0, 20);
     const name = random.string(random.integer(3, 4), "bcdfghjklmnpqrstvwxz2456789");
     const url = `/api/v1/namespaces/${random.pick(NAMESPACES)}/pods/${name}`;
     context.stderr.write(

@@ -21,7 +21,7 @@ export function parse(args: readonly string[], booleans: readonly string[] = [])
   return { flags, rest };
 }
 
-const stamp = (context: ProgramContext): string => formatDate(context.system.kernel.now(), "%Y/%m/%d %H:%M:%S");
+const stamp = (context: ProgramContext): string => formatDate(context.system.kernel.wallNow(), "%Y/%m/%d %H:%M:%S");
 export const log = (context: ProgramContext, text: string): void => context.stderr.write(`${stamp(context)} ${text}\n`);
 
 export const text = (body: string, status = 200): HttpResponse => ({

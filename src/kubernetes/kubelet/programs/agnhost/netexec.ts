@@ -62,7 +62,7 @@ export function* netexec(context: ProgramContext, args: readonly string[]): Work
       case "/dial":
         return dial(context, get);
       default:
-        return text(`NOW: ${formatDate(system.kernel.now(), "%Y-%m-%d %H:%M:%S.%N +0000 UTC")}`);
+        return text(`NOW: ${formatDate(system.kernel.wallNow(), "%Y-%m-%d %H:%M:%S.%N +0000 UTC")}`);
     }
   };
   const http: Listener = { protocol: "TCP", http: answer };
