@@ -295,11 +295,20 @@ export interface FaultRecord extends Scope {
 /** What has to be put back when a fault ends, whether or not the program that does it knows the fault. */
 export interface FaultUndo {
   /** Its end is written down, but not everything has been put back yet. */
-  pending?: boolean;
-  /** It broke machines, masters or the network: each cluster that it touched is brought to what the other faults leave of it. */
-  clusters?: true;
-  /** Instances that it stopped, to be started again. */
-  stopped?: readonly string[];
-  /** Health issues that it put on clusters, by cluster id. */
-  issues?: Readonly<Record<string, readonly HealthIssue[]>>;
+  pending?: true;
+  /** By id of the cluster: what the fault may have changed there. */
+  clusters: Readonly<Record<string, ClusterUndo>>;
+}
+
+export interface ClusterUndo {
+  /** Machines by node name, with what was done to them. */
+  machines?: Readonly<Record<string, string>>;
+  zonesWithoutPower?: readonly string[];
+  mastersDown?: readonly string[];
+  /** Something is wrong with nodes, network, API server, webhooks or pods. */
+  impaired?: true;
+  /** Health issues put on the cluster. */
+  issues?: readonly HealthIssue[];
+  /** Ids of instances that were told of an interruption. */
+  notices?: readonly string[];
 }

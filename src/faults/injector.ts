@@ -36,7 +36,7 @@ export interface Injector {
 }
 
 /** In FaultRecord.undo: its end is written down, but not everything has been put back yet. */
-const UNDO_PENDING = { pending: true };
+const UNDO_PENDING = { pending: true as const, clusters: {} };
 
 const definitionOf = (fault: FaultRecord): FaultDefinition => FAULTS[fault.kind as FaultKind];
 
@@ -112,7 +112,7 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
         startedAtMs: clock.now(),
         ...(definition.lasts ? {} : { endedAtMs: clock.now() }),
         parameters,
-        undo: {},
+        undo: { clusters: {} },
       };
       putDown(fault, definition.started);
       await inEachCluster(fault, (cluster) => definition.act(context, fault, cluster));
@@ -131,7 +131,7 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
         // What another fault breaks too stays broken.
         await actAll(cluster);
       });
-      const undone = { ...ended, undo: {} };
+      const undone = { ...ended, undo: { clusters: {} } };
       state.faults.put(undone);
       return undone;
     },

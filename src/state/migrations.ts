@@ -50,4 +50,18 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (account_id, region, kind, name)
   );
   `,
+  // Faults have phases, targets and parameters of their catalogue entry; those of before were of a zone, of capacity, or over already.
+  `
+  CREATE INDEX faults_by_stage ON faults (ended, position);
+  UPDATE faults SET
+    ended = CASE WHEN json_extract(body, '$.undo.pending') THEN 3 ELSE ended END,
+    body = json_set(body,
+      '$.phase', CASE ended WHEN 0 THEN 'active' ELSE 'ended' END,
+      '$.requestedAtMs', json_extract(body, '$.startedAtMs'),
+      '$.seed', 0,
+      '$.target', json_patch('{}', json_object('zone', json_extract(body, '$.zone'), 'cluster', json_extract(body, '$.clusterName'))),
+      '$.targets', json(CASE WHEN json_extract(body, '$.zone') IS NULL THEN '{}'
+        ELSE json_object('zone', json_extract(body, '$.zone'), 'newcomers', json('true')) END),
+      '$.undo', json(CASE WHEN json_extract(body, '$.undo.pending') THEN '{"pending":true,"clusters":{}}' ELSE '{"clusters":{}}' END));
+  `,
 ];

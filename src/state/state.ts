@@ -148,6 +148,8 @@ export interface FaultRepository {
   active(scope?: Partial<Scope>): FaultRecord[];
   /** Those whose time has not come, oldest first. */
   scheduled(scope?: Partial<Scope>): FaultRecord[];
+  /** Those that have ended, and not everything that they did has been undone yet. */
+  unfinished(scope?: Partial<Scope>): FaultRecord[];
   all(scope?: Partial<Scope>): FaultRecord[];
 }
 

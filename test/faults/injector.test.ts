@@ -88,7 +88,12 @@ describe("a fault", () => {
     const { faultId } = await before.faults.failZone(SCOPE, "us-east-1a");
     // As a kill between the end's being written down and its undoing leaves it.
     const fault = before.state.faults.get(faultId) as FaultRecord;
-    before.state.faults.put({ ...fault, endedAtMs: before.clock.now(), undo: { pending: true } });
+    before.state.faults.put({
+      ...fault,
+      phase: "ended",
+      endedAtMs: before.clock.now(),
+      undo: { ...fault.undo, pending: true },
+    });
     await before.reconcilers.stop();
     const after = makeWorld(() => before.backend, { profile: "aws", state: before.state, startMs: before.clock.now() });
     worlds.push(after);

@@ -112,7 +112,7 @@ export function aFault(id: string, changes: Partial<FaultRecord> = {}): FaultRec
     startedAtMs: 0,
     parameters: {},
     seed: 1,
-    undo: { clusters: true },
+    undo: { clusters: {} },
     ...changes,
   };
 }

@@ -1,5 +1,5 @@
 /** What active faults mean for those who launch machines: which zones take no new ones. */
-import type { FaultRecord } from "../model.js";
+import type { FaultRecord, HealthIssue } from "../model.js";
 import { knownFault } from "./catalogue.js";
 
 /** Whether a fault touches a cluster: those restricted to one touch only that. */
@@ -29,3 +29,19 @@ export function zoneHasCapacity(
     )
   );
 }
+
+/** Whether new instances of the node group are kept from becoming nodes. */
+export const joiningFails = (faults: readonly FaultRecord[], clusterName: string, nodegroup: string): boolean =>
+  faults.some((fault) => knownFault(fault)?.keepsFromJoining && means(fault, clusterName, nodegroup));
+
+/** What EKS's checks find wrong with the node group, apart from what comes of its own instances. */
+export function nodegroupIssues(faults: readonly FaultRecord[], clusterName: string, nodegroup: string): HealthIssue[] {
+  return faults.flatMap((fault) => {
+    const issue = fault.target.nodegroup === nodegroup ? knownFault(fault)?.nodegroupIssue?.(fault) : undefined;
+    return issue && touches(fault, clusterName) ? [issue] : [];
+  });
+}
+
+/** Faults of node groups mean one, or all of the cluster's. */
+const means = (fault: FaultRecord, clusterName: string, nodegroup: string): boolean =>
+  touches(fault, clusterName) && (fault.target.nodegroup ?? nodegroup) === nodegroup;

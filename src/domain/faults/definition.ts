@@ -7,10 +7,10 @@ import type { FaultTargetMember, TargetType } from "./target.js";
 export type FaultFamily = "zone" | "node" | "control-plane" | "pod" | "aws-api";
 
 /**
- * What is wrong with a machine. `off`: no power, so that EC2's status checks fail; `stopped`: by EC2, which knows; `rebooting`: off for a moment, which EC2's
- * checks overlook; `frozen`: nothing on it moves; `isolated`: it runs, and nothing reaches it.
+ * What is wrong with a machine. `off`: no power, so that EC2's status checks fail; `stopped`: by EC2, which knows; `frozen`: nothing on it moves; `isolated`:
+ * it runs, and nothing reaches it.
  */
-export type MachineTrouble = "off" | "stopped" | "rebooting" | "frozen" | "isolated";
+export type MachineTrouble = "off" | "stopped" | "frozen" | "isolated";
 
 /** What there is of a cluster, when wants are worked out. */
 export interface ClusterFacts {
@@ -45,7 +45,10 @@ export interface SpotNotice {
 }
 
 /** What happens once, to whatever was found. */
-export type Once = { kind: "terminate-instances" } | { kind: "end-pods"; how: "delete" | "kill" | "crash" | "oom" };
+export type Once =
+  | { kind: "terminate-instances" }
+  | { kind: "reboot-nodes" }
+  | { kind: "end-pods"; how: "delete" | "kill" | "crash" | "oom" };
 
 /** How AWS's APIs answer while a fault is on. */
 export interface ApiTrouble {

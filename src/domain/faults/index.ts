@@ -1,6 +1,7 @@
 /** Faults: what there is to break, how it is asked for, and what it means. Pure; acting on it is the injector's part. */
-export { touches, zoneHasCapacity, zoneHasPower } from "./capacity.js";
+export { joiningFails, nodegroupIssues, touches, zoneHasCapacity, zoneHasPower } from "./capacity.js";
 export { type CatalogueEntry, catalogueEntries, FAULTS, faultNamed, knownFault } from "./catalogue.js";
+export { combine, type WholeWants } from "./combine.js";
 export type {
   ActingFault,
   ApiTrouble,
@@ -13,5 +14,7 @@ export type {
   SpotNotice,
 } from "./definition.js";
 export { durationText, type Parameter, type Parameters, readParameters } from "./parameters.js";
+export { type ReadRequest, readRequest, readTarget } from "./read-request.js";
 export type { FaultRequest, FaultView } from "./request.js";
 export type { FaultTarget, FaultTargetMember, ResolvedTargets, TargetNode, TargetType } from "./target.js";
+export { isKnownToEc2, mergeUndo, undoOf } from "./undo.js";

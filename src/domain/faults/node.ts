@@ -21,7 +21,6 @@ const NODES = { type: "node", takes: TAKES, needs: TAKES } as const;
 const KUBELETS = { ...NODES, fargate: true } as const;
 
 const SPOT_NOTICE_MS = 120_000;
-const REBOOT_MS = 30_000;
 
 const PRESSURES: Readonly<Record<string, Pressure>> = {
   disk: "DiskPressure",
@@ -93,20 +92,10 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
     family: "node",
     says: "The machine reboots: its pods die and start again, node and instance stay.",
     target: NODES,
-    parameters: {
-      downtime: {
-        type: "duration",
-        default: `${REBOOT_MS / 1000}s`,
-        min: 1000,
-        max: 600_000,
-        says: "From the reboot until the kubelet starts again.",
-      },
-    },
-    lasts: true,
-    endsAfterMs: ({ downtime }) => Number(downtime),
+    parameters: {},
+    lasts: false,
     started: (fault) => `${capitalised(theInstances(fault))} ${isMany(fault) ? "reboot" : "reboots"}.`,
-    ended: (fault) => `${capitalised(theInstances(fault))} ${have(fault)} rebooted.`,
-    wants: machines("rebooting"),
+    once: () => ({ kind: "reboot-nodes" }),
   },
   {
     name: "node-freeze",

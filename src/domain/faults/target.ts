@@ -48,4 +48,5 @@ export interface TargetNode {
   name: string;
   /** Absent for Fargate's machines. */
   instanceId?: string;
+  zone?: string;
 }

@@ -1,11 +1,17 @@
 /** Faults with their undo, oldest first. */
 import type { Database } from "better-sqlite3";
-import type { FaultPhase, FaultRecord, Scope } from "../../domain/model.js";
+import type { FaultRecord, Scope } from "../../domain/model.js";
 import type { FaultRepository } from "../state.js";
 import { type BodyRow, optionalRecord, recordOf } from "./body.js";
 
 /** Values of the column `ended`: what acts, or is about to, is looked up at every turn. */
-const STAGES: Readonly<Record<FaultPhase, number>> = { starting: 0, active: 0, ended: 1, scheduled: 2 };
+const STAGES = { acting: 0, ended: 1, scheduled: 2, unfinished: 3 } as const;
+
+function stageOf({ phase, undo }: FaultRecord): number {
+  if (phase === "scheduled") return STAGES.scheduled;
+  if (phase !== "ended") return STAGES.acting;
+  return undo.pending ? STAGES.unfinished : STAGES.ended;
+}
 
 export function faultRepository(db: Database): FaultRepository {
   const get = db.prepare<[string], BodyRow>("SELECT body FROM faults WHERE id = ?");
@@ -14,19 +20,22 @@ export function faultRepository(db: Database): FaultRepository {
      ON CONFLICT (id) DO UPDATE SET ended = excluded.ended, body = excluded.body`,
   );
   const remove = db.prepare<[string]>("DELETE FROM faults WHERE id = ?");
-  const list = db.prepare<[number | null, string | null, string | null], BodyRow>(
-    `SELECT body FROM faults WHERE ended = coalesce(?, ended) AND account_id = coalesce(?, account_id) AND region = coalesce(?, region) ORDER BY position`,
+  const ofScope = "account_id = coalesce(?, account_id) AND region = coalesce(?, region) ORDER BY position";
+  const all = db.prepare<[string | null, string | null], BodyRow>(`SELECT body FROM faults WHERE ${ofScope}`);
+  const ofStage = db.prepare<[number, string | null, string | null], BodyRow>(
+    `SELECT body FROM faults WHERE ended = ? AND ${ofScope}`,
   );
-  const read = (stage: number | null, scope: Partial<Scope> = {}): FaultRecord[] =>
-    list.all(stage, scope.accountId ?? null, scope.region ?? null).map(recordOf<FaultRecord>);
+  const read = (stage: number, scope: Partial<Scope> = {}): FaultRecord[] =>
+    ofStage.all(stage, scope.accountId ?? null, scope.region ?? null).map(recordOf<FaultRecord>);
   return {
     put: (fault) => {
-      put.run(fault.id, fault.accountId, fault.region, STAGES[fault.phase], JSON.stringify(fault));
+      put.run(fault.id, fault.accountId, fault.region, stageOf(fault), JSON.stringify(fault));
     },
     get: (id) => optionalRecord<FaultRecord>(get.get(id)),
     remove: (id) => void remove.run(id),
-    active: (scope) => read(STAGES.active, scope),
+    active: (scope) => read(STAGES.acting, scope),
     scheduled: (scope) => read(STAGES.scheduled, scope),
-    all: (scope) => read(null, scope),
+    unfinished: (scope) => read(STAGES.unfinished, scope),
+    all: (scope = {}) => all.all(scope.accountId ?? null, scope.region ?? null).map(recordOf<FaultRecord>),
   };
 }
