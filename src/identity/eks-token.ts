@@ -3,15 +3,12 @@
  * aws-iam-authenticator's verifier, in its order and, as far as they are known, in its words; what it leaves to STS is in `eks-token-identity`.
  */
 import { partitionOf } from "../domain/eks/arns.js";
+import { isHonoured, TOKEN_LIFE_MS } from "../domain/eks/token-times.js";
 import { parseAmzDate } from "./sigv4.js";
 
 const PREFIX = "k8s-aws-v1.";
 /** Longest token looked at, in bytes. */
 const MAX_TOKEN_BYTES = 4096;
-/** STS honours a presigned URL this long after X-Amz-Date, whatever X-Amz-Expires says. */
-const MAX_AGE_MS = 15 * 60_000;
-/** How far ahead of ours the signer's clock may be. */
-const MAX_SKEW_MS = 5 * 60_000;
 /** The signed header that binds a token to a cluster's name. */
 export const CLUSTER_HEADER = "x-k8s-aws-id";
 
@@ -111,12 +108,12 @@ const isWellFormedQuery = (url: string): boolean => !/%(?![0-9A-Fa-f]{2})/.test(
 
 /** Is a token signed at this time honoured by one of the clocks? */
 export const isFresh = (signedAtMs: number, clocksMs: readonly number[]): boolean =>
-  clocksMs.some((nowMs) => nowMs - signedAtMs <= MAX_AGE_MS && signedAtMs - nowMs <= MAX_SKEW_MS);
+  clocksMs.some((nowMs) => isHonoured(signedAtMs - nowMs));
 
 /** Why a token is none any more, or not yet. */
 export const staleness = (signedAtMs: number): { error: string } =>
   refused(
-    `X-Amz-Date parameter is expired (${MAX_AGE_MS / 60_000} minute expiration) ${new Date(signedAtMs).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`,
+    `X-Amz-Date parameter is expired (${TOKEN_LIFE_MS / 60_000} minute expiration) ${new Date(signedAtMs).toISOString().slice(0, 19).replace("T", " ")} +0000 UTC`,
   );
 
 function checkQuery(query: URLSearchParams, clocksMs: readonly number[]): EksTokenResult {

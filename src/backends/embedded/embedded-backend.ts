@@ -6,7 +6,7 @@ import type { Clock } from "../../clock/clock.js";
 import { serverGitVersion } from "../../domain/catalogue/index.js";
 import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
 import { admitsClient, VPC_CALLER, vpcCallerAddress } from "../../domain/eks/endpoint-access.js";
-import { type Impairments, NOTHING_WRONG } from "../../domain/impairments.js";
+import type { Impairments } from "../../domain/impairments.js";
 import { providerId } from "../../domain/node.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { jwksOf, signingKey } from "../../kubernetes/auth/signing-key.js";
@@ -18,7 +18,6 @@ import type {
   SimulatedCluster,
 } from "../../kubernetes/cluster.js";
 import type { Persistence } from "../../kubernetes/persistence.js";
-import { isEqual } from "../../kubernetes/runtime/hash.js";
 import type { AccessAttributes, AuthenticationResult } from "../../kubernetes/security.js";
 import {
   BackendError,
@@ -37,10 +36,11 @@ import { listenOnStablePort } from "./endpoint-port.js";
 import type { Fargate } from "./fargate/fargate.js";
 import { type ClusterModules, loadClusterModules } from "./load.js";
 import { eksLoadBalancers } from "./load-balancers.js";
+import type { NodeMonitoring } from "./node-monitoring.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { nodeFacts, observeNodes, summarise } from "./observe.js";
-import { watchPods } from "./pod-facts.js";
+import { listPods, watchPods } from "./pod-facts.js";
 import { podIdentityAdmission } from "./pod-identity/admission.js";
 import { outsideOfPods } from "./pod-identity/outside.js";
 import { changeAuthorities } from "./tls/authorities.js";
@@ -99,6 +99,7 @@ interface Held {
   spec: ClusterSpec;
   cluster: SimulatedCluster;
   fargate: Fargate;
+  monitoring: NodeMonitoring;
   gate: { access: EndpointAccess | undefined };
   /** PEM of the key of service account tokens. */
   serviceAccountKey: () => Promise<string>;
@@ -127,6 +128,9 @@ const EKS = "eks";
 /** Secret that says that a cluster has been given its first objects: later they are the user's to change or delete. */
 const FURNISHED = "eks-objects";
 
+/** Secret that says what has been found wrong with nodes. */
+const FINDINGS = "node-findings";
+
 export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterBackend {
   const { clock, log, host, secrets } = options;
   const clusters = new Map<string, Held>();
@@ -141,7 +145,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
   const open = async (spec: ClusterSpec, nodes: readonly NodeSpec[]): Promise<Held> => {
     const present = clusters.get(spec.clusterId);
     if (present) return present;
-    const { createSimulatedCluster, createFargate, eksObjects } = await loadClusterModules();
+    const { createSimulatedCluster, createFargate, eksObjects, startNodeMonitoring } = await loadClusterModules();
     const machines = new Map<string, "running" | "stopped">();
     for (const node of nodes) machines.set(providerId(node.zone, node.instanceId), "running");
     const access = options.accessFor(spec.clusterId);
@@ -206,6 +210,14 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         spec,
         cluster,
         fargate,
+        monitoring: startNodeMonitoring({
+          cluster,
+          clock,
+          note: {
+            get: () => secrets.get(spec.clusterId, FINDINGS),
+            put: (text) => secrets.put(spec.clusterId, FINDINGS, text),
+          },
+        }),
         gate,
         serviceAccountKey: tokenKey,
         eks: cluster.api.as({ username: "eks:node-manager", groups: ["system:authenticated"] }, EKS),
@@ -224,8 +236,13 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     }
   };
 
-  const shut = async ({ cluster, fargate }: Pick<Held, "cluster" | "fargate">): Promise<void> => {
+  const shut = async ({
+    cluster,
+    fargate,
+    monitoring,
+  }: Pick<Held, "cluster" | "fargate"> & Partial<Pick<Held, "monitoring">>): Promise<void> => {
     fargate.stop();
+    monitoring?.stop();
     await cluster.close();
   };
 
@@ -394,9 +411,8 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
 
     impair: async (clusterId, impairments) => {
       const held = find(clusterId);
-      if (!held.impair && isEqual(impairments, NOTHING_WRONG)) return;
       const { createImpairer } = await import("./impair/impair.js");
-      held.impair ??= createImpairer({ cluster: held.cluster, clock, spec: held.spec });
+      held.impair ??= createImpairer({ cluster: held.cluster, clock, spec: held.spec, monitoring: held.monitoring });
       await held.impair(impairments);
     },
 
@@ -409,6 +425,14 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         held.listeners.delete(listener);
         for (const stop of stops) stop();
       };
+    },
+
+    pods: async (clusterId) => listPods(find(clusterId).cluster.api),
+
+    endPods: async (clusterId, pods, how) => {
+      const { cluster } = find(clusterId);
+      const { endPods } = await import("./impair/pods.js");
+      await asBackendError(() => endPods(cluster, pods, how));
     },
 
     watchPods: (clusterId, listener) => watchPods(find(clusterId).cluster.api, listener),

@@ -49,6 +49,12 @@ export function podReader(api: KubeApi): { read(pod: PodObject): PodFacts; forge
   };
 }
 
+/** All pods as they are now. */
+export function listPods(api: KubeApi): PodFacts[] {
+  const reader = podReader(api);
+  return api.list<PodObject>("pods").map(reader.read);
+}
+
 /** Tells of every pod at once, and then of every change. Returns how to stop. */
 export function watchPods(api: KubeApi, listener: (change: { pod: PodFacts; gone: boolean }) => void): () => void {
   const reader = podReader(api);

@@ -338,7 +338,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       pressure.feel([...(next.pressures ?? []), ...(next.diskFull ? ["DiskPressure" as const] : [])]);
     },
     setReports(next) {
-      if (isEqual(next, reports)) return;
+      // Being told that there is nothing more to say of a type is news as well.
+      if (isEqual(next, reports) && isEqual(Object.keys(next), Object.keys(reports))) return;
       reports = next;
       reportSoon();
     },

@@ -3,17 +3,22 @@
  * undoes what it was told before. A part is asked only when it has changed. Nodes that are not there yet are broken when they join.
  */
 import type { Clock } from "../../../clock/clock.js";
-import { type ImpairmentPart, type Impairments, NOTHING_WRONG } from "../../../domain/impairments.js";
+import type { ImpairmentPart, Impairments } from "../../../domain/impairments.js";
 import type { SimulatedCluster } from "../../../kubernetes/cluster.js";
 import { isEqual } from "../../../kubernetes/runtime/hash.js";
 import { BackendError, type ClusterSpec } from "../../backend.js";
 import { asBackendError } from "../api-calls.js";
+import type { NodeMonitoring } from "../node-monitoring.js";
+import { checkNodes, impairNodes } from "./nodes.js";
+import { impairPods } from "./pods.js";
 
 /** The cluster that things are wrong with. */
 export interface ImpairedCluster {
   cluster: SimulatedCluster;
   clock: Clock;
   spec: ClusterSpec;
+  /** Of its nodes. */
+  monitoring: NodeMonitoring;
 }
 
 /** Leaves `wrong`, and nothing else of its kind, wrong with the cluster; undefined or empty: all is well with it. */
@@ -23,7 +28,10 @@ export type PartEffect<P extends ImpairmentPart> = (
 ) => void | Promise<void>;
 
 /** Adding a part = its file beside this one, and a line here. A part without a line is refused. */
-const PARTS: { readonly [P in ImpairmentPart]?: PartEffect<P> } = {};
+const PARTS: { readonly [P in ImpairmentPart]?: PartEffect<P> } = {
+  nodes: impairNodes,
+  pods: impairPods,
+};
 
 const NAMES: readonly ImpairmentPart[] = ["nodes", "links", "zonesWithoutDns", "apiServer", "webhooks", "pods"];
 
@@ -32,19 +40,21 @@ const isNothing = (wrong: Impairments[ImpairmentPart]): boolean =>
 
 /** Makes of a cluster what `impair` of the backend contract says. Calls are carried out in their order. */
 export function createImpairer(target: ImpairedCluster): (impairments: Impairments) => Promise<void> {
-  let present = NOTHING_WRONG;
+  /** What each part was told last; before that, a former process may have left something. */
+  const present = new Map<ImpairmentPart, Impairments[ImpairmentPart]>();
   let last: Promise<void> = Promise.resolve();
 
   const change = async <P extends ImpairmentPart>(part: P, next: Impairments): Promise<void> => {
-    if (isEqual(present[part], next[part])) return;
+    if (present.has(part) && isEqual(present.get(part), next[part])) return;
     await PARTS[part]?.(target, next[part]);
-    present = { ...present, [part]: next[part] };
+    present.set(part, next[part]);
   };
 
   const impair = async (next: Impairments): Promise<void> => {
     const missing = NAMES.filter((part) => !PARTS[part] && !isNothing(next[part]));
     if (missing.length > 0)
       throw new BackendError("unsupported", `the embedded backend cannot impair ${missing.join(", ")}`);
+    checkNodes(next.nodes);
     for (const part of NAMES) await asBackendError(() => change(part, next));
   };
 
