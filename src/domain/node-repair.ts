@@ -51,8 +51,15 @@ const NO_ACTION_REASONS = /^DCGM/;
 /** More than this many nodes and more than this share of them unhealthy: something larger is wrong, and replacing nodes would not help. */
 const GUARD = { nodes: 5, share: 0.2 };
 
+/** Why nothing is begun: unhealthy nodes are more than repair may touch, or the cluster is shifted away from a zone. */
+export type RepairHold = "unhealthy-threshold" | "zonal-shift";
+
 export interface RepairView {
   settings: NodeRepairSettings;
+  /** Nodes of EKS Auto Mode are replaced where those of node groups may be rebooted. */
+  replacesAlways?: boolean;
+  /** The cluster is shifted away from a zone. */
+  isShifted?: boolean;
   /** Nodes in service. */
   nodes: readonly { id: string; conditions: readonly NodeCondition[] }[];
   /** Repairs under way. */
@@ -62,22 +69,26 @@ export interface RepairView {
 
 export interface NodeRepairDecision {
   repairs: { id: string; action: "Replace" | "Reboot"; condition: NodeCondition }[];
-  /** Unhealthy nodes are more than repair may touch: nothing is begun. */
-  held: boolean;
+  /** Set when nodes are due and nothing is begun. */
+  held?: RepairHold;
   /** When the next node becomes due. */
   nextCheckMs?: number;
 }
 
 export function decideNodeRepair(view: RepairView): NodeRepairDecision {
-  const { settings, nodes, repairing, nowMs } = view;
-  if (!settings.enabled) return { repairs: [], held: false };
+  const { settings, nodes, repairing, nowMs, replacesAlways = false } = view;
+  if (!settings.enabled) return { repairs: [] };
   const unhealthy = nodes.flatMap(({ id, conditions }) => {
-    const turns = conditions.flatMap((condition) => turnOf(settings, condition) ?? []);
+    const turns = conditions.flatMap((condition) => turnOf(settings, condition, replacesAlways) ?? []);
     const first = turns.sort((a, b) => a.dueMs - b.dueMs)[0];
     return first ? [{ id, ...first }] : [];
   });
   const count = unhealthy.length + repairing;
-  const held = exceedsThreshold(settings, count, nodes.length + repairing);
+  const held = view.isShifted
+    ? "zonal-shift"
+    : exceedsThreshold(settings, count, nodes.length + repairing)
+      ? "unhealthy-threshold"
+      : undefined;
   const due = unhealthy
     .filter(({ dueMs }) => dueMs <= nowMs)
     .sort((a, b) => a.dueMs - b.dueMs || (a.id < b.id ? -1 : 1));
@@ -85,7 +96,7 @@ export function decideNodeRepair(view: RepairView): NodeRepairDecision {
   const waiting = unhealthy.filter(({ dueMs }) => dueMs > nowMs).map(({ dueMs }) => dueMs);
   return {
     repairs: due.slice(0, slots).map(({ id, action, condition }) => ({ id, action, condition })),
-    held: held && due.length > 0,
+    ...(held && due.length > 0 ? { held } : {}),
     ...(waiting.length > 0 ? { nextCheckMs: Math.min(...waiting) } : {}),
   };
 }
@@ -97,13 +108,14 @@ interface Turn {
 }
 
 /** Undefined for what nothing is done about. */
-function turnOf(settings: NodeRepairSettings, condition: NodeCondition): Turn | undefined {
+function turnOf(settings: NodeRepairSettings, condition: NodeCondition, replacesAlways: boolean): Turn | undefined {
   const override = settings.nodeRepairConfigOverrides?.find(
     ({ nodeMonitoringCondition, nodeUnhealthyReason }) =>
       nodeMonitoringCondition === condition.type && nodeUnhealthyReason === condition.reason,
   );
   const minutes = override?.minRepairWaitTimeMins ?? WAIT_MINUTES[condition.type];
-  const action = (override?.repairAction as RepairAction | undefined) ?? defaultAction(condition);
+  const action =
+    (override?.repairAction as RepairAction | undefined) ?? (replacesAlways ? "Replace" : defaultAction(condition));
   if (minutes === undefined || action === "NoAction") return undefined;
   return { action, condition, dueMs: condition.sinceMs + minutes * MINUTE_MS };
 }

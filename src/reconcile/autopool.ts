@@ -87,14 +87,21 @@ async function furnish(context: ReconcileContext, cluster: ClusterRecord, enable
   secrets.put(cluster.id, FURNISHED, wanted);
 }
 
-/** Auto Mode repairs without being asked, a fifth of its nodes at a time at most. */
-function repair(
+/** Auto Mode repairs without being asked, unless more than a fifth of a pool's nodes are unhealthy. */
+async function repair(
   context: ReconcileContext,
   cluster: ClusterRecord,
   instances: readonly InstanceRecord[],
 ): Promise<number | undefined> {
-  const settings = { enabled: true, maxUnhealthyNodeThresholdCount: Math.ceil(instances.length / 5) };
-  return repairNodes(context, cluster, { name: "", settings, instances });
+  const pools = new Set(instances.map(({ nodePool }) => nodePool?.name));
+  let nextMs = Number.POSITIVE_INFINITY;
+  for (const pool of pools) {
+    const ofPool = instances.filter(({ nodePool }) => nodePool?.name === pool);
+    const settings = { enabled: true, maxUnhealthyNodeThresholdCount: Math.ceil(ofPool.length / 5) };
+    const decision = await repairNodes(context, cluster, { settings, instances: ofPool, replacesAlways: true });
+    nextMs = Math.min(nextMs, decision.nextCheckMs ?? nextMs);
+  }
+  return Number.isFinite(nextMs) ? nextMs : undefined;
 }
 
 /** Machines that fail EC2's status checks go, and those that EC2 takes back; what ran on them asks for new ones by itself. */

@@ -3,6 +3,7 @@ import { isAlive, isUnhealthy } from "../domain/auto-scaling.js";
 import { nodeEntryType } from "../domain/eks/access-entry-types.js";
 import { noZoneText } from "../domain/launch-failure.js";
 import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, NodegroupStatus } from "../domain/model.js";
+import type { RepairHold } from "../domain/node-repair.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
 import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
@@ -51,9 +52,28 @@ export async function reconcileNodegroup(context: ReconcileContext, key: string)
 async function repair(context: ReconcileContext, cluster: ClusterRecord, group: NodegroupRecord): Promise<void> {
   const instances = context.state.instances.ofNodegroup(cluster.id, group.name);
   const settings = group.nodeRepairConfig ?? {};
-  const nextMs = await repairNodes(context, cluster, { name: group.name, settings, instances });
-  if (nextMs !== undefined) context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), nextMs);
+  const { held, nextCheckMs } = await repairNodes(context, cluster, { settings, instances });
+  if (nextCheckMs !== undefined) context.schedule("nodegroup", nodegroupKey(cluster.id, group.name), nextCheckMs);
+  const { repairHeld, ...present } = context.state.nodegroups.get(cluster, group.name) ?? group;
+  if (held === repairHeld) return;
+  context.state.transaction(() => {
+    context.state.nodegroups.put(held ? { ...present, repairHeld: held } : present);
+    emit(context, cluster, {
+      source: "nodegroup",
+      type: held ? "NodeRepairHeld" : "NodeRepairResumed",
+      subject: group.name,
+      message: held
+        ? `Node auto repair of node group ${group.name} begins nothing: ${HOLDS[held]}.`
+        : `Nothing holds node auto repair of node group ${group.name} back any more.`,
+    });
+  });
 }
+
+/** Sentences for why repair holds back. */
+const HOLDS: Readonly<Record<RepairHold, string>> = {
+  "unhealthy-threshold": "more of its nodes are unhealthy than repair may touch",
+  "zonal-shift": "the cluster is shifted away from a zone",
+};
 
 /** CREATING -> ACTIVE when its nodes have joined; ACTIVE <-> DEGRADED as issues come and go. */
 function settleStatus(

@@ -1,40 +1,53 @@
 /** Node auto repair carried out: nodes are replaced through the Auto Scaling group, or rebooted. Which ones is decided in domain/node-repair. */
 import { BackendError } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
-import { decideNodeRepair, type NodeCondition, type NodeRepairSettings } from "../domain/node-repair.js";
+import {
+  decideNodeRepair,
+  type NodeCondition,
+  type NodeRepairDecision,
+  type NodeRepairSettings,
+} from "../domain/node-repair.js";
 import { emit, type ReconcileContext } from "./context.js";
 import { terminateInstance } from "./launch.js";
+import { shiftedZonesOf } from "./shifted.js";
 
-/** Begins the repairs that are due among instances of one group. Returns when the next one is. */
+/** How long a node may take to come back well from a reboot; until then its repair is under way. */
+const REBOOT_MS = 10 * 60_000;
+
+/** Begins the repairs that are due among instances of one group or node pool. */
 export async function repairNodes(
   context: ReconcileContext,
   cluster: ClusterRecord,
-  group: { name: string; settings: NodeRepairSettings; instances: readonly InstanceRecord[] },
-): Promise<number | undefined> {
+  group: { settings: NodeRepairSettings; instances: readonly InstanceRecord[]; replacesAlways?: boolean },
+): Promise<NodeRepairDecision> {
   const { state, clock } = context;
+  const isRebooting = ({ rebootedAtMs, unhealthyConditions = [] }: InstanceRecord): boolean =>
+    rebootedAtMs !== undefined && clock.now() < rebootedAtMs + REBOOT_MS && unhealthyConditions.length > 0;
   const inService = group.instances.filter(
     ({ lifecycle, unhealthySinceMs }) => lifecycle === "InService" && unhealthySinceMs === undefined,
   );
+  const rebooting = inService.filter(isRebooting);
+  const replacing = group.instances.filter(({ terminationReason }) => terminationReason === "repair");
   const decision = decideNodeRepair({
     settings: group.settings,
-    nodes: inService.map(({ instanceId, unhealthyConditions = [] }) => ({
-      id: instanceId,
-      conditions: unhealthyConditions,
-    })),
-    repairing: group.instances.filter(({ terminationReason }) => terminationReason === "repair").length,
+    replacesAlways: group.replacesAlways ?? false,
+    isShifted: shiftedZonesOf(context, cluster.id).size > 0,
+    nodes: inService
+      .filter((instance) => !rebooting.includes(instance))
+      .map(({ instanceId, unhealthyConditions = [] }) => ({ id: instanceId, conditions: unhealthyConditions })),
+    repairing: rebooting.length + replacing.length,
     nowMs: clock.now(),
   });
   for (const { id, action, condition } of decision.repairs) {
     const instance = state.instances.get(id);
     if (!instance) continue;
-    tell(context, cluster, instance, `${action === "Reboot" ? "rebooted" : "replaced"}`, condition);
+    tell(context, cluster, instance, action === "Reboot" ? "rebooted" : "replaced", condition);
     if (action === "Replace") terminateInstance(context, cluster, id, "repair");
     else await reboot(context, cluster, instance);
   }
-  if (decision.held) {
-    context.log.debug({ cluster: cluster.name, group: group.name }, "too many nodes are unhealthy: repair holds back");
-  }
-  return decision.nextCheckMs;
+  const again = rebooting.map(({ rebootedAtMs = 0 }) => rebootedAtMs + REBOOT_MS);
+  const nextCheckMs = Math.min(decision.nextCheckMs ?? Number.POSITIVE_INFINITY, ...again);
+  return Number.isFinite(nextCheckMs) ? { ...decision, nextCheckMs } : decision;
 }
 
 function tell(
@@ -54,13 +67,11 @@ function tell(
   });
 }
 
-/** EC2 reboots keep instance and node; what is still wrong afterwards is waited for anew. */
+/** EC2 reboots keep instance and node; what is still wrong afterwards is waited for anew. What keeps the machine off is not undone by it. */
 async function reboot(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): Promise<void> {
   const { state, clock } = context;
-  const backend = context.backendOf(cluster);
   try {
-    await backend.setNodePower(cluster.id, instance.privateDnsName, "stopped");
-    await backend.setNodePower(cluster.id, instance.privateDnsName, "running");
+    await context.backendOf(cluster).rebootNode?.(cluster.id, instance.privateDnsName);
   } catch (error) {
     if (!(error instanceof BackendError && error.code === "missing")) throw error;
   }
@@ -70,5 +81,5 @@ async function reboot(context: ReconcileContext, cluster: ClusterRecord, instanc
     ...condition,
     sinceMs: clock.now(),
   }));
-  state.instances.put({ ...present, unhealthyConditions });
+  state.instances.put({ ...present, unhealthyConditions, rebootedAtMs: clock.now() });
 }

@@ -24,12 +24,12 @@ const notReady = (count: number, total: number): Record<string, NodeCondition[]>
 
 describe("node auto repair", () => {
   it("replaces a node that has not been Ready for 30 minutes, and not before", () => {
-    expect(decide(notReady(1, 3), 29)).toEqual({ repairs: [], held: false, nextCheckMs: 30 * MINUTE_MS });
+    expect(decide(notReady(1, 3), 29)).toEqual({ repairs: [], nextCheckMs: 30 * MINUTE_MS });
     expect(repaired(notReady(1, 3), 30)).toEqual(["n0 Replace"]);
   });
 
   it("does nothing while it is not enabled", () => {
-    expect(decide(notReady(1, 3), 60, { enabled: false })).toEqual({ repairs: [], held: false });
+    expect(decide(notReady(1, 3), 60, { enabled: false })).toEqual({ repairs: [] });
   });
 
   it.each([
@@ -66,7 +66,7 @@ describe("node auto repair", () => {
   });
 
   it("holds back while more than five nodes and more than a fifth of them are unhealthy", () => {
-    expect(decide(notReady(6, 20), 40)).toEqual({ repairs: [], held: true });
+    expect(decide(notReady(6, 20), 40)).toEqual({ repairs: [], held: "unhealthy-threshold" });
     expect(decide(notReady(5, 20), 40).repairs).toHaveLength(5);
     expect(decide(notReady(6, 30), 40).repairs).toHaveLength(6);
   });
