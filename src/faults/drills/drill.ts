@@ -63,7 +63,7 @@ export type WorkloadKind = (typeof WORKLOAD_KINDS)[number];
 /** A count, or a share of what is wanted in percent, rounded up. */
 export type Amount = { count: number } | { percent: number };
 
-interface ProbeBase {
+export interface ProbeBase {
   /** Name of the cluster. */
   cluster: string;
 }
@@ -151,9 +151,12 @@ export interface NamedProbe {
 }
 
 export interface Expectation extends NamedProbe {
-  /** `once`: met at some moment, and then for `holdsForMs`. `always`, `never`: at every moment until the end of the steps. `finally`: at the end of them. */
-  mode: "within" | "always" | "never" | "finally";
-  /** Of `within`: from when its clock starts. */
+  /**
+   * `within`: so when that time is over, and then for `holdsForMs`. `happens`: so at some moment of that time. `always`, `never`: at every moment, at none,
+   * until the end of the expectations. `finally`: at the end of the steps.
+   */
+  mode: "within" | "happens" | "always" | "never" | "finally";
+  /** Of `within` and `happens`: from when its clock starts. */
   withinMs: number;
   holdsForMs: number;
   /** Id of the step with whose end its clock starts; absent: the first step that starts a fault, or the first step. */

@@ -26,6 +26,8 @@ export interface StartedFault {
   /** A sentence: what it does to what. */
   title: string;
   zone?: string;
+  /** It happened once, and is over. */
+  endedAtMs?: number;
 }
 
 export interface CommandOutcome {

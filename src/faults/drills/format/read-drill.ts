@@ -248,6 +248,7 @@ const EXPECTATION_FIELDS = {
   name: optional(text),
   within: optional(duration),
   holdsFor: optional(duration),
+  happensWithin: optional(duration),
   always: optional(flag),
   never: optional(flag),
   after: optional(word),
@@ -262,25 +263,27 @@ function expectation(spot: Spot, naming: Naming): Expectation | undefined {
   });
   const of = probe(spot, naming, Object.keys(EXPECTATION_FIELDS));
   if (!of || read.some(([, value, found]) => found && value === undefined)) return undefined;
-  const { name, within, holdsFor, always, never, after } = Object.fromEntries(read) as {
+  const { name, within, holdsFor, happensWithin, always, never, after } = Object.fromEntries(read) as {
     name?: string;
     within?: number;
     holdsFor?: number;
+    happensWithin?: number;
     always?: boolean;
     never?: boolean;
     after?: string;
   };
   const timed = within !== undefined || holdsFor !== undefined;
-  if ([timed, always === true, never === true].filter(Boolean).length > 1)
-    return wrong(spot, "within and holdsFor, always, and never do not go together; give one of them");
-  const mode = always ? "always" : never ? "never" : timed ? "within" : "finally";
+  const happens = happensWithin !== undefined;
+  if ([timed, happens, always === true, never === true].filter(Boolean).length > 1)
+    return wrong(spot, "within and holdsFor, happensWithin, always, and never do not go together; give one of them");
+  const mode = always ? "always" : never ? "never" : happens ? "happens" : timed ? "within" : "finally";
   if (mode === "finally" && after !== undefined)
-    return wrong(spot, "after says when a clock starts: it goes with within, holdsFor, always or never");
+    return wrong(spot, "after says when a clock starts: it goes with within, holdsFor, happensWithin, always or never");
   return {
     title: name ?? probeTitle(of),
     probe: of,
     mode,
-    withinMs: within ?? 0,
+    withinMs: within ?? happensWithin ?? 0,
     holdsForMs: holdsFor ?? 0,
     ...(after === undefined ? {} : { after }),
   };
