@@ -78,6 +78,122 @@ describe("instance types of a node group", () => {
   );
 });
 
+describe("a node group that EC2 has no capacity for", () => {
+  const failures = () => w.state.events.read({}).filter(({ type }) => type === "ScalingActivityFailed");
+  const lose = (count: number): void => {
+    for (const instance of w.instances().slice(0, count)) {
+      w.state.instances.put({ ...instance, state: "stopped" });
+      w.reconcilers.nudge("instance", instance.instanceId);
+    }
+  };
+  const inService = (): number => w.instances().filter(({ lifecycle }) => lifecycle === "InService").length;
+  const made = async (profile: "instant" | "aws", changes: Partial<NodegroupRecord> = {}) => {
+    w = makeWorld(createMemoryBackend, { profile });
+    const cluster = await w.createCluster();
+    await w.createNodegroup(cluster, "workers", {
+      scalingConfig: { minSize: 3, maxSize: 6, desiredSize: 3 },
+      ...changes,
+    });
+    return cluster;
+  };
+  const endOf = (zone: string): void => {
+    const fault = w.state.faults.get(`out-${zone}`);
+    if (fault) w.state.faults.put({ ...fault, phase: "ended", endedAtMs: w.clock.now() });
+  };
+
+  it.each([
+    ["aws", [1, 3, 7, 12, 17]],
+    ["instant", [0.1, 0.3, 0.7, 1.2, 1.7]],
+  ] as const)("asks again and again, less often each time (%s)", async (profile, minutes) => {
+    await made(profile);
+    for (const zone of ZONES) outOf(zone);
+    lose(1);
+    await w.until(() => failures().length === 1);
+    const [first] = failures();
+    await w.until(() => failures().length === 6);
+    expect(
+      failures()
+        .slice(1)
+        .map(({ atMs }) => (atMs - (first?.atMs ?? 0)) / 60_000),
+    ).toEqual(minutes);
+    expect(w.group("workers")?.status).toBe("DEGRADED");
+  });
+
+  it("tells of the zone that refused, and is well when another zone has what it wants", async () => {
+    await made("instant");
+    outOf("us-east-1a");
+    lose(1);
+    await w.until(() => inService() === 3 && w.instances().every(({ state }) => state === "running"));
+    expect(failures()).toMatchObject([
+      {
+        zone: "us-east-1a",
+        subject: "workers",
+        message: expect.stringMatching(/\(us-east-1a\)\. .* choosing us-east-1b/),
+      },
+    ]);
+    expect(w.group("workers")).toMatchObject({ status: "ACTIVE", healthIssues: [] });
+  });
+
+  it("finds capacity that is back at its next attempt, not before, and is ACTIVE without issues then", async () => {
+    await made("aws");
+    for (const zone of ZONES) outOf(zone);
+    lose(1);
+    await w.until(() => failures().length === 4);
+    for (const zone of ZONES) endOf(zone);
+    w.reconcilers.nudgeAll("IDdemo");
+    await w.clock.advance(4 * 60_000);
+    expect(w.instances().filter(({ lifecycle }) => lifecycle === "Pending")).toEqual([]);
+    await w.until(() => inService() === 3, 4 * 60_000);
+    expect(w.group("workers")).toMatchObject({ status: "ACTIVE", healthIssues: [] });
+    expect(w.group("workers")?.launchBackoff).toBeUndefined();
+  });
+
+  it("goes on waiting over a restart", async () => {
+    await made("aws");
+    for (const zone of ZONES) outOf(zone);
+    lose(1);
+    await w.until(() => failures().length === 3);
+    const lastMs = failures().at(-1)?.atMs ?? 0;
+    await w.reconcilers.stop();
+    const before = w;
+    w = makeWorld(() => before.backend, { profile: "aws", state: before.state, startMs: before.clock.now() });
+    await w.until(() => failures().length === 4);
+    expect((failures().at(-1)?.atMs ?? 0) - lastMs).toBe(4 * 60_000);
+  });
+
+  it("asks at once when its size is changed", async () => {
+    await made("aws");
+    for (const zone of ZONES) outOf(zone);
+    lose(1);
+    await w.until(() => failures().length === 5);
+    for (const zone of ZONES) endOf(zone);
+    w.startUpdate({ name: "workers" }, "ConfigUpdate", { scalingConfig: { minSize: 0, maxSize: 6, desiredSize: 4 } });
+    await w.until(() => w.instances().filter(({ lifecycle }) => lifecycle === "Pending").length === 2, 60_000);
+  });
+
+  it("says so with EC2's words in the issue, for Spot with Spot's", async () => {
+    await made("instant", { capacityType: "SPOT" });
+    for (const zone of ZONES) outOf(zone);
+    lose(1);
+    await w.until(() => w.group("workers")?.status === "DEGRADED");
+    expect(w.group("workers")?.healthIssues).toMatchObject([
+      {
+        code: "AsgInstanceLaunchFailures",
+        message: expect.stringMatching(/^Could not launch Spot Instances\. UnfulfillableCapacity - /),
+      },
+    ]);
+  });
+
+  it("launches its other instance types before it asks elsewhere", async () => {
+    await made("instant", { instanceTypes: ["m5.large", "m5a.large"] });
+    outOf("us-east-1a", "m5.large");
+    lose(1);
+    await w.until(() => inService() === 3 && w.instances().every(({ state }) => state === "running"));
+    expect(types()).toEqual({ "us-east-1a": ["m5a.large"], "us-east-1b": ["m5.large"], "us-east-1c": ["m5.large"] });
+    expect(failures()).toEqual([]);
+  });
+});
+
 describe("the warm pool of a node group", () => {
   const group = (warmPoolConfig: Record<string, unknown>): Partial<NodegroupRecord> => ({
     scalingConfig: { minSize: 0, maxSize: 6, desiredSize: 2 },
