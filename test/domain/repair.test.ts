@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MemberRecord } from "../../src/domain/model.js";
 import { decideMemberRepair } from "../../src/domain/repair.js";
@@ -42,5 +43,55 @@ describe("a lost master", () => {
     expect(decide(standIn, 900, ["a"])).toEqual({});
     expect(decide(standIn, 900)).toEqual({ replace: { lostId: "4", zone: "a", why: "return-to-zone" } });
     expect(decide([...rest, member("5", "a")], 900)).toEqual({});
+  });
+});
+
+describe("masters under outages of zones and losses of single machines, in any order", () => {
+  const moment = fc.record({
+    dark: fc.subarray(HOME),
+    lost: fc.nat({ max: 5 }),
+    minutes: fc.integer({ min: 1, max: 12 }),
+  });
+  const calm = { dark: [], lost: 99, minutes: 60 };
+
+  it.each([
+    ["three zones", HOME],
+    ["a region with two", ["a", "b", "a"]],
+  ])("are replaced one at a time, with power and a quorum alone, and stand one a zone in the end (%s)", (_, homes) => {
+    fc.assert(
+      fc.property(fc.array(moment, { maxLength: 8 }), (moments) => {
+        let members = homes.map((zone, index) => member(String(index + 1), zone));
+        let made = members.length;
+        let nowMs = 0;
+        for (const { dark, lost, minutes } of [...moments, calm]) {
+          // A machine that is broken by itself is mended with the next moment, unless it was replaced before.
+          const broken = members[lost]?.id;
+          for (let minute = 0; minute < minutes; minute++, nowMs += 60) {
+            members = members.map(({ id, zone, failedSinceMs }) =>
+              dark.includes(zone) || id === broken ? member(id, zone, failedSinceMs ?? nowMs) : member(id, zone),
+            );
+            const up = members.filter(({ status }) => status === "READY").length;
+            const { replace } = decideMemberRepair({
+              members,
+              homeZones: homes,
+              hasPower: (zone) => !dark.includes(zone),
+              nowMs,
+              lossMs: 300,
+            });
+            if (!replace) continue;
+            expect(up * 2).toBeGreaterThan(members.length);
+            expect(dark).not.toContain(replace.zone);
+            const kept = members.filter(({ id }) => id !== replace.lostId);
+            expect(kept).toHaveLength(members.length - 1);
+            // The others alone are a quorum of what there is while the new one joins.
+            expect(kept.filter(({ status }) => status === "READY").length * 2).toBeGreaterThan(members.length);
+            members = [...kept, member(String(++made), replace.zone)];
+          }
+        }
+        expect(members.map(({ zone, status }) => [zone, status]).sort()).toEqual(
+          homes.map((zone) => [zone, "READY"]).sort(),
+        );
+      }),
+    );
   });
 });
