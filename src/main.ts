@@ -25,8 +25,10 @@ import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
 import { DomainError } from "./domain/errors.js";
 import type { FaultControl } from "./domain/fault-control.js";
 import { PROFILES } from "./domain/profile.js";
+import type { Recorder } from "./domain/recording.js";
 import type { ZonalShiftControl } from "./domain/zonal-shift.js";
 import { createFaultControl } from "./faults/control.js";
+import { createRecorder } from "./faults/drills/recorder.js";
 import { createInjector } from "./faults/injector.js";
 import { type ClusterAccess, createClusterAccess } from "./identity/cluster-access.js";
 import { createClusterIssuers } from "./identity/cluster-issuers.js";
@@ -45,9 +47,14 @@ export interface Emulator {
   /** `http://127.0.0.1:4566` as clients reach it. */
   readonly endpoint: string;
   readonly clock: Clock;
+  /** Of every random choice. */
+  readonly seed: number;
+  /** Where Kubernetes comes from for new clusters. */
+  readonly backend: string;
   readonly state: State;
   readonly faults: FaultControl;
   readonly zonalShifts: ZonalShiftControl;
+  readonly recorder: Recorder;
   /** Resolves when nothing is left to do at the present time. */
   idle(): Promise<void>;
   /** Ends servers, loops and timers in order; everything acknowledged is on disk afterwards. */
@@ -201,6 +208,7 @@ export async function startEmulator(options: {
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
   const zonalShifts = createZonalShiftControl({ state, clock, nudge: reconcilers.nudge });
   const faults = createFaultControl({ state, backends, injector });
+  const recorder = createRecorder({ state, clock, backends, log });
 
   const issuers = createClusterIssuers({
     cluster: state.clusters.seen,
@@ -349,8 +357,11 @@ export async function startEmulator(options: {
   return {
     endpoint: endpointOf(config.host, (gateway.server.address() as AddressInfo).port),
     clock,
+    seed: config.seed,
+    backend: config.backend,
     state,
     faults,
+    recorder,
     zonalShifts,
     idle: reconcilers.idle,
     stop,

@@ -23,8 +23,29 @@ export interface Caller {
   wallNow: () => number;
 }
 
-/** One signed call of the EKS API over HTTP, e.g. `eksCall(caller, "POST", "/clusters", {...})`. Rejects with ApiError. */
-export async function eksCall<T>(caller: Caller, method: string, path: string, body?: unknown): Promise<T> {
+/** What was answered, refusals included. The body is parsed where it is JSON, otherwise text. */
+export interface HttpAnswer {
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: unknown;
+}
+
+function parsedBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** One signed call of the EKS API over HTTP, whatever it answers. */
+export async function eksAnswer(
+  caller: Caller,
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<HttpAnswer> {
   const url = new URL(caller.endpoint + path);
   const text = body === undefined ? "" : JSON.stringify(body);
   const headers = signedHeaders({
@@ -37,11 +58,25 @@ export async function eksCall<T>(caller: Caller, method: string, path: string, b
     nowMs: caller.wallNow(),
   });
   const { host: _set, ...rest } = headers;
-  const response = await fetch(url, { method, headers: rest, ...(text ? { body: text } : {}) });
-  const answer = (await response.json()) as { message?: string };
-  if (!response.ok)
-    throw new ApiError(response.status, response.headers.get("x-amzn-errortype") ?? "", answer.message ?? "");
-  return answer as T;
+  const response = await fetch(url, {
+    method,
+    headers: rest,
+    ...(text ? { body: text } : {}),
+    ...(signal ? { signal } : {}),
+  });
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: parsedBody(await response.text()),
+  };
+}
+
+/** One signed call of the EKS API over HTTP, e.g. `eksCall(caller, "POST", "/clusters", {...})`. Rejects with ApiError. */
+export async function eksCall<T>(caller: Caller, method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await eksAnswer(caller, method, path, body);
+  if (answer.status >= 200 && answer.status < 300) return answer.body as T;
+  const { message = "" } = (answer.body ?? {}) as { message?: string };
+  throw new ApiError(answer.status, answer.headers["x-amzn-errortype"] ?? "", message);
 }
 
 /** A token for a cluster's API server, as `aws eks get-token` makes it. */
@@ -54,14 +89,12 @@ export interface KubernetesEndpoint {
   clusterName: string;
 }
 
-/** One call of a cluster's API server over HTTPS with an EKS token, e.g. `GET /api/v1/nodes`. Rejects with ApiError. */
-export function kubernetesCall<T>(
+/** One call of a cluster's API server over HTTPS with an EKS token, whatever it answers. */
+export function kubernetesAnswer(
   caller: Caller,
   cluster: KubernetesEndpoint,
-  method: string,
-  path: string,
-  body?: unknown,
-): Promise<T> {
+  { method, path, body, contentType = "application/json", signal }: KubernetesRequest,
+): Promise<HttpAnswer> {
   const token = eksToken(caller, cluster.clusterName);
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -70,10 +103,11 @@ export function kubernetesCall<T>(
       {
         method,
         ca: cluster.caPem,
+        ...(signal ? { signal } : {}),
         headers: {
           authorization: `Bearer ${token}`,
           accept: "application/json",
-          ...(text ? { "content-type": "application/json" } : {}),
+          ...(text ? { "content-type": contentType } : {}),
         },
       },
       (response) => {
@@ -81,17 +115,44 @@ export function kubernetesCall<T>(
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", reject);
         response.on("end", () => {
-          const answer = JSON.parse(Buffer.concat(chunks).toString("utf8")) as T & {
-            reason?: string;
-            message?: string;
-          };
-          const status = response.statusCode ?? 0;
-          if (status >= 400) reject(new ApiError(status, answer.reason ?? "", answer.message ?? ""));
-          else resolve(answer);
+          const headers = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: Object.fromEntries(headers) as Record<string, string>,
+            body: parsedBody(Buffer.concat(chunks).toString("utf8")),
+          });
         });
       },
     );
     request.on("error", reject);
     request.end(text);
   });
+}
+
+export interface KubernetesRequest {
+  method: string;
+  path: string;
+  body?: unknown;
+  /** Default: JSON. */
+  contentType?: string;
+  signal?: AbortSignal;
+}
+
+/** One call of a cluster's API server over HTTPS with an EKS token, e.g. `GET /api/v1/nodes`. Rejects with ApiError. */
+export async function kubernetesCall<T>(
+  caller: Caller,
+  cluster: KubernetesEndpoint,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<T> {
+  const answer = await kubernetesAnswer(caller, cluster, { method, path, ...(body === undefined ? {} : { body }) });
+  if (answer.status < 400) return answer.body as T;
+  const { reason = "", message = "" } = (
+    typeof answer.body === "object" && answer.body !== null ? answer.body : {}
+  ) as {
+    reason?: string;
+    message?: string;
+  };
+  throw new ApiError(answer.status, reason, message);
 }

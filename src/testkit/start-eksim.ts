@@ -6,6 +6,7 @@ import { readConfig, UsageError } from "../config.js";
 import type { ZoneSummary } from "../domain/fault-control.js";
 import type { EventRecord, Scope } from "../domain/model.js";
 import type { ZonalShiftRecord } from "../domain/zonal-shift.js";
+import type { DrillTarget } from "../faults/drills/target.js";
 import { principalOfAccessKey } from "../identity/principal.js";
 import { createLog } from "../log.js";
 import { type Emulator, startEmulator } from "../main.js";
@@ -17,6 +18,8 @@ export interface EksimOptions {
   /** Where a stepped or scaled clock starts, RFC 3339; give it, and a seed, for the same event log every time. */
   clockStart?: string;
   profile?: "instant" | "aws";
+  /** Where Kubernetes comes from; default: embedded. */
+  backend?: "embedded" | "kind";
   seed?: number;
   strict?: boolean;
   /** Refuse version updates that upgrade insights speak against. */
@@ -81,6 +84,8 @@ export interface Eksim {
   kubeconfig(cluster: string): string;
   /** The same emulator and clusters as another principal: an IAM user named like the access key, or root of the account whose number it is. */
   as(accessKeyId: string): Eksim;
+  /** Where drills are run: see `runDrill`. `isPrivate`: the emulator ends with the drill, and what the drill has made need not be deleted. */
+  drillTarget(options?: { isPrivate?: boolean }): Promise<DrillTarget>;
   /** Resolves when nothing is left to do at the present time. */
   idle(): Promise<void>;
   stop(): Promise<void>;
@@ -105,6 +110,7 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
     "log-level": options.logLevel ?? "silent",
     ...(options.clockStart ? { "clock-start": options.clockStart } : {}),
     ...(options.profile ? { profile: options.profile } : {}),
+    ...(options.backend ? { backend: options.backend } : {}),
     ...(options.seed === undefined ? {} : { seed: String(options.seed) }),
     ...(options.strict ? { strict: "true" } : {}),
     ...(options.enforceInsights ? { "enforce-insights": "true" } : {}),
@@ -194,6 +200,11 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
         contexts: [{ name: cluster, context: { cluster, user: cluster } }],
         "current-context": cluster,
       });
+    },
+    drillTarget: async ({ isPrivate = false } = {}) => {
+      const { inProcessTarget } = await import("./drills/in-process-target.js");
+      const { seed, backend } = emulator;
+      return inProcessTarget({ emulator, caller, scope, seed, backend, isPrivate, endpointOf });
     },
     as: (accessKeyId) =>
       createHandle(emulator, { ...caller, credentials: { ...caller.credentials, accessKeyId } }, scope),
