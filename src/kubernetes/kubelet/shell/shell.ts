@@ -1,3 +1,4 @@
+import { FileError } from "../machine/files.js";
 import type { Signal, Work } from "../machine/kernel.js";
 import { type ProgramContext, whileFull } from "../machine/program.js";
 import { discard, type Output, Pipe, TextOutput, textInput } from "../machine/streams.js";
@@ -306,8 +307,15 @@ export class Evaluator implements Shell, Expander {
     const body = state.functions.get(name);
     if (body) return yield* this.call(body, argv, handles);
     const builtin = BUILTINS[name];
-    if (builtin) return yield* builtin(this.with(handles), argv, handles);
-    return yield* runProgram(this, argv, handles);
+    if (!builtin) return yield* runProgram(this, argv, handles);
+    try {
+      return yield* builtin(this.with(handles), argv, handles);
+    } catch (error) {
+      // Whatever else may fail has been dealt with: what it prints finds no room.
+      if (!(error instanceof FileError)) throw error;
+      this.complain(`write error: ${error.message}`);
+      return 1;
+    }
   }
 
   /** The same shell with other open files, for builtins. */
