@@ -330,6 +330,7 @@ export async function startEmulator(options: {
     await gateway.close();
     saveLastTime();
     await reconcilers.stop();
+    await injector.stop();
     for (const backend of backends.values()) await backend.close();
     clock.stop();
     state.close();
@@ -346,6 +347,7 @@ export async function startEmulator(options: {
     await stop();
     throw listenRefusal(error, config);
   }
+  injector.start();
   reconcilers.start();
   // A stepped clock waits for nobody, and loads with the first cluster.
   if (config.clock.kind !== "stepped") {

@@ -5,7 +5,8 @@ import type { Scope } from "./model.js";
 export interface ZoneSummary {
   name: string;
   id: string;
-  state: "available" | "failed";
+  /** `failed`: without power; `impaired`: another fault of the zone is on. */
+  state: "available" | "impaired" | "failed";
   /** Masters, and how many of them run. */
   members: number;
   membersUp: number;

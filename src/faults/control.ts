@@ -1,16 +1,14 @@
-/** Faults as people ask for them: by zone, by node. Answers in sentences, refuses what does not exist by naming what does. */
+/** Faults as people ask for them: by name from the catalogue, and by zone and node. Answers in sentences, refuses what does not exist by naming what does. */
 import type { ClusterBackend, ClusterSummary } from "../backends/backend.js";
 import { findZone, zonesOf } from "../domain/catalogue/index.js";
 import { DomainError } from "../domain/errors.js";
 import type { FaultControl, ZoneSummary } from "../domain/fault-control.js";
-import { catalogueEntries, touches } from "../domain/faults/index.js";
+import { catalogueEntries, type FaultView, knownFault, touches, zoneHasPower } from "../domain/faults/index.js";
 import type { ClusterRecord, FaultRecord, InstanceRecord, Scope } from "../domain/model.js";
 import { clusterZones } from "../domain/zones.js";
 import type { State } from "../state/state.js";
 import type { Injector } from "./injector.js";
-
-/** How many names an error lists. */
-const LISTED = 10;
+import { clustersMeant, listed } from "./targets.js";
 
 export function createFaultControl(options: {
   state: State;
@@ -18,22 +16,6 @@ export function createFaultControl(options: {
   injector: Injector;
 }): FaultControl {
   const { state, backends, injector } = options;
-
-  const clustersOf = (scope: Scope, clusterName: string | undefined): ClusterRecord[] => {
-    if (clusterName === undefined) {
-      const isMine = (cluster: ClusterRecord): boolean =>
-        cluster.accountId === scope.accountId && cluster.region === scope.region;
-      return state.clusters.all().filter(isMine);
-    }
-    const cluster = state.clusters.get({ ...scope, name: clusterName });
-    if (cluster) return [cluster];
-    const known = state.clusters.names(scope, { limit: LISTED });
-    throw new DomainError(
-      "ResourceNotFoundException",
-      `No cluster found for name: ${clusterName}. ${listed("Clusters", known)}`,
-      { clusterName },
-    );
-  };
 
   const zoneOf = (scope: Scope, nameOrId: string): string => {
     const zone = findZone(scope.region, nameOrId);
@@ -45,41 +27,60 @@ export function createFaultControl(options: {
     );
   };
 
-  const faultsOn = (scope: Scope, zone: string): FaultRecord[] =>
-    state.faults.active(scope).filter((fault) => fault.zone === zone);
+  /** Faults that cut the zone's power, newest last. */
+  const outagesOf = (scope: Scope, zone: string): FaultRecord[] =>
+    state.faults.active(scope).filter((fault) => fault.zone === zone && knownFault(fault)?.takesPower);
+
+  const faultOf = (scope: Scope, id: string): FaultRecord => {
+    const fault = state.faults.get(id);
+    if (fault && fault.accountId === scope.accountId && fault.region === scope.region) return fault;
+    const on = [...state.faults.active(scope), ...state.faults.scheduled(scope)].map(
+      (each) => `${each.id} (${each.kind})`,
+    );
+    throw new DomainError("ResourceNotFoundException", `No fault found for id: ${id}. ${listed("Faults", on)}`);
+  };
 
   return {
     zones: async (scope, clusterName) => {
-      const clusters = clustersOf(scope, clusterName);
+      const clusters = clustersMeant(state, scope, clusterName);
       const summaries = await Promise.all(clusters.map((cluster) => summaryOf(cluster, state, backends)));
+      const acting = state.faults
+        .active(scope)
+        .filter((fault) => clusterName === undefined || touches(fault, clusterName));
       const used = new Set([
         ...clusterZones(scope.region).map(({ name }) => name),
         ...summaries.flatMap((summary) => Object.keys(summary)),
-        ...state.faults.active(scope).flatMap(({ zone }) => (zone ? [zone] : [])),
+        ...acting.flatMap(({ zone }) => (zone ? [zone] : [])),
       ]);
       return zonesOf(scope.region)
         .filter(({ name }) => used.has(name))
         .map(({ name, id }) => {
-          const failed = faultsOn(scope, name).some(
-            (fault) => clusterName === undefined || touches(fault, clusterName),
-          );
+          const here = acting.filter(({ zone }) => zone === name);
+          const hasPower = here.every((fault) => zoneHasPower([fault], name, fault.clusterName));
           const counts = { ...NO_COUNTS };
           for (const summary of summaries) {
             for (const key of COUNTED) counts[key] += summary[name]?.[key] ?? 0;
           }
-          const on = faultsOn(scope, name).map((fault) => ({ id: fault.id, fault: fault.kind }));
-          return { name, id, state: failed ? ("failed" as const) : ("available" as const), ...counts, faults: on };
+          const isImpaired = here.some((fault) => knownFault(fault)?.family === "zone");
+          return {
+            name,
+            id,
+            state: hasPower ? (isImpaired ? ("impaired" as const) : ("available" as const)) : ("failed" as const),
+            ...counts,
+            faults: here.map((fault) => ({ id: fault.id, fault: fault.kind })),
+          };
         });
     },
 
     failZone: async (scope, zone, clusterName) => {
       const name = zoneOf(scope, zone);
-      clustersOf(scope, clusterName);
-      const before = faultsOn(scope, name).find(
+      clustersMeant(state, scope, clusterName);
+      const before = outagesOf(scope, name).find(
         (fault) => touches(fault, clusterName) || fault.clusterName === clusterName,
       );
       if (before) return { message: `Zone ${name} is already without power.`, faultId: before.id };
-      const fault = await injector.startFault({ kind: "zone-power-loss", scope, zone: name, clusterName });
+      const target = { zone: name, ...(clusterName ? { cluster: clusterName } : {}) };
+      const fault = await injector.startFault(scope, { fault: "zone-power-loss", target });
       const whose = clusterName ? ` for cluster ${clusterName}` : "";
       return {
         message: `Zone ${name} has lost power${whose}. Bring it back with: eksim zone restore ${name}${clusterName ? ` --cluster ${clusterName}` : ""}`,
@@ -89,8 +90,8 @@ export function createFaultControl(options: {
 
     restoreZone: async (scope, zone, clusterName) => {
       const name = zoneOf(scope, zone);
-      clustersOf(scope, clusterName);
-      const faults = faultsOn(scope, name);
+      clustersMeant(state, scope, clusterName);
+      const faults = outagesOf(scope, name);
       const meant = faults.filter((fault) => clusterName === undefined || fault.clusterName === clusterName);
       if (meant.length === 0) {
         const why =
@@ -104,34 +105,55 @@ export function createFaultControl(options: {
     },
 
     killNode: async (scope, node, clusterName) => {
-      const clusters = clustersOf(scope, clusterName);
-      const all = clusters.flatMap((cluster) => state.instances.ofCluster(cluster.id));
-      const instance = all.find(({ instanceId, privateDnsName }) => instanceId === node || privateDnsName === node);
-      if (!instance) {
-        const names = all.map(({ privateDnsName }) => privateDnsName);
-        throw new DomainError("ResourceNotFoundException", `There is no node ${node}. ${listed("Nodes", names)}`);
-      }
-      await injector.startFault({
-        kind: "instance-termination",
-        scope,
-        clusterName: instance.clusterName,
-        parameters: { instanceId: instance.instanceId },
+      const fault = await injector.startFault(scope, {
+        fault: "instance-termination",
+        target: { nodes: [node], ...(clusterName ? { cluster: clusterName } : {}) },
       });
+      const [killed] = fault.targets.nodes ?? [];
+      const instanceId = killed?.instanceId ?? "";
       return {
-        message: `Instance ${instance.instanceId} (${instance.privateDnsName}) in ${instance.zone} is terminated.`,
-        instanceId: instance.instanceId,
+        message: `Instance ${instanceId} (${killed?.name}) in ${killed?.zone} is terminated.`,
+        instanceId,
       };
     },
 
-    start: () => Promise.reject(notYet),
-    stop: () => Promise.reject(notYet),
-    stopAll: () => Promise.reject(notYet),
-    list: () => [],
+    start: async (scope, request) => viewOf(await injector.startFault(scope, request)),
+    stop: async (scope, id) => viewOf(await injector.stopFault(faultOf(scope, id).id)),
+    stopAll: async (scope) => {
+      const views: FaultView[] = [];
+      for (const { id } of [...state.faults.active(scope), ...state.faults.scheduled(scope)].reverse())
+        views.push(viewOf(await injector.stopFault(id)));
+      return views;
+    },
+    list: (scope, { all = false } = {}) =>
+      state.faults
+        .all(scope)
+        .filter(({ phase }) => all || phase !== "ended")
+        .map(viewOf),
     catalogue: catalogueEntries,
   };
 }
 
-const notYet = new DomainError("NotImplementedException", "Faults cannot be started by name yet.");
+function viewOf(fault: FaultRecord): FaultView {
+  const { id, kind, phase, target, targets, parameters, seed, startedAtMs, endsAtMs, endedAtMs, reason } = fault;
+  const definition = knownFault(fault);
+  const hasBegun = phase !== "scheduled" && reason === undefined;
+  return {
+    id,
+    fault: kind,
+    title: (hasBegun ? definition?.started(fault) : definition?.says) ?? kind,
+    phase,
+    ...(fault.zone ? { zone: fault.zone } : {}),
+    target,
+    targets,
+    parameters,
+    seed,
+    startedAtMs,
+    ...(endsAtMs === undefined ? {} : { endsAtMs }),
+    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
 
 type Counts = Omit<ZoneSummary, "name" | "id" | "state" | "faults">;
 
@@ -166,10 +188,4 @@ async function summaryOf(
     if (instance.nodeReady) at(instance.zone).readyNodes++;
   }
   return zones;
-}
-
-function listed(what: string, names: readonly string[]): string {
-  if (names.length === 0) return `There are no ${what.toLowerCase()}.`;
-  const more = names.length > LISTED ? `, and ${names.length - LISTED} more` : "";
-  return `${what}: ${names.slice(0, LISTED).join(", ")}${more}.`;
 }

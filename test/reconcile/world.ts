@@ -58,6 +58,7 @@ export function makeWorld<B extends ClusterBackend>(
   });
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
   const faults = createFaultControl({ state, backends, injector });
+  injector.start();
   reconcilers.start();
 
   const cluster = (name = "demo"): ClusterRecord | undefined => state.clusters.get({ ...SCOPE, name });
@@ -126,6 +127,7 @@ export function makeWorld<B extends ClusterBackend>(
         .map(({ atMs, type, subject, zone }) => `${atMs - START_MS} ${type} ${subject} ${zone ?? ""}`),
     stop: async () => {
       await reconcilers.stop();
+      await injector.stop();
       await backend.close();
       clock.stop();
     },

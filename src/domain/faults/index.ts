@@ -13,6 +13,7 @@ export type {
   Once,
   SpotNotice,
 } from "./definition.js";
+export { STOPPING_MS } from "./node.js";
 export { durationText, type Parameter, type Parameters, readParameters } from "./parameters.js";
 export { type ReadRequest, readRequest, readTarget } from "./read-request.js";
 export type { FaultRequest, FaultView } from "./request.js";

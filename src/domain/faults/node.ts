@@ -20,6 +20,8 @@ const NODES = { type: "node", takes: TAKES, needs: TAKES } as const;
 /** Fargate's machines have a kubelet, but are no instances that anybody could stop. */
 const KUBELETS = { ...NODES, fargate: true } as const;
 
+/** From StopInstances until an instance is stopped, in milliseconds. EC2 publishes no figure. */
+export const STOPPING_MS = 10_000;
 const SPOT_NOTICE_MS = 120_000;
 
 const PRESSURES: Readonly<Record<string, Pressure>> = {
@@ -63,6 +65,15 @@ function spotNotices(fault: ActingFault, cluster: ClusterFacts, nowMs: number): 
   return { notices, ...(nowMs < noticeAtMs ? { changesAtMs: noticeAtMs } : {}) };
 }
 
+/** Instances are `stopping` for a while before they are `stopped`. */
+function stopping(fault: ActingFault, cluster: ClusterFacts, nowMs: number): ClusterWants {
+  const stoppedAtMs = fault.startedAtMs + STOPPING_MS;
+  return {
+    machines: byNode(fault, cluster, "stopped" as const),
+    ...(nowMs < stoppedAtMs ? { changesAtMs: stoppedAtMs } : {}),
+  };
+}
+
 export const NODE_FAULTS: readonly FaultDefinition[] = [
   {
     name: "instance-termination",
@@ -85,7 +96,7 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
     lasts: true,
     started: (fault) => `${capitalised(theInstances(fault))} ${are(fault)} stopped from outside.`,
     ended: (fault) => `${capitalised(theInstances(fault))} ${are(fault)} no longer kept stopped.`,
-    wants: machines("stopped"),
+    wants: stopping,
   },
   {
     name: "instance-reboot",

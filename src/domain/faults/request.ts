@@ -25,6 +25,7 @@ export interface FaultView {
   /** A sentence: what it does to what. */
   title: string;
   phase: FaultPhase;
+  zone?: string;
   /** As it was asked for, with names in place of ids. */
   target: FaultTarget;
   /** What it touches; empty before it has begun. */
