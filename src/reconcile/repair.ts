@@ -45,7 +45,10 @@ export async function repairNodes(
     if (action === "Replace") terminateInstance(context, cluster, id, "repair");
     else await reboot(context, cluster, instance);
   }
-  const again = rebooting.map(({ rebootedAtMs = 0 }) => rebootedAtMs + REBOOT_MS);
+  const again = [
+    ...rebooting.map(({ rebootedAtMs = 0 }) => rebootedAtMs + REBOOT_MS),
+    ...(decision.repairs.some(({ action }) => action === "Reboot") ? [clock.now() + REBOOT_MS] : []),
+  ];
   const nextCheckMs = Math.min(decision.nextCheckMs ?? Number.POSITIVE_INFINITY, ...again);
   return Number.isFinite(nextCheckMs) ? { ...decision, nextCheckMs } : decision;
 }

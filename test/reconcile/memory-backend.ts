@@ -16,6 +16,7 @@ interface Node {
   unschedulable: boolean;
   /** Pods that no eviction moves. */
   stuckPods: string[];
+  unhealthy: readonly { type: string; reason: string }[];
 }
 
 interface Cluster {
@@ -30,6 +31,8 @@ export interface MemoryBackend extends ClusterBackend {
   calls: string[];
   /** The next call of that name rejects. */
   failNext(method: string, error: Error): void;
+  /** What the node monitoring agent finds from now on: conditions that are not True. */
+  report(clusterId: string, nodeName: string, unhealthy: readonly { type: string; reason: string }[]): void;
 }
 
 const JOIN_MS = 5_000;
@@ -58,12 +61,12 @@ export function createMemoryBackend(clock: Clock): MemoryBackend {
   const tell = (cluster: Cluster, observation: Observation): void => {
     for (const listener of cluster.listeners) listener(observation);
   };
-  const seen = ({ ready, spec }: Node): Observation => ({
+  const seen = ({ ready, spec, unhealthy }: Node): Observation => ({
     kind: "node",
     nodeName: spec.name,
     ready,
     present: true,
-    unhealthy: ready ? [] : [{ type: "Ready", reason: "NodeStatusUnknown" }],
+    unhealthy: [...(ready ? [] : [{ type: "Ready", reason: "NodeStatusUnknown" }]), ...unhealthy],
   });
   const setReady = (cluster: Cluster, node: Node, ready: boolean): void => {
     if (node.ready === ready || !cluster.nodes.has(node.spec.name)) return;
@@ -75,6 +78,15 @@ export function createMemoryBackend(clock: Clock): MemoryBackend {
     clusters,
     calls,
     failNext: (method, error) => failures.set(method, error),
+    report: (clusterId, name, unhealthy) => {
+      const node = nodeOf(clusterId, name);
+      node.unhealthy = unhealthy;
+      tell(find(clusterId), seen(node));
+    },
+    rebootNode: async (clusterId, name) => {
+      called("rebootNode", name);
+      nodeOf(clusterId, name);
+    },
     createCluster: async (spec) => {
       called("createCluster", spec.name);
       if (!clusters.has(spec.clusterId)) {
@@ -97,7 +109,7 @@ export function createMemoryBackend(clock: Clock): MemoryBackend {
       called("addNode", spec.name);
       const cluster = find(clusterId);
       if (cluster.nodes.has(spec.name)) return;
-      const node: Node = { spec, ready: false, power: "running", unschedulable: false, stuckPods: [] };
+      const node: Node = { spec, ready: false, power: "running", unschedulable: false, stuckPods: [], unhealthy: [] };
       cluster.nodes.set(spec.name, node);
       clock.timer(JOIN_MS, () => {
         if (node.power === "running") setReady(cluster, node, true);

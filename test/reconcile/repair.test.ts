@@ -64,6 +64,132 @@ describe("a node whose kubelet has fallen silent", () => {
   });
 });
 
+const sick = (instance: InstanceRecord, type: string, reason: string): void =>
+  w.backend.report(instance.clusterId, instance.privateDnsName, [{ type, reason }]);
+const well = ({ clusterId, privateDnsName }: InstanceRecord): void => w.backend.report(clusterId, privateDnsName, []);
+const told = (type: string): string[] =>
+  w.state.events
+    .read({})
+    .filter((event) => event.type === type)
+    .map(({ subject }) => subject);
+const REPAIR = { enabled: true };
+
+describe("node auto repair of what the node monitoring agent finds", () => {
+  it("reboots a node that a reboot mends: instance and node stay, and when it is well nothing more is done", async () => {
+    const first = await workers({ nodeRepairConfig: REPAIR });
+    sick(first, "AcceleratedHardwareReady", "NvidiaXID31Error");
+    await w.until(() => w.backend.calls.includes(`rebootNode ${first.privateDnsName}`), 11 * MINUTE_MS);
+    well(first);
+    await w.clock.advance(60 * MINUTE_MS);
+    expect(w.backend.calls.filter((call) => call.startsWith("rebootNode"))).toHaveLength(1);
+    expect(w.backend.calls.filter((call) => call.startsWith("setNodePower"))).toEqual([]);
+    expect(alive()).toContain(first.instanceId);
+    expect(told("NodeRepairStarted")).toEqual([first.privateDnsName]);
+  });
+
+  it("reboots it again after another wait when that did not help", async () => {
+    const first = await workers({ nodeRepairConfig: REPAIR });
+    sick(first, "AcceleratedHardwareReady", "NvidiaXID31Error");
+    await w.clock.advance(21 * MINUTE_MS);
+    expect(w.backend.calls.filter((call) => call.startsWith("rebootNode"))).toHaveLength(2);
+    expect(alive()).toContain(first.instanceId);
+  });
+
+  it("drains a node before it replaces it, and lets budgets keep it for 15 minutes at most", async () => {
+    w = makeWorld(createMemoryBackend, { profile: "aws" });
+    await w.createNodegroup(await w.createCluster(), "workers", { nodeRepairConfig: REPAIR });
+    const [first] = w.instances();
+    if (!first) throw new Error("no instance");
+    w.backend.clusters.get(first.clusterId)?.nodes.get(first.privateDnsName)?.stuckPods.push("default/stuck");
+    sick(first, "NetworkingReady", "IPAMDNotRunning");
+    await w.clock.advance(31 * MINUTE_MS);
+    expect(w.backend.calls).toContain(`drainNode ${first.privateDnsName}`);
+    expect(w.state.instances.get(first.instanceId)).toMatchObject({ lifecycle: "Terminating", state: "running" });
+    await w.clock.advance(13 * MINUTE_MS);
+    expect(w.state.instances.get(first.instanceId)?.state).toBe("running");
+    await w.until(() => alive().length === 6 && !alive().includes(first.instanceId), 10 * MINUTE_MS);
+  });
+
+  it("does nothing where an override says NoAction, and waits as long as an override says", async () => {
+    const override = (
+      nodeMonitoringCondition: string,
+      nodeUnhealthyReason: string,
+      minutes: number,
+      action: string,
+    ) => ({
+      nodeMonitoringCondition,
+      nodeUnhealthyReason,
+      minRepairWaitTimeMins: minutes,
+      repairAction: action,
+    });
+    const first = await workers({
+      nodeRepairConfig: {
+        ...REPAIR,
+        nodeRepairConfigOverrides: [
+          override("KernelReady", "ForkFailedOutOfPIDs", 1, "NoAction"),
+          override("NetworkingReady", "InterfaceNotUp", 3, "Reboot"),
+        ],
+      },
+    });
+    sick(first, "KernelReady", "ForkFailedOutOfPIDs");
+    await w.clock.advance(90 * MINUTE_MS);
+    expect(told("NodeRepairStarted")).toEqual([]);
+    sick(first, "NetworkingReady", "InterfaceNotUp");
+    await w.clock.advance(3 * MINUTE_MS);
+    expect(w.backend.calls).toContain(`rebootNode ${first.privateDnsName}`);
+  });
+
+  it("forgets a node whose condition is restored in time", async () => {
+    const first = await workers({ nodeRepairConfig: REPAIR });
+    sick(first, "StorageReady", "Broken");
+    await w.clock.advance(29 * MINUTE_MS);
+    well(first);
+    await w.clock.advance(MINUTE_MS);
+    sick(first, "StorageReady", "Broken");
+    await w.clock.advance(29 * MINUTE_MS);
+    expect(told("NodeRepairStarted")).toEqual([]);
+  });
+
+  it("begins nothing above its threshold, goes on with what it has begun, says so, and goes on when fewer are unhealthy", async () => {
+    w = makeWorld(createMemoryBackend, { profile: "aws" });
+    await w.createNodegroup(await w.createCluster(), "workers", {
+      nodeRepairConfig: { ...REPAIR, maxUnhealthyNodeThresholdCount: 2 },
+    });
+    const [one, two, three] = w.instances();
+    if (!one || !two || !three) throw new Error("too few instances");
+    w.backend.clusters.get(one.clusterId)?.nodes.get(one.privateDnsName)?.stuckPods.push("default/stuck");
+    sick(one, "NetworkingReady", "IPAMDNotRunning");
+    await w.until(() => told("NodeRepairStarted").length === 1, 31 * MINUTE_MS);
+    sick(two, "Ready", "KubeletDown");
+    sick(three, "Ready", "KubeletDown");
+    await w.clock.advance(10 * MINUTE_MS);
+    expect(w.state.instances.get(one.instanceId)?.lifecycle).toBe("Terminating");
+    await w.until(() => w.state.instances.get(one.instanceId)?.lifecycle === "Terminated", 10 * MINUTE_MS);
+    const four = w.instances().find(({ instanceId }) => ![two, three].some((each) => each.instanceId === instanceId));
+    if (!four) throw new Error("no fourth");
+    sick(four, "KernelReady", "ForkFailedOutOfPIDs");
+    await w.clock.advance(60 * MINUTE_MS);
+    expect(told("NodeRepairStarted")).toHaveLength(1);
+    expect(told("NodeRepairHeld")).toEqual(["workers"]);
+    well(four);
+    await w.until(() => told("NodeRepairStarted").length === 3, MINUTE_MS);
+    expect(told("NodeRepairResumed")).toEqual(["workers"]);
+  });
+
+  it("repairs one at a time when told so, a node that reboots included", async () => {
+    const first = await workers({ nodeRepairConfig: { ...REPAIR, maxParallelNodesRepairedCount: 1 } });
+    const [, second] = w.instances();
+    if (!second) throw new Error("no second");
+    sick(first, "AcceleratedHardwareReady", "NvidiaXID31Error");
+    sick(second, "AcceleratedHardwareReady", "NvidiaXID31Error");
+    await w.clock.advance(11 * MINUTE_MS);
+    expect(told("NodeRepairStarted")).toHaveLength(1);
+    const [begun] = told("NodeRepairStarted");
+    well(begun === first.privateDnsName ? first : second);
+    await w.until(() => told("NodeRepairStarted").length === 2, MINUTE_MS);
+  });
+});
+
 describe("a node group whose zones are all without power", () => {
   it("is DEGRADED with EC2's words while nothing can be launched, and heals by itself", async () => {
     await workers({});
