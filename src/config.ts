@@ -23,11 +23,27 @@ export interface Config {
   readonly podEndpointUrl?: string;
   /** Port of the token webhook for API servers outside; 0 picks a free one. Absent: there is none. */
   readonly tokenWebhookPort?: number;
+  readonly kind: KindConfig;
   /** Secrets by access key that signatures are checked with. */
   readonly credentials: ReadonlyMap<string, string>;
   readonly logLevel: LogLevel;
   readonly logFormat: "pretty" | "json";
 }
+
+/** Of the backend kind. */
+export interface KindConfig {
+  /** Node images by minor version, where they are not the usual ones. */
+  readonly nodeImages: ReadonlyMap<string, string>;
+  /** How many clusters are made, adopted or deleted at once. */
+  readonly parallel: number;
+  readonly provider: "docker" | "podman" | "nerdctl";
+  /** All that docker and kind see of the environment. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** What docker, kind and their like go by. KUBECONFIG is not among them: the user's own is never written to. */
+const TOOL_VARIABLES =
+  /^(PATH|HOME|USER|LANG|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME|DATA_HOME)|DOCKER_\w+|CONTAINER_HOST|CONTAINERS?D?_\w+|NERDCTL_\w+|KIND_EXPERIMENTAL_\w+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy)$/;
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -85,6 +101,18 @@ export const OPTIONS = [
     fallback: "",
     help: "serve TokenReviews to API servers outside, such as kind's, on this port; default: not at all",
   },
+  {
+    flag: "kind-node-image",
+    value: "version=image",
+    fallback: "",
+    help: "node images of --backend kind by Kubernetes version, separated by commas; default: kindest/node",
+  },
+  {
+    flag: "kind-parallel",
+    value: "number",
+    fallback: "2",
+    help: "how many clusters --backend kind makes, adopts or deletes at once",
+  },
   { flag: "log-level", value: "level", fallback: "info", help: LOG_LEVELS.join(", ") },
   {
     flag: "log-format",
@@ -136,6 +164,16 @@ export function readConfig(
       ? { kind: "scaled", factor }
       : fail("clock", "real, scaled:<n> with n up to 100000, or stepped");
   };
+  const nodeImages = (): Map<string, string> => {
+    const images = new Map<string, string>();
+    for (const pair of text("kind-node-image").split(",").filter(Boolean)) {
+      const [, version, image] = /^\s*(\d+\.\d+)=([^\s,]+)\s*$/.exec(pair) ?? [];
+      if (version === undefined || image === undefined)
+        return fail("kind-node-image", "version=image pairs such as 1.36=kindest/node:v1.36.2, separated by commas");
+      images.set(version, image);
+    }
+    return images;
+  };
   const startMs = text("clock-start") === "" ? undefined : Date.parse(text("clock-start"));
   if (Number.isNaN(startMs)) fail("clock-start", "a time such as 2026-11-22T10:00:00Z");
   if (startMs !== undefined && clock().kind === "real")
@@ -159,10 +197,27 @@ export function readConfig(
     verifySignatures: toggle("verify-signatures"),
     ...(podEndpointUrl === "" ? {} : { podEndpointUrl }),
     ...(text("token-webhook-port") === "" ? {} : { tokenWebhookPort: integer("token-webhook-port", 0, 65_535) }),
+    kind: {
+      nodeImages: nodeImages(),
+      parallel: integer("kind-parallel", 1, 64),
+      provider: readProvider(environment.KIND_EXPERIMENTAL_PROVIDER),
+      environment: Object.fromEntries(
+        Object.entries(environment).filter((entry): entry is [string, string] => TOOL_VARIABLES.test(entry[0])),
+      ),
+    },
     credentials: readCredentials(environment.EKSIM_CREDENTIALS),
     logLevel: oneOf("log-level", LOG_LEVELS),
     logFormat: oneOf("log-format", ["pretty", "json"]),
   });
+}
+
+/** kind's own switch, which kind reads as well. */
+function readProvider(text: string | undefined): KindConfig["provider"] {
+  if (text === undefined || text === "") return "docker";
+  if (text === "docker" || text === "podman" || text === "nerdctl") return text;
+  throw new UsageError(
+    `KIND_EXPERIMENTAL_PROVIDER: ${JSON.stringify(text)} is not valid; give docker, podman or nerdctl`,
+  );
 }
 
 /** `EKSIM_CREDENTIALS=key:secret,key:secret`; `test:test` is always known. Not a flag, because other users can read a process's arguments. */

@@ -11,13 +11,14 @@ import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gatew
 import { registerIssuerDocuments } from "./api/kubernetes/issuer-documents.js";
 import { registerPodIdentityAgent } from "./api/kubernetes/pod-identity-agent.js";
 import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
-import type { ClusterBackend } from "./backends/backend.js";
+import { BackendError, type ClusterBackend } from "./backends/backend.js";
 import {
   createEmbeddedBackend,
   type EmbeddedBackendOptions,
   type OutsideAnswer,
   type OutsideRequest,
 } from "./backends/embedded/embedded-backend.js";
+import { createKindBackend } from "./backends/kind/kind-backend.js";
 import type { Clock } from "./clock/clock.js";
 import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
@@ -36,6 +37,7 @@ import { createDirectory } from "./identity/directory.js";
 import { explainAccess } from "./identity/explain-access.js";
 import { createWebIdentityVerifier } from "./identity/oidc/web-identity-verifier.js";
 import type { Log } from "./log.js";
+import { createTokenWebhooks, type ServedWebhook } from "./main/token-webhooks.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
 import { createZonalShiftControl } from "./reconcile/zonal-shift-control.js";
 import { createPodIdentityIndex } from "./state/pod-identity-index.js";
@@ -59,6 +61,13 @@ export interface Emulator {
   idle(): Promise<void>;
   /** Ends servers, loops and timers in order; everything acknowledged is on disk afterwards. */
   stop(): Promise<void>;
+}
+
+/** Why there can be no cluster of kind in this run; undefined when there can. */
+function kindRefusal({ dataDir, clock }: Config): string | undefined {
+  if (dataDir === IN_MEMORY) return "containers outlive this process, so it needs a --data-dir that does too";
+  if (clock.kind !== "real") return `real containers keep real time, and the clock is ${clock.kind}; leave out --clock`;
+  return undefined;
 }
 
 /** The data directory that is none. */
@@ -141,9 +150,8 @@ export async function startEmulator(options: {
   images?: EmbeddedBackendOptions["images"];
 }): Promise<Emulator> {
   const { config, log, version } = options;
-  if (config.backend === "kind") {
-    throw new UsageError("--backend kind is not available yet; leave it out to use the embedded Kubernetes");
-  }
+  const noKind = kindRefusal(config);
+  if (config.backend === "kind" && noKind !== undefined) throw new UsageError(`--backend kind: ${noKind}`);
   await checkAddress(config);
   const state = openState({
     file: config.dataDir === IN_MEMORY ? config.dataDir : join(config.dataDir, "state.db"),
@@ -195,7 +203,23 @@ export async function startEmulator(options: {
     aws: (request) => askInside(gateway, request),
     accessFor,
   });
+  const kind = createKindBackend({
+    clock,
+    log,
+    dir: join(config.dataDir, "kind"),
+    ...config.kind,
+    webhookFiles: (clusterId, addresses) => webhooks.filesForContainers(clusterId, addresses),
+  });
+  if (config.backend === "kind") {
+    try {
+      log.info({ ...(await kind.checkTools()) }, "versions of what kind clusters are made with");
+    } catch (error) {
+      state.close();
+      throw error instanceof BackendError ? new UsageError(error.message, { cause: error }) : error;
+    }
+  }
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
+  if (noKind === undefined) backends.set(kind.name, kind);
   const reconcilers = createReconcilers({
     state,
     clock,
@@ -266,6 +290,8 @@ export async function startEmulator(options: {
       enforceInsights: config.enforceInsights,
       defaultVersion: DEFAULT_VERSION,
       backend: config.backend,
+      backendRefusal: (name) =>
+        backends.has(name) ? undefined : name === kind.name ? noKind : "there are the backends embedded and kind",
       verifySignatures: config.verifySignatures,
       secretFor: (accessKeyId) => config.credentials.get(accessKeyId),
       hosts: [config.host, "host.docker.internal"],
@@ -299,34 +325,27 @@ export async function startEmulator(options: {
     log,
   });
 
-  let webhook: { url: string; ca: string; close(): Promise<void> } | undefined;
-  const startTokenWebhook = async (port: number): Promise<void> => {
-    const { serverTls } = await import("./backends/embedded/tls/server-tls.js");
-    const { createTokenWebhook } = await import("./api/kubernetes/token-webhook.js");
-    const { ca, ...tls } = serverTls(state.settings, { host: config.host, nowMs: clock.wallNow() });
-    const server = createTokenWebhook({
-      tls,
-      log,
-      authenticate(clusterId, token) {
-        const cluster = state.clusters.seen(clusterId);
-        if (!cluster) return "no such cluster";
-        return accessFor(clusterId).authenticate(token, () => backends.get(cluster.backend)?.awsAuth?.(clusterId));
-      },
-    });
-    try {
-      const bound = await server.listen({ host: config.host, port });
-      webhook = { url: endpointOf(config.host, bound).replace("http:", "https:"), ca, close: server.close };
-    } catch (error) {
-      const { message } = error as Error;
-      throw new UsageError(`the token webhook has no port (${message}); choose another with --token-webhook-port`, {
-        cause: error,
-      });
-    }
-  };
+  const webhooks = createTokenWebhooks({
+    settings: state.settings,
+    wallNow: () => clock.wallNow(),
+    host: config.host,
+    log,
+    authenticate(clusterId, token) {
+      const cluster = state.clusters.seen(clusterId);
+      if (!cluster) return "no such cluster";
+      const access = accessFor(clusterId);
+      const awsAuth = (): ReturnType<NonNullable<ClusterBackend["awsAuth"]>> =>
+        backends.get(cluster.backend)?.awsAuth?.(clusterId);
+      return access.authenticate(token, awsAuth) ?? access.authenticateOidc(token);
+    },
+    authorize: (clusterId, question) =>
+      state.clusters.seen(clusterId) ? accessFor(clusterId).authorize(question) : "no such cluster",
+  });
+  let webhook: ServedWebhook | undefined;
 
   const end = async (): Promise<void> => {
     closeVpcProxy();
-    await webhook?.close();
+    await webhooks.close();
     await gateway.close();
     saveLastTime();
     await reconcilers.stop();
@@ -342,7 +361,9 @@ export async function startEmulator(options: {
   };
   try {
     await gateway.listen({ port: config.port, host: config.host });
-    if (config.tokenWebhookPort !== undefined) await startTokenWebhook(config.tokenWebhookPort);
+    if (config.tokenWebhookPort !== undefined) {
+      webhook = await webhooks.serve({ host: config.host, port: config.tokenWebhookPort });
+    }
   } catch (error) {
     await stop();
     throw listenRefusal(error, config);

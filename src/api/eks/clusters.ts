@@ -9,7 +9,7 @@ import { checkSubnets, checkUpdatable, invalidParameter } from "../../domain/eks
 import { planVersionUpdate, rollbackDeadlineMs } from "../../domain/eks/version-rules.js";
 import { DomainError } from "../../domain/errors.js";
 import { grantAutomatically } from "./access-entries.js";
-import { type EksOperations, scheduleWork } from "./context.js";
+import { type EksConfig, type EksOperations, scheduleWork } from "./context.js";
 import { clusterId } from "./identifiers.js";
 import { checkInsights } from "./insights.js";
 import { clusterUpdates, findCluster } from "./lookup.js";
@@ -35,6 +35,17 @@ function refuseUnsupported(input: { [member in (typeof UNSUPPORTED)[number]]?: u
   if (member) throw new DomainError("NotImplementedException", `eksim does not support ${member} yet`);
 }
 
+/** Tag of a cluster that shall have another backend than the others. */
+const BACKEND_TAG = "eksim:backend";
+
+function chosenBackend(tags: Readonly<Record<string, string>> | undefined, config: EksConfig): string {
+  const name = tags?.[BACKEND_TAG];
+  if (name === undefined || name === config.backend) return config.backend;
+  const refusal = config.backendRefusal ? config.backendRefusal(name) : `this eksim has no backend ${name}`;
+  if (refusal !== undefined) throw invalidParameter(`The tag ${BACKEND_TAG} cannot be ${name}: ${refusal}`);
+  return name;
+}
+
 export const clusters = {
   CreateCluster(input, context) {
     const { state, scope, config, clock } = context;
@@ -58,7 +69,7 @@ export const clusters = {
       nowMs: clock.now(),
       creatorArn: context.principalArn,
       defaultVersion: config.defaultVersion,
-      backend: config.backend,
+      backend: chosenBackend(input.tags, config),
     });
     checkSubnets(config, cluster.vpcConfig.subnetIds);
     checkPassedRole(context, cluster.roleArn, "eks.amazonaws.com");

@@ -11,6 +11,8 @@ export interface EksConfig {
   defaultVersion: string;
   /** Name of the backend that new clusters get. */
   backend: string;
+  /** Why a cluster cannot have a backend; undefined when it can. Absent: there is only the one. */
+  backendRefusal?: (name: string) => string | undefined;
   /** UpdateClusterVersion refuses while insights speak against it, unless `force` is given. EKS only warns. */
   enforceInsights?: boolean;
 }

@@ -3,6 +3,9 @@
 /** Where the webhook answers for a cluster. */
 export const webhookPath = (clusterId: string): string => `/clusters/${clusterId}/authenticate`;
 
+/** And where it says what EKS access policies allow there. */
+export const authorizationPath = (clusterId: string): string => `/clusters/${clusterId}/authorize`;
+
 /** What an API server is given with `--authentication-token-webhook-config-file`. JSON, which is YAML too. */
 export function webhookKubeconfig(server: string, caPem: string): string {
   const name = "eksim";

@@ -4,9 +4,7 @@
  * or listens while eksim is down could take it.
  */
 import { randomInt } from "node:crypto";
-
-/** First and last port, both included; 10,000 of them leave room for many clusters in many emulators on one machine. */
-export const ENDPOINT_PORTS = { first: 20_000, last: 29_999 } as const;
+import { ENDPOINT_PORTS } from "../../domain/endpoint-ports.js";
 
 /** How many ports of the range are tried before any free port will do. */
 const ATTEMPTS = 20;

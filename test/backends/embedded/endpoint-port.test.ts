@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { ENDPOINT_PORTS, listenOnStablePort } from "../../../src/backends/embedded/endpoint-port.js";
+import { listenOnStablePort } from "../../../src/backends/embedded/endpoint-port.js";
+import { ENDPOINT_PORTS } from "../../../src/domain/endpoint-ports.js";
 
 describe("the port of a new cluster's API server", () => {
   const servers: Server[] = [];

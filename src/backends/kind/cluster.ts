@@ -1,0 +1,119 @@
+/** A cluster that this process has in hand, and what works on it share. */
+import type { Clock } from "../../clock/clock.js";
+import type { Impairments } from "../../domain/impairments.js";
+import {
+  BackendError,
+  type ClusterEndpoint,
+  type ConfigMapData,
+  type IssuerKey,
+  type Observation,
+} from "../backend.js";
+import type { Engine } from "./engine.js";
+import type { ClusterFile, Files, MasterFile } from "./files.js";
+import type { KubeClient } from "./kube-client.js";
+import type { Locks } from "./lock.js";
+import type { Runner } from "./runner.js";
+import type { ToolVersions } from "./tools.js";
+
+export interface KindLog {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+}
+
+/** What an API server is given to ask eksim who somebody is and what he may do: kubeconfigs as text. */
+export interface WebhookFiles {
+  authentication: string;
+  authorization: string;
+}
+
+export interface KindContext {
+  clock: Clock;
+  log: KindLog;
+  runner: Runner;
+  engine: Engine;
+  files: Files;
+  locks: Locks;
+  /** Images by minor version, where they are not the usual ones. */
+  nodeImages: ReadonlyMap<string, string>;
+  /** The versions of the programs; rejects when one is missing or too old. */
+  tools(): Promise<ToolVersions>;
+  /** Serves the token webhook at an address of this machine that containers reach, of those given. */
+  webhookFiles(clusterId: string, addresses: readonly string[]): Promise<WebhookFiles>;
+}
+
+export interface Held {
+  file: ClusterFile;
+  endpoint: ClusterEndpoint;
+  client: KubeClient;
+  listeners: Set<(observation: Observation) => void>;
+  /** Masters' states as last told, by id. */
+  masters: Map<string, "up" | "down">;
+  /** Nodes that are joining, by name. */
+  joins: Map<string, { controller: AbortController; done: Promise<void> }>;
+  /** Nodes that eksim has cut off, frozen or stopped, by name. */
+  powers: Map<string, "stopped" | "frozen" | "isolated">;
+  impairments: Impairments;
+  awsAuth: ConfigMapData | undefined;
+  issuerKeys?: readonly IssuerKey[];
+  joinToken?: { token: Promise<string>; untilMs: number };
+  /** Ended when the cluster is let go. */
+  ending: AbortController;
+  stops: (() => void)[];
+}
+
+export const tell = (held: Held, observation: Observation): void => {
+  for (const listener of held.listeners) listener(observation);
+};
+
+export function masterOf({ file }: Held, memberId: string): MasterFile {
+  const master = file.masters.find(({ id }) => id === memberId);
+  if (master) return master;
+  throw new BackendError("missing", `cluster ${file.spec.name} has no master ${memberId}`);
+}
+
+/** Notes that a master is up or down, and tells it when that is new. */
+export function noteMaster(held: Held, memberId: string, state: "up" | "down"): void {
+  if (held.masters.get(memberId) === state) return;
+  held.masters.set(memberId, state);
+  tell(held, { kind: "member", memberId, state });
+}
+
+/** Masters with their zones, as the status page counts them. */
+export const memberStates = ({ file, masters }: Held): { zone: string; state: "up" | "down" }[] =>
+  file.masters.map(({ id, zone }) => ({ zone, state: masters.get(id) ?? "down" }));
+
+/** How often something is looked at that has to come up, in milliseconds. */
+const LOOK_MS = 250;
+
+/** Looks until `done`; rejects with `timeout` and the text, or with `unavailable` when it is called off. */
+export async function until(
+  clock: Clock,
+  done: () => Promise<boolean>,
+  { limitMs, what, signal }: { limitMs: number; what: string; signal?: AbortSignal | undefined },
+): Promise<void> {
+  const deadlineMs = clock.now() + limitMs;
+  while (!(await done())) {
+    if (signal?.aborted) throw new BackendError("unavailable", `nobody waits any longer until ${what}`);
+    if (clock.now() >= deadlineMs)
+      throw new BackendError("timeout", `${limitMs / 1000} s were not enough until ${what}`);
+    await clock.sleep(LOOK_MS, signal).catch(() => {});
+  }
+}
+
+/** Until an API server answers that it is ready, etcd included. */
+export async function untilReady(
+  clock: Clock,
+  client: KubeClient,
+  { limitMs, signal }: { limitMs: number; signal?: AbortSignal },
+): Promise<void> {
+  const isReady = async (): Promise<boolean> => {
+    try {
+      await client.request("GET", "/readyz", { timeoutMs: 3_000 });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  await until(clock, isReady, { limitMs, what: "the API server was ready", signal });
+}
