@@ -172,6 +172,15 @@ function defaultClaimTemplate(claim: PersistentVolumeClaim): PersistentVolumeCla
   return named.spec ? withField(named, "spec", defaultClaimSpec(named.spec)) : named;
 }
 
+/** The set's pods have a volume for each of its claims, in place of one of the same name: containers may mount them. */
+function withClaimVolumes(spec: NonNullable<StatefulSet["spec"]>): NonNullable<StatefulSet["spec"]> {
+  const claims = (spec.volumeClaimTemplates ?? []).flatMap(({ metadata }) => (metadata?.name ? [metadata.name] : []));
+  if (claims.length === 0 || !spec.template?.spec) return spec;
+  const own = (spec.template.spec.volumes ?? []).filter(({ name }) => !claims.includes(name));
+  const volumes = [...own, ...claims.map((name) => ({ name, emptyDir: {} }))];
+  return { ...spec, template: { ...spec.template, spec: { ...spec.template.spec, volumes } } };
+}
+
 export const statefulSets = strategyOf<StatefulSet>({
   setDefaults(set) {
     if (!set.spec) return;
@@ -199,7 +208,7 @@ export const statefulSets = strategyOf<StatefulSet>({
     const retention = spec?.persistentVolumeClaimRetentionPolicy;
     const claims = spec?.volumeClaimTemplates ?? [];
     return [
-      ...validateTemplated("statefulset", spec),
+      ...validateTemplated("statefulset", spec && withClaimVolumes(spec)),
       ...requiredOneOf("spec.podManagementPolicy", spec?.podManagementPolicy, ["OrderedReady", "Parallel"]),
       ...requiredOneOf("spec.updateStrategy.type", strategy?.type, ["RollingUpdate", "OnDelete"]),
       ...nonNegative("spec.updateStrategy.rollingUpdate.partition", strategy?.rollingUpdate?.partition),

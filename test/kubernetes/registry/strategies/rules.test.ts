@@ -342,6 +342,32 @@ describe("validation", () => {
       'spec.containers[0].volumeMounts[0].name: Not found: "v"',
     ],
     [
+      "statefulsets.apps",
+      {
+        spec: {
+          serviceName: "s",
+          selector: SELECTOR,
+          template: inTemplate({
+            containers: [
+              with_(CONTAINER, {
+                volumeMounts: [
+                  { name: "claimed", mountPath: "/claimed" },
+                  { name: "other", mountPath: "/other" },
+                ],
+              }),
+            ],
+          }),
+          volumeClaimTemplates: [
+            {
+              metadata: { name: "claimed" },
+              spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+            },
+          ],
+        },
+      },
+      'spec.template.spec.containers[0].volumeMounts[1].name: Not found: "other"',
+    ],
+    [
       "pods",
       { spec: inPod({ env: [{ name: "A=B" }] }) },
       "must consist only of printable ASCII characters other than '='",
