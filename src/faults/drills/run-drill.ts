@@ -136,7 +136,10 @@ export async function runDrill(drill: Drill, target: DrillTarget, options: RunOp
   else if (phases.some(({ name }) => name === "steps")) checks.push(...watched.map((one) => one.result()));
 
   const watchedUntilMs = target.now();
-  const workloads = fates.map((fate) => fate.result({ firstFaultMs: firstFault(stage.faults), endMs: watchedUntilMs }));
+  // Where the steps never began there is nothing to tell of the workloads.
+  const workloads = phases.some(({ name }) => name === "steps")
+    ? fates.map((fate) => fate.result({ firstFaultMs: firstFault(stage.faults), endMs: watchedUntilMs }))
+    : [];
   await inPhase("clean-up", async () => {
     const left = await cleanUp(stage, made);
     if (left.length > 0) throw new Stop("error", `not everything could be cleaned up: ${left.join("; ")}`);

@@ -1,0 +1,48 @@
+/** The drills that come with eksim, and those in files of one's own. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Drill } from "./drill.js";
+import { readDrill } from "./format/read-drill.js";
+
+/** Beside the compiled program as beside its sources. */
+const LIBRARY = fileURLToPath(new URL("../../../drills/", import.meta.url));
+
+export const libraryNames = (): string[] =>
+  readdirSync(LIBRARY)
+    .filter((name) => name.endsWith(".yaml"))
+    .map((name) => basename(name, ".yaml"))
+    .sort();
+
+/** There is no such drill. */
+export class NoSuchDrill extends Error {
+  readonly exitCode = 2;
+  constructor(named: string) {
+    super(
+      `there is no file ${named}, and no drill of this name; drills that come with eksim: ${libraryNames().join(", ")}`,
+    );
+    this.name = "NoSuchDrill";
+  }
+}
+
+/** A file by its path, or a drill of the library by its name. Throws NoSuchDrill. */
+export function findDrill(named: string): { file: string; content: string } {
+  const own = /[/\\]|\.ya?ml$/.test(named) || existsSync(named) ? resolve(named) : undefined;
+  const file = own ?? resolve(LIBRARY, `${named}.yaml`);
+  try {
+    return { file, content: readFileSync(file, "utf8") };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") throw new NoSuchDrill(named);
+    throw error;
+  }
+}
+
+/** Reads a drill; files that it names are looked for beside it. Throws NoSuchDrill and DrillFileError. */
+export function loadDrill(named: string, options: { region?: string } = {}): Drill {
+  const { file, content } = findDrill(named);
+  return readDrill(content, {
+    file: named.includes("/") || named.includes(".") ? named : basename(file),
+    readFile: (path) => readFileSync(resolve(dirname(file), path), "utf8"),
+    ...options,
+  });
+}
