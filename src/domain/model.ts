@@ -199,10 +199,18 @@ export interface InstanceRecord extends Scope {
     taints: readonly { key: string; value?: string; effect: string }[];
     /** uids of the pods that it was launched for. */
     pods: readonly string[];
+    /** How long its pods may take to leave, in milliseconds; a day unless told. */
+    terminationGracePeriodMs?: number;
+    /** Instances in whose place it was launched: they go once it serves. */
+    replaces?: readonly string[];
   };
   inServiceSinceMs?: number;
   /** Since when its node has had no pods but those of DaemonSets; noted for node pools alone. */
   emptySinceMs?: number;
+  /** How many pods keep its node from being empty, and since when it has been so many; noted for node pools alone. */
+  podCount?: { pods: number; sinceMs: number };
+  /** The instance that is to take over its pods: when that one serves, this one goes. */
+  replacementId?: string;
   /** When EC2 said that this Spot instance is likely to be interrupted, and when it takes it away. */
   rebalanceRecommendedAtMs?: number;
   interruptionAtMs?: number;
