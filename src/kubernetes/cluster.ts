@@ -1,13 +1,16 @@
 import type { Socket } from "node:net";
 import type { Clock } from "../clock/clock.js";
 import type { AdmissionPlugin } from "./admission/plugin.js";
+import type { WebhookTrouble } from "./admission/webhooks/outage.js";
 import type { KubeApi } from "./api.js";
 import type { DeprecatedRequests, RemovedApi } from "./deprecated-apis.js";
 import type { ImageBehaviour } from "./image-behaviour.js";
+import type { LinkTrouble } from "./network/links.js";
 import type { ObjectKey } from "./object.js";
 import type { Persistence } from "./persistence.js";
 import type { LoadBalancerIngress, Service } from "./schema/generated/types.js";
 import type { AccessAttributes, Authorizer, TokenAuthenticator } from "./security.js";
+import type { ApiServerTrouble } from "./server/api-troubles.js";
 import type { Breakdown, NodeReports, NodeTrouble, PodTrouble } from "./trouble.js";
 
 /** Certificate material of a cluster; PEM texts. */
@@ -155,9 +158,23 @@ export interface SimulatedCluster {
   setWithdrawnZones(zones: readonly string[]): void;
   /** A control-plane member up or down. With fewer than a majority up, the API fails as etcd without a leader does. */
   setMember(id: string, state: "up" | "down"): void;
-  members(): readonly { id: string; zone: string; state: "up" | "down" }[];
+  /** `serving`: it is up and belongs to the majority. */
+  members(): readonly { id: string; zone: string; state: "up" | "down"; serving: boolean }[];
   /** Adds or replaces members (a master re-created, maybe in another zone). */
   replaceMembers(members: readonly { id: string; zone: string; address?: string }[]): void;
+  /**
+   * From now on exactly this is wrong with the network between zones. Masters that reach no majority do not count; nodes that reach no master that counts
+   * fall silent, and join when they do; pods, and whoever asks them for something, reach each other as well as the links let them.
+   */
+  setLinks(links: readonly LinkTrouble[]): void;
+  /** In exactly these zones nobody answers questions for names from now on. */
+  setZonesWithoutDns(zones: readonly string[]): void;
+  /** What is wrong with the API server from now on; undefined: nothing. */
+  setApiServerTrouble(trouble: ApiServerTrouble | undefined): void;
+  /** Admission webhooks that nobody reaches from now on; undefined: all are as reachable as what is behind them. */
+  setWebhookTrouble(trouble: WebhookTrouble | undefined): void;
+  /** What is wrong with a webhook that goes by these names: for those that are plugins here and no objects. */
+  webhookTroubleOf(...names: readonly string[]): WebhookTrouble["mode"] | undefined;
   /** Other certificates from now on: for new connections, and as the root CA that pods and clients are given. */
   setTls(tls: ClusterTls): Promise<void>;
   /** What the authorizers say to a question, and the name of the one that allows it. */

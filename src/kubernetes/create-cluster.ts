@@ -1,13 +1,15 @@
 import { createAdmissionExtensions } from "./admission/extensions.js";
 import { admissionPlugins } from "./admission/index.js";
 import { createWebhookCaller } from "./admission/webhooks/call.js";
+import { createWebhookOutage } from "./admission/webhooks/outage.js";
 import { createAggregatedApis } from "./aggregation/aggregated-apis.js";
 import { frontProxyCertificate } from "./aggregation/front-proxy.js";
 import { createAggregator } from "./aggregation/proxy.js";
 import type { UserInfo } from "./api.js";
 import { authenticationConfig, type BootstrapObject, bootstrapObjects } from "./bootstrap/index.js";
-import type { ClusterLog, ClusterOptions, OutsideAnswer, OutsideRequest, SimulatedCluster } from "./cluster.js";
+import type { ClusterLog, ClusterOptions, SimulatedCluster } from "./cluster.js";
 import { createClusterSecurity } from "./cluster-security.js";
+import { createControlPlane } from "./control-plane.js";
 import type { Controller } from "./controller.js";
 import { policyStatusController } from "./controllers/admission-policy-status.js";
 import { availableApiServices } from "./controllers/available-api-services.js";
@@ -17,9 +19,9 @@ import { customResourceDefinitions, DEFINITIONS } from "./custom-resources/defin
 import { serveCustomResources } from "./custom-resources/serve.js";
 import { createDeprecatedRequests, removedApis } from "./deprecated-apis.js";
 import { createKubelets } from "./kubelet/index.js";
-import { createMembers } from "./members.js";
 import { NODE_METRICS_INFO, nodeMetrics, POD_METRICS_INFO, podMetrics } from "./metrics/metrics-api.js";
 import { metricsServerController } from "./metrics/metrics-server.js";
+import { AT_ONCE } from "./network/zone-network.js";
 import { type KubeObject, type ObjectKey, parseKey } from "./object.js";
 import { ResourceCatalogue } from "./registry/catalogue.js";
 import { createKubeApi } from "./registry/kube-api.js";
@@ -29,7 +31,7 @@ import { createStrategies } from "./registry/strategies/index.js";
 import { readScale } from "./registry/subresources.js";
 import { createEventRecorder } from "./runtime/event-recorder.js";
 import { createScheduler } from "./scheduler/index.js";
-import type { ConfigMap, Node, Service } from "./schema/generated/types.js";
+import type { ConfigMap, Node } from "./schema/generated/types.js";
 import { resourceNamed } from "./schema/resource-info.js";
 import { builtinResources, COMPONENT_STATUSES } from "./schema/resources.js";
 import type { ApiServer } from "./server/api-server.js";
@@ -48,15 +50,6 @@ const NODE_LEASES = "kube-node-lease";
 const component = (name: string): UserInfo => ({ username: `system:${name}`, groups: ["system:authenticated"] });
 /** The API server's own client: for what the cluster is born with. */
 const LOOPBACK: UserInfo = { username: "system:apiserver", groups: ["system:masters", "system:authenticated"] };
-
-const API_SERVICE = { namespace: "default", name: "kubernetes" };
-
-/** Is that the Service of the API server, by name or address? A watch is not: programs read answers whole, and it has no end. */
-function isApiServer({ pod, host, port, path }: OutsideRequest, clusterIP: string | undefined): boolean {
-  if (port !== 443 || /[?&](watch|follow)=(1|t|true)(&|$)/i.test(path)) return false;
-  if (host === "kubernetes") return pod.namespace === API_SERVICE.namespace;
-  return host === clusterIP || /^kubernetes\.default(\.svc(\.cluster\.local\.?)?)?$/.test(host);
-}
 
 interface Lease extends KubeObject {
   spec: { renewTime?: string };
@@ -94,6 +87,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       list: (resource, namespace) => api.list(resource, { namespace }),
     },
     connect: (pod, port) => kubelets.streams.connect(pod, port),
+    dial: (pod) => kubelets.streams.dial?.(pod) ?? AT_ONCE,
     standIn: (pod, port) => kubelets.streams.standIn?.(pod, port),
     clientCertificate() {
       frontProxy ??= frontProxyCertificate(tls, clock.wallNow());
@@ -108,11 +102,13 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     callConverter: (_name, client, review) => webhookCaller.post(client, review, CONVERSION_SECONDS),
   });
   const security = createClusterSecurity({ api, clock, options, tls: () => tls });
+  const webhookOutage = createWebhookOutage();
   const extensions = createAdmissionExtensions({
     api,
     catalogue,
     clock,
     caller: webhookCaller,
+    outage: webhookOutage,
     isAllowed: (attributes) => isAllowed(security.server.authorizers, attributes),
   });
   // ResourceQuota counts what everybody else has let through.
@@ -124,20 +120,37 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   );
   admission.push(...security.admission);
   const withdrawnZones = createWithdrawnZones();
-  const members = createMembers(options.members, (hasQuorum) => registry.setAvailable(hasQuorum));
-  /** Programs in containers reach the API server by its Service, whoever the endpoint lets in from elsewhere. */
-  const askApiServer = (request: OutsideRequest): Promise<OutsideAnswer> | undefined => {
-    const address = api.get<Service>("services", API_SERVICE)?.spec?.clusterIP;
-    if (!server || !isApiServer(request, address)) return undefined;
-    return clock.track(server.ask(request));
-  };
+  const controlPlane = createControlPlane({
+    clock,
+    api,
+    members: options.members,
+    setAvailable: (available) => registry.setAvailable(available),
+    breakConnections: (share) => server?.breakConnections(share),
+    loops: { begin: () => void clock.track(beginLoops()), end: () => endLoops() },
+    reviewKubelets: () => kubelets.review(),
+    zoneOfNode: (nodeName) => kubelets.zoneOf(nodeName),
+    ask: (request) => server && clock.track(server.ask(request)),
+  });
+  const { members, troubles } = controlPlane;
+  /** The API server as its own components see it, who feel what is wrong with it. */
+  const components = createKubeApi(
+    {
+      ...registry,
+      assertAvailable() {
+        troubles.assertSpared();
+        registry.assertAvailable();
+      },
+    },
+    { user: LOOPBACK, fieldManager: "kube-apiserver", tracksOwnership: false },
+  );
   const kubelets = createKubelets({
-    api: api.as(component("kubelet"), "kubelet"),
+    api: components.as(component("kubelet"), "kubelet"),
     clock,
     log,
     caCert: tls.caCert,
     images: options.images,
-    outside: (request) => askApiServer(request) ?? options.outside?.(request),
+    network: controlPlane.network,
+    outside: options.outside,
     issueToken: (pod, request) => security.issuePodToken(pod, request),
   });
   // Renewals of node leases are never written: a read shows when the last one would have been.
@@ -158,7 +171,9 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
   /** Controllers that hand out the CA come and go with it. */
   let stopPublishers = (): void => {};
   let server: ApiServer | undefined;
-  let stops: (() => void)[] = [];
+  let isStarted = false;
+  /** How to end the controllers and the scheduler; undefined while none of them is to run. */
+  let running: (() => void)[] | undefined;
 
   /** What a cluster is born with; after a restart, and after somebody deleted some of it, what is missing. */
   async function createMissing(objects: readonly BootstrapObject[]): Promise<void> {
@@ -172,7 +187,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     const { heartbeats } = kubelets;
     return startControllers(
       {
-        api,
+        api: components,
         clock,
         log,
         heartbeats,
@@ -210,36 +225,50 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     stopPublishers = start(loops.filter(({ publishesCa }) => publishesCa));
   };
 
+  const schedulerApi = components.as(component("kube-scheduler"), "kube-scheduler");
+  const startScheduler = (): (() => void) =>
+    createScheduler({
+      api: schedulerApi,
+      clock,
+      log,
+      events: createEventRecorder({ api: schedulerApi, clock, log, component: "default-scheduler" }),
+    }).start();
+
+  /** Begins what runs on the masters. */
+  async function beginLoops(): Promise<void> {
+    if (!isStarted) return;
+    const begun: (() => void)[] = [];
+    running = begun;
+    const parts = loops.filter(({ publishesCa }) => !publishesCa).map((loop) => () => start([loop]));
+    // Each looks at everything there is: with thousands of pods clients are answered in between.
+    const isLarge = store.count("pods") > MANY_PODS;
+    for (const part of [...parts, startScheduler]) {
+      if (isLarge) await new Promise<void>((resolve) => clock.defer(resolve));
+      // Ended meanwhile.
+      if (running !== begun) return;
+      begun.push(part());
+    }
+    startPublishers();
+  }
+
+  function endLoops(): void {
+    for (const stop of running ?? []) stop();
+    running = undefined;
+    stopPublishers();
+    stopPublishers = () => {};
+  }
+
   return {
     api,
     async start() {
-      if (stops.length > 0) return;
+      if (isStarted) return;
+      isStarted = true;
       await createMissing(bootstrapObjects({ serviceCidr: options.serviceCidr, caCert: tls.caCert }));
-      const schedulerApi = api.as(component("kube-scheduler"), "kube-scheduler");
-      const parts: (() => () => void)[] = [
-        ...loops.filter(({ publishesCa }) => !publishesCa).map((loop) => () => start([loop])),
-        () =>
-          createScheduler({
-            api: schedulerApi,
-            clock,
-            log,
-            events: createEventRecorder({ api: schedulerApi, clock, log, component: "default-scheduler" }),
-          }).start(),
-      ];
-      const begun = [() => stopPublishers(), () => kubelets.stop()];
-      stops = begun;
-      // Each looks at everything there is: after a restart with thousands of pods clients are answered in between.
-      const isLarge = store.count("pods") > MANY_PODS;
-      if (isLarge) await store.made();
-      if (stops !== begun) return;
+      if (store.count("pods") > MANY_PODS) await store.made();
+      // Closed meanwhile.
+      if (!isStarted) return;
       kubelets.start();
-      for (const part of parts) {
-        if (isLarge) await new Promise<void>((resolve) => clock.defer(resolve));
-        // Closed meanwhile.
-        if (stops !== begun) return;
-        begun.push(part());
-      }
-      startPublishers();
+      await beginLoops();
     },
     async listen(address) {
       const { createApiServer } = await import("./server/api-server.js");
@@ -254,6 +283,8 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
         aggregated: aggregatedApis,
         ...security.server,
         ...(options.allowClient ? { allowClient: options.allowClient } : {}),
+        answers: controlPlane.answers,
+        troubles,
         podLog: (key, logOptions) => kubelets.podLog(parseKey(key), logOptions),
         podStreams: kubelets.streams,
       });
@@ -271,6 +302,11 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     setMember: (id, state) => members.set(id, state),
     members: () => members.list(),
     replaceMembers: (next) => members.replace(next),
+    setLinks: controlPlane.setLinks,
+    setZonesWithoutDns: controlPlane.setZonesWithoutDns,
+    setApiServerTrouble: controlPlane.setApiServerTrouble,
+    setWebhookTrouble: webhookOutage.set,
+    webhookTroubleOf: webhookOutage.of,
     judge: (attributes) => isAllowed(security.server.authorizers, attributes),
     resourceNamed: (name) => resourceNamed(catalogue.infos(), name),
     deprecations: () => ({ removedApis: [...removedApis().values()], requests: deprecated.list(), sinceMs }),
@@ -278,7 +314,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
       tls = next;
       frontProxy = undefined;
       server?.setTls(next);
-      if (stops.length > 0) startPublishers();
+      if (running) startPublishers();
       const config = authenticationConfig(next.caCert);
       const present = api.get<ConfigMap>(config.resource, config.object.metadata as ObjectKey);
       if (present) await api.update(config.resource, { ...present, ...config.object, metadata: present.metadata });
@@ -288,8 +324,10 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     },
     recheckClients: () => server?.recheckClients(),
     async close() {
-      for (const stop of stops) stop();
-      stops = [];
+      isStarted = false;
+      controlPlane.stop();
+      endLoops();
+      kubelets.stop();
       customResources.stop();
       extensions.stop();
       aggregatedApis.stop();

@@ -44,6 +44,17 @@ export class StatusError extends Error {
   }
 }
 
+/** The API server has too much to do (priority and fairness): try again in a second. */
+export class TooManyRequests extends StatusError {
+  constructor() {
+    super(429, "TooManyRequests", "Too many requests, please try again later.", { retryAfterSeconds: 1 });
+    this.name = "TooManyRequests";
+  }
+}
+
+/** What is no error of the API server's own, but of somebody it asked: upstream passes the words on without a reason. */
+export const foreignError = (message: string): StatusError => new StatusError(500, "", message);
+
 /** `pods`, or `deployments.apps`: how messages name a resource. */
 const qualified = (resource: string, group: string): string => (group ? `${resource}.${group}` : resource);
 

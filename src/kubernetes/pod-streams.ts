@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { Exchange } from "./network/zone-network.js";
 import type { ObjectKey } from "./object.js";
 
 /** Where a process in a container reads and writes. Writing never blocks; whoever carries the bytes takes care of back-pressure. */
@@ -23,6 +24,11 @@ export interface ExecOptions {
 
 /** What can be had from a running pod as a stream. Every method throws StatusError with the kubelet's words where the pod or container cannot serve it. */
 export interface PodStreams {
+  /**
+   * To be asked before one of the others: how long it takes to reach the pod's machine, mostly no time at all. Throws StatusError when it is not reached;
+   * whether the pod is there is not looked at.
+   */
+  dial?(pod: ObjectKey): Exchange;
   /** Runs a command in a running container and resolves with its exit code; 126/127 as a container runtime would for what cannot be run. */
   exec(pod: ObjectKey, options: ExecOptions, io: ProcessIo): Promise<number>;
   /** Joins the container's own process: its output from now on, until it ends (resolves with its exit code) or the client goes. */

@@ -41,7 +41,7 @@ import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
 import { nodeFacts, observeNodes, summarise } from "./observe.js";
 import { listPods, watchPods } from "./pod-facts.js";
-import { podIdentityAdmission } from "./pod-identity/admission.js";
+import { POD_IDENTITY_WEBHOOK, podIdentityAdmission } from "./pod-identity/admission.js";
 import { outsideOfPods } from "./pod-identity/outside.js";
 import { changeAuthorities } from "./tls/authorities.js";
 import { clusterTls, issuerKeyName, type SecretStore, serviceAccountKey } from "./tls/cluster-tls.js";
@@ -185,6 +185,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
           hasAssociation: (namespace, name) => options.hasPodIdentity?.(spec.clusterId, namespace, name) ?? false,
           integer: (min, max) => expirations.integer(min, max),
           endpointUrl: options.podEndpointUrl,
+          isReached: () => cluster.webhookTroubleOf(...POD_IDENTITY_WEBHOOK) === undefined,
         }),
       ],
       persistence: options.persistenceFor(spec.clusterId),

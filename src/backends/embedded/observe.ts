@@ -42,12 +42,14 @@ export const nodeFacts = (api: KubeApi): NodeFacts[] =>
   });
 
 /** Counts by zone of nodes, the pods on them and masters. */
-export function summarise(api: KubeApi, members: readonly { zone: string; state: "up" | "down" }[]): ClusterSummary {
+export function summarise(
+  api: KubeApi,
+  members: readonly { zone: string; state: "up" | "down"; serving: boolean }[],
+): ClusterSummary {
   const { zones, pendingPods } = countZones({
     nodes: api.list<WithConditions>("nodes"),
     pods: api.list<WithConditions>("pods"),
     members,
   });
-  const up = members.filter(({ state }) => state === "up").length;
-  return { zones, pendingPods, apiAvailable: up * 2 > members.length };
+  return { zones, pendingPods, apiAvailable: members.some(({ serving }) => serving) };
 }

@@ -16,6 +16,7 @@ import { validatingAdmissionPolicies } from "./policies/validating.js";
 import { createVersions } from "./versions.js";
 import type { WebhookCaller } from "./webhooks/call.js";
 import { createWebhookIndex } from "./webhooks/hooks.js";
+import type { WebhookOutage } from "./webhooks/outage.js";
 import { mutatingWebhooks, validatingWebhooks } from "./webhooks/webhooks.js";
 
 const GROUP = "admissionregistration.k8s.io";
@@ -31,12 +32,14 @@ export function createAdmissionExtensions({
   catalogue,
   clock,
   caller,
+  outage,
   isAllowed,
 }: {
   api: KubeApi;
   catalogue: ResourceCatalogue;
   clock: Clock;
   caller: WebhookCaller;
+  outage: WebhookOutage;
   isAllowed(attributes: AccessAttributes): { allowed: boolean; reason: string };
 }): AdmissionExtensions {
   const versions = createVersions(catalogue);
@@ -51,7 +54,7 @@ export function createAdmissionExtensions({
   });
   const mutatingHooks = createWebhookIndex(api, `mutatingwebhookconfigurations.${GROUP}`);
   const validatingHooks = createWebhookIndex(api, `validatingwebhookconfigurations.${GROUP}`);
-  const webhooks = { caller, versions, random: clock.random("webhooks"), isAllowed };
+  const webhooks = { caller, versions, random: clock.random("webhooks"), outage, isAllowed };
   return {
     plugins: [
       mutatingAdmissionPolicies(environment, mutating),

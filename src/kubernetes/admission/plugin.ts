@@ -13,6 +13,8 @@ export interface AdmissionRequest {
   dryRun: boolean;
   /** Tells the client something without refusing (`Warning: 299`); absent where nobody listens. */
   warn?(message: string): void;
+  /** Who asks can be kept waiting until time has gone by; others, who are part of what happens in the cluster, are told at once. */
+  patient?: boolean | undefined;
   /** Mutable in `admit`, final in `validate`; absent on DELETE. */
   object?: KubeObject;
   previous?: KubeObject;

@@ -25,10 +25,10 @@ const plain = (text: string): { answer: Answer } => ({
 export function createAggregator({ apis, caller }: { apis: AggregatedApis; caller: WebhookCaller }): Aggregator {
   async function pass(
     { spec }: RemoteApiService,
-    { request, response, user }: Exchange,
+    { request, response, user, inside }: Exchange,
   ): Promise<{ answer: Answer | undefined }> {
     const { service, caBundle, insecureSkipTLSVerify } = spec;
-    let reason = String;
+    let reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
     try {
       const opened = await caller.open(
         { service, caBundle },
@@ -37,10 +37,11 @@ export function createAggregator({ apis, caller }: { apis: AggregatedApis; calle
           path: request.url ?? "/",
           headers: headersFor(request.headers, user, request.socket.remoteAddress),
           verify: insecureSkipTLSVerify !== true,
+          patient: !inside,
         },
       );
       const { outgoing } = opened;
-      reason = opened.reason as typeof reason;
+      reason = opened.reason;
       response.on("close", () => outgoing.destroy());
       const answer = await new Promise<import("node:http").IncomingMessage>((resolve, reject) => {
         outgoing.on("response", resolve);
@@ -54,7 +55,7 @@ export function createAggregator({ apis, caller }: { apis: AggregatedApis; calle
       void pipeline(answer, response).catch(() => response.destroy());
       return { answer: undefined };
     } catch (error) {
-      return plain(`error trying to reach service: ${reason(error instanceof Error ? error : String(error))}`);
+      return plain(`error trying to reach service: ${reason(error)}`);
     }
   }
 

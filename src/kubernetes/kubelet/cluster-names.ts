@@ -4,6 +4,8 @@ import { hostnameOf, qualifiedNameOf } from "./machine/environment.js";
 
 /** Names as the pods of a cluster know them: what their hosts file and the cluster's DNS say (the DNS specification of Kubernetes). */
 export interface ClusterNames {
+  /** Whether the pod's own host knows the name, or it is an address: no name server is asked. */
+  isLocal(host: string, pod: Pod): boolean;
   /** Addresses behind a name; none when there is no such name. */
   resolve(host: string, pod: Pod, podIP: string | undefined): readonly string[];
   /** The data of DNS records of the name, as `dig +short` prints them. */
@@ -121,6 +123,12 @@ export function createClusterNames(api: KubeApi): ClusterNames {
   };
 
   return {
+    isLocal: (host, pod) =>
+      ADDRESS.test(host) ||
+      LOOPBACK.has(host) ||
+      host === hostnameOf(pod) ||
+      host === qualifiedNameOf(pod) ||
+      pod.spec?.hostAliases?.some(({ hostnames }) => hostnames?.includes(host)) === true,
     resolve,
     records(name, type, pod, podIP) {
       switch (type) {

@@ -1,11 +1,13 @@
 import type { KubeApi } from "../api.js";
-import type { ClusterOptions } from "../cluster.js";
+import type { ClusterOptions, OutsideAnswer, OutsideRequest } from "../cluster.js";
+import { AT_ONCE, type Exchange } from "../network/zone-network.js";
 import type { Node, Pod, Service } from "../schema/generated/types.js";
 import { createClusterNames, LOOPBACK, slicesOf } from "./cluster-names.js";
 import { type DirectoryNode, directory, file, type TreeNode } from "./machine/file-nodes.js";
 import type { Listener } from "./machine/listeners.js";
-import type { HttpRequest, HttpResponse, Network, Reached } from "./machine/network.js";
-import { outsideAnswer, outsideRequest } from "./outside.js";
+import type { HttpRequest, HttpResponse, Lookup, Network, Reached, Taken } from "./machine/network.js";
+import { createNameServer } from "./name-server.js";
+import { heard, outsideAnswer, outsideRequest } from "./outside.js";
 
 /** What lies between pods: names, addresses, services, and storage that outlives them. One for the cluster; nothing of it costs anything until it is used. */
 export interface ClusterWorld {
@@ -18,8 +20,30 @@ export interface ClusterWorld {
   dnsServer(): string;
 }
 
+/** What lies between pods, and between them and the API server. Without it everybody reaches everybody at once. */
+export interface WorldNetwork {
+  /** What it takes to get from a pod to another and back; undefined: nothing gets there and back. */
+  crossing(from: Pod, to: Pod): Exchange | undefined;
+  /** One packet each way: simulated ms; undefined: one of them is lost. */
+  echo(from: Pod, to: Pod): number | undefined;
+  /** Nothing is wrong with the network as far as the pod can see, nor with the names that are asked for there. */
+  isWell(pod: Pod): boolean;
+  /** Nobody answers questions for names in the pod's zone, and no name server there does. */
+  hasNoDns(pod: Pod): boolean;
+  apiServer?: ApiServerDoor | undefined;
+}
+
+/** The API server as pods reach it, by its Service. */
+export interface ApiServerDoor {
+  isAt(pod: Pod, host: string, port: number): boolean;
+  reach(pod: Pod): Exchange | undefined;
+  /** Undefined: it cannot be asked this in this way. `waitMs`: simulated time for which the answer is held back. */
+  ask(request: OutsideRequest): { answer: Promise<OutsideAnswer>; waitMs: number } | undefined;
+}
+
 export interface WorldOptions {
   api: KubeApi;
+  network?: WorldNetwork;
   /** What listens on a port of a running pod; undefined: nothing. */
   listener: (pod: Pod, port: number, protocol: "TCP" | "UDP") => Listener | undefined;
   pick: <T>(items: readonly T[]) => T | undefined;
@@ -44,6 +68,8 @@ const isFile = (path: string, type: string | undefined): boolean =>
 
 type Endpoint = { pod: Pod; port: number };
 type Target = Endpoint | "refused" | "outside";
+type Found = Required<Taken> &
+  ({ target: Endpoint | "outside" } | { problem: "refused" | "unreachable" | "noSuchHost" | "silentNames" });
 type Protocol = "TCP" | "UDP";
 
 /** Who connects, and by which protocol. */
@@ -57,7 +83,7 @@ const MAX_SESSIONS = 10_000;
 /** Kubernetes' default for `sessionAffinityConfig.clientIP.timeoutSeconds`. */
 const AFFINITY_SECONDS = 10_800;
 
-export function createClusterWorld({ api, listener, pick, now, outside }: WorldOptions): ClusterWorld {
+export function createClusterWorld({ api, listener, pick, now, outside, network }: WorldOptions): ClusterWorld {
   const sessions = new Map<string, { endpoint: string; lastMs: number }>();
   const volumes = new Map<string, DirectoryNode>();
   const hosts = new Map<string, TreeNode>();
@@ -71,6 +97,13 @@ export function createClusterWorld({ api, listener, pick, now, outside }: WorldO
   };
 
   const names = createClusterNames(api);
+  const askForNames = createNameServer({
+    api,
+    isWell: (pod) => network?.isWell(pod) ?? true,
+    isSilent: (pod) => network?.hasNoDns(pod) ?? false,
+    crossing: (from, to) => (network ? network.crossing(from, to) : AT_ONCE),
+    pick,
+  });
   const podAt = (address: string): Pod | undefined =>
     api
       .list<Pod>("pods")
@@ -172,10 +205,29 @@ export function createClusterWorld({ api, listener, pick, now, outside }: WorldO
 
   return {
     networkOf(pod, podIP) {
-      const find = (host: string, port: number, protocol: Protocol): Target | "noSuchHost" => {
-        const [address] = names.resolve(host, pod, podIP());
-        if (address === undefined) return "noSuchHost";
-        return targetOf(address, port, protocol, pod, podIP());
+      const lookup = (host: string): Lookup => {
+        const addresses = names.resolve(host, pod, podIP());
+        if (!network || names.isLocal(host, pod)) return { addresses, takenMs: 0 };
+        const { takenMs, answered } = askForNames(pod);
+        return answered ? { addresses, takenMs } : { addresses: [], takenMs, isSilent: true };
+      };
+      const find = (host: string, port: number, protocol: Protocol): Found => {
+        const { addresses, takenMs: lookupMs, isSilent } = lookup(host);
+        const taken = { lookupMs, connectMs: lookupMs, totalMs: lookupMs };
+        const [address] = addresses;
+        if (address === undefined) return { ...taken, problem: isSilent ? "silentNames" : "noSuchHost" };
+        const target = targetOf(address, port, protocol, pod, podIP());
+        if (target === "refused") return { ...taken, problem: "refused" };
+        let crossed: Exchange | undefined;
+        if (target !== "outside") crossed = network ? network.crossing(pod, target.pod) : AT_ONCE;
+        else crossed = network?.apiServer?.isAt(pod, host, port) ? network.apiServer.reach(pod) : AT_ONCE;
+        if (!crossed) return { ...taken, problem: "unreachable" };
+        return {
+          lookupMs,
+          connectMs: lookupMs + crossed.connectMs,
+          totalMs: lookupMs + crossed.totalMs,
+          target,
+        };
       };
       const reach = <T>(
         host: string,
@@ -184,20 +236,42 @@ export function createClusterWorld({ api, listener, pick, now, outside }: WorldO
         use: (listener: Listener) => T | undefined,
         beyond: () => Reached<Awaited<T>>,
       ): Reached<Awaited<T>> => {
-        const target = find(host, port, protocol);
-        if (target === "outside") return beyond();
-        if (typeof target === "string") return { problem: target };
-        const found = listener(target.pod, target.port, protocol);
-        const answer = found && use(found);
-        return answer === undefined ? { problem: "refused" } : { answer: answer as Awaited<T> };
+        const found = find(host, port, protocol);
+        if ("problem" in found) return found;
+        const { target, ...taken } = found;
+        if (target === "outside") {
+          const said = beyond();
+          return { ...said, ...taken, totalMs: taken.totalMs + (said.totalMs ?? 0) };
+        }
+        const server = listener(target.pod, target.port, protocol);
+        const answer = server && use(server);
+        if (answer === undefined) return { ...taken, totalMs: taken.connectMs, problem: "refused" };
+        return { ...taken, answer: answer as Awaited<T> };
+      };
+      const askOutside = (
+        host: string,
+        port: number,
+        request: Omit<HttpRequest, "remoteAddress">,
+      ): Reached<HttpResponse> => {
+        const asked = outsideRequest(pod, podIP(), host, port, request);
+        const said = network?.apiServer?.isAt(pod, host, port) ? network.apiServer.ask(asked) : undefined;
+        return said ? { answer: said.answer.then(heard), totalMs: said.waitMs } : outsideAnswer(outside?.(asked));
       };
       return {
         resolve: (host) => names.resolve(host, pod, podIP()),
+        lookup,
         records: (name, type) => names.records(name, type, pod, podIP()),
         probe(host, port, protocol) {
-          const target = find(host, port, protocol);
-          if (typeof target === "string") return target;
-          return listener(target.pod, target.port, protocol) ? "open" : "refused";
+          const found = find(host, port, protocol);
+          if ("problem" in found) return { ...found, state: found.problem };
+          const { target, ...taken } = found;
+          if (target === "outside") return { ...taken, state: "outside" };
+          return { ...taken, state: listener(target.pod, target.port, protocol) ? "open" : "refused" };
+        },
+        ping(address) {
+          const target = network && address !== podIP() ? podAt(address) : undefined;
+          const ms = target && network ? network.echo(pod, target) : 0;
+          return ms === undefined ? undefined : { ms };
         },
         http: (host, port, request) =>
           reach<HttpResponse | Promise<HttpResponse>>(
@@ -205,7 +279,7 @@ export function createClusterWorld({ api, listener, pick, now, outside }: WorldO
             port,
             "TCP",
             ({ http }) => http?.({ ...request, remoteAddress: podIP() ?? "127.0.0.1" } satisfies HttpRequest),
-            () => outsideAnswer(outside?.(outsideRequest(pod, podIP(), host, port, request))),
+            () => askOutside(host, port, request),
           ),
         exchange: (host, port, protocol, text) =>
           reach<string>(

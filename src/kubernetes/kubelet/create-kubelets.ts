@@ -2,8 +2,10 @@ import { type Clock, formatMicros } from "../../clock/clock.js";
 import type { KubeApi, WatchEvent } from "../api.js";
 import type { ClusterLog, ClusterOptions, NodePower, NodeSpec } from "../cluster.js";
 import type { NodeHeartbeats } from "../controller.js";
-import { badRequest, internalError, notFound, type StatusError } from "../errors.js";
+import { badRequest, foreignError, internalError, notFound, type StatusError } from "../errors.js";
 import type { ImageBehaviour } from "../image-behaviour.js";
+import type { Place } from "../network/links.js";
+import { AT_ONCE, type Exchange, type ZoneNetwork } from "../network/zone-network.js";
 import { keyOf, type ObjectKey, parseKey } from "../object.js";
 import type { PodStreams } from "../pod-streams.js";
 import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
@@ -13,7 +15,7 @@ import { createWorkQueue } from "../runtime/work-queue.js";
 import type { ConfigMap, Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
 import type { Breakdown, NodeReports, NodeTrouble, PodTrouble } from "../trouble.js";
 import { type BehaviourOf, behaviourOf } from "./behaviour.js";
-import { createClusterWorld } from "./cluster-world.js";
+import { type ApiServerDoor, createClusterWorld } from "./cluster-world.js";
 import { heartbeatView } from "./heartbeats.js";
 import { createImageRegistry } from "./image-registry.js";
 import { createNodeAgent, type NodeAgent } from "./node-agent.js";
@@ -35,6 +37,10 @@ export interface Kubelets {
    * when there is no such node.
    */
   removeNode(name: string, options: { graceful: boolean }): Promise<void>;
+  /** The zone that a node's machine stands in; undefined where there is no machine. */
+  zoneOf(nodeName: string): string | undefined;
+  /** Asks again of every node whether it is heard by the API server. */
+  review(): void;
   /** Throws when there is no such node. */
   setPower(name: string, power: NodePower): void;
   /** By node name, there or not yet: what is wrong with machines from now on; those that are not named are well. */
@@ -66,12 +72,25 @@ export interface KubeletsOptions {
   images?: Readonly<Record<string, ImageBehaviour>>;
   /** What is outside of the cluster. */
   outside?: ClusterOptions["outside"];
+  network?: KubeletNetwork;
   /** Makes a token for a service account as the TokenRequest API does; absent: tokens in pods are empty. */
   issueToken?: (pod: Pod, request: { audience: string | undefined; expirationSeconds: number }) => Promise<string>;
 }
 
+/** What lies between nodes and everybody else; without it everybody reaches everybody at once. */
+export interface KubeletNetwork {
+  zones: ZoneNetwork;
+  /** Zones in which nobody answers questions for names. */
+  zonesWithoutDns: ReadonlySet<string>;
+  apiServer?: ApiServerDoor;
+  /** Whether the API server hears of a node in this zone. */
+  isHeard(zone: string): boolean;
+  /** A request of the API server to a node in this zone; undefined: it does not get there. */
+  toMachine(zone: string): Exchange | undefined;
+}
+
 export function createKubelets(options: KubeletsOptions): Kubelets {
-  const { api, clock, log, events: given } = options;
+  const { api, clock, log, network, events: given } = options;
   const events = given ?? createEventRecorder({ api, clock, log, component: "kubelet" });
   const agents = new Map<string, NodeAgent>();
   /** Last renewals of nodes whose machine is gone, until their Node object goes, too. */
@@ -84,11 +103,35 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   const random = clock.random("kubelet/world");
   const agentFor = (pod: Pod): NodeAgent | undefined =>
     pod.spec?.nodeName === undefined ? undefined : agents.get(pod.spec.nodeName);
+  const placeOf = ({ spec: { zone } }: NodeAgent): Place => ({ zone, side: "machines" });
+  const isCutOff = (pod: Pod): boolean => agentFor(pod)?.isCut === true;
+  /** On one node nothing goes over the network. */
+  const crossing = (from: Pod, to: Pod): Exchange | undefined => {
+    const [here, there] = [agentFor(from), agentFor(to)];
+    if (!here || !there || here === there) return AT_ONCE;
+    if (here.isCut || there.isCut) return undefined;
+    return !network || network.zones.isClear ? AT_ONCE : network.zones.exchange(placeOf(here), placeOf(there));
+  };
+  const echo = (from: Pod, to: Pod): number | undefined => {
+    const [here, there] = [agentFor(from), agentFor(to)];
+    if (!here || !there || here === there) return 0;
+    if (here.isCut || there.isCut) return undefined;
+    return network ? network.zones.echo(placeOf(here), placeOf(there)) : 0;
+  };
   const world = createClusterWorld({
     api,
     listener(pod, port, protocol) {
-      const agent = agentFor(pod);
-      return agent && !agent.isCut ? agent.pods.listener(pod, port, protocol) : undefined;
+      return agentFor(pod)?.pods.listener(pod, port, protocol);
+    },
+    network: {
+      crossing,
+      echo,
+      isWell: (pod) => !network || (network.zones.isClear && network.zonesWithoutDns.size === 0 && !isCutOff(pod)),
+      hasNoDns: (pod) => network?.zonesWithoutDns.has(agentFor(pod)?.spec.zone ?? "") === true,
+      apiServer: network?.apiServer && {
+        ...network.apiServer,
+        reach: (pod) => (isCutOff(pod) ? undefined : network.apiServer?.reach(pod)),
+      },
     },
     pick: (items) => random.pick(items),
     now: () => clock.now(),
@@ -132,6 +175,10 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
     const agent = type === "MODIFIED" && status?.attached ? agents.get(spec.nodeName) : undefined;
     if (agent?.isUp) for (const key of agent.pods.keys()) queue.add(`${spec.nodeName} ${key}`);
   };
+
+  /** A connection of the API server to the kubelet. */
+  const dial = (agent: NodeAgent): Exchange | undefined =>
+    agent.isUp ? (network ? network.toMachine(agent.spec.zone) : AT_ONCE) : undefined;
 
   const agentOf = (name: string): NodeAgent => {
     const agent = agents.get(name);
@@ -180,6 +227,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       agents.set(spec.name, agent);
       agent.setTrouble(nodeTroubles[spec.name] ?? {});
       agent.setReports(nodeReports.get(spec.name) ?? {});
+      agent.setSilenced("network", network?.isHeard(spec.zone) === false);
       try {
         await agent.register();
       } catch (error) {
@@ -196,6 +244,10 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       agents.delete(name);
       departed.set(name, agent.lastRenewalMs());
       if (!api.get("nodes", { name })) departed.delete(name);
+    },
+    zoneOf: (nodeName) => agents.get(nodeName)?.spec.zone,
+    review() {
+      for (const agent of agents.values()) agent.setSilenced("network", network?.isHeard(agent.spec.zone) === false);
     },
     setPower: (name, power) => agentOf(name).setPower(power),
     setNodeTroubles(next) {
@@ -229,7 +281,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       const pod = api.get<Pod>("pods", key);
       const agent = pod && agentFor(pod);
       if (!pod || !agent) return undefined;
-      if (!agent.isUp) throw unreachable(pod);
+      if (!dial(agent)) throw unreachable(pod);
       return podLog(
         {
           pod,
@@ -243,6 +295,15 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       );
     },
     streams: createPodStreams({
+      dial(key) {
+        const pod = api.get<Pod>("pods", key);
+        const agent = pod && agentFor(pod);
+        // Who is not there at all is told so by whatever is asked next.
+        if (!pod || !agent) return AT_ONCE;
+        const reached = dial(agent);
+        if (!reached) throw backendSilent(pod);
+        return reached;
+      },
       clock,
       behaviourOf: behaviour,
       find(key) {
@@ -250,7 +311,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
         if (!pod) throw notFound("", "pods", key.name);
         const agent = agentFor(pod);
         if (!agent) throw badRequest(`pod ${key.name} does not have a host assigned`);
-        if (!agent.isUp) throw unreachable(pod);
+        if (!agent.isUp) throw backendSilent(pod);
         const presence = agent.pods.presence(keyOf(pod));
         if (!presence)
           throw internalError(`unable to upgrade connection: pod not found ("${key.name}_${key.namespace}")`);
@@ -260,9 +321,15 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   };
 }
 
-/** What the API server says when it asks a kubelet that does not answer. */
+const kubeletOf = ({ status, spec }: Pod): string => `${status?.hostIP ?? spec?.nodeName}:10250`;
+
+/** What the API server says when it asks a kubelet for a log that does not answer. */
 function unreachable(pod: Pod): StatusError {
-  const address = `${pod.status?.hostIP ?? pod.spec?.nodeName}:10250`;
+  const address = kubeletOf(pod);
   const path = `${pod.metadata.namespace}/${pod.metadata.name}/${pod.spec?.containers[0]?.name}`;
-  return internalError(`Get "https://${address}/containerLogs/${path}": dial tcp ${address}: i/o timeout`);
+  return foreignError(`Get "https://${address}/containerLogs/${path}": dial tcp ${address}: i/o timeout`);
 }
+
+/** The same for exec, attach and port-forward. */
+const backendSilent = (pod: Pod): StatusError =>
+  foreignError(`error dialing backend: dial tcp ${kubeletOf(pod)}: i/o timeout`);

@@ -1,5 +1,5 @@
 /** The world outside of a cluster, between the programs of containers and whoever plays it. */
-import type { ClusterOptions, OutsideRequest } from "../cluster.js";
+import type { ClusterOptions, OutsideAnswer, OutsideRequest } from "../cluster.js";
 import type { Pod } from "../schema/generated/types.js";
 import type { HttpRequest, HttpResponse, Reached } from "./machine/network.js";
 
@@ -27,7 +27,12 @@ export function outsideRequest(
 export function outsideAnswer(said: ReturnType<NonNullable<ClusterOptions["outside"]>>): Reached<HttpResponse> {
   if (said === "refused" || said === "unreachable") return { problem: said };
   if (said === undefined) return { answer: { status: 200, body: "" } };
-  return {
-    answer: said.then(({ status, headers, body }) => ({ status, headers, body: body.toString("latin1") })),
-  };
+  return { answer: said.then(heard) };
 }
+
+/** An answer as programs hear it. */
+export const heard = ({ status, headers, body }: OutsideAnswer): HttpResponse => ({
+  status,
+  headers,
+  body: body.toString("latin1"),
+});

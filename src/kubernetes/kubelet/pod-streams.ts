@@ -28,6 +28,7 @@ export interface StreamSources {
   clock: Clock;
   /** Throws StatusError when there is no such pod here, or its node does not answer. */
   find(key: ObjectKey): PodPresence;
+  dial: PodStreams["dial"];
   behaviourOf: BehaviourOf;
 }
 
@@ -83,7 +84,7 @@ function feed(
   void pump();
 }
 
-export function createPodStreams({ clock, find, behaviourOf }: StreamSources): PodStreams {
+export function createPodStreams({ clock, find, dial, behaviourOf }: StreamSources): PodStreams {
   /** Runs one of the programmed answers. */
   const programmed = (
     presence: PodPresence,
@@ -99,6 +100,7 @@ export function createPodStreams({ clock, find, behaviourOf }: StreamSources): P
   };
 
   return {
+    ...(dial ? { dial } : {}),
     async exec(key, options, io) {
       const presence = find(key);
       const code = programmed(presence, options, io);

@@ -21,6 +21,8 @@ export interface ZoneNetwork {
    * whoever asked learns when it has no more patience.
    */
   exchange(from: Place, to: Place, rounds?: number): Exchange | undefined;
+  /** One packet there and one back, of which nobody sends another when it is lost: simulated ms, or undefined. */
+  echo(from: Place, to: Place): number | undefined;
 }
 
 export interface Exchange {
@@ -29,6 +31,9 @@ export interface Exchange {
   /** Until the last answer is there. */
   totalMs: number;
 }
+
+/** Where there is nothing in the way, time is not what it takes. */
+export const AT_ONCE: Exchange = { connectMs: 0, totalMs: 0 };
 
 /** Linux: the first packet of a connection is sent again after a second, then after twice as long each time; six times (tcp_syn_retries). */
 const CONNECT = { firstMs: 1_000, tries: 7 };
@@ -57,10 +62,14 @@ export function createZoneNetwork(random: Random): ZoneNetwork {
   const delayOf = ({ latencyMs, jitterMs }: Way): number =>
     latencyMs + (jitterMs > 0 ? random.integer(0, Math.round(jitterMs)) : 0);
 
+  const once = (there: Way, back: Way): number | undefined =>
+    passes(there) && passes(back) ? delayOf(there) + delayOf(back) : undefined;
+
   const roundTrip = (there: Way, back: Way, { firstMs, tries }: typeof CONNECT): number | undefined => {
     let waitedMs = 0;
     for (let attempt = 0; attempt < tries; attempt++) {
-      if (passes(there) && passes(back)) return waitedMs + delayOf(there) + delayOf(back);
+      const ms = once(there, back);
+      if (ms !== undefined) return waitedMs + ms;
       waitedMs += Math.min(LONGEST_MS, firstMs * 2 ** attempt);
     }
     return undefined;
@@ -82,7 +91,7 @@ export function createZoneNetwork(random: Random): ZoneNetwork {
     passage: (from, to) => (links.length === 0 ? 1 : wayOf(from, to).passes * wayOf(to, from).passes),
     roundTripMs: (from, to) => (links.length === 0 ? 0 : wayOf(from, to).latencyMs + wayOf(to, from).latencyMs),
     exchange(from, to, rounds = 1) {
-      if (links.length === 0) return { connectMs: 0, totalMs: 0 };
+      if (links.length === 0) return AT_ONCE;
       const there = wayOf(from, to);
       const back = wayOf(to, from);
       const connectMs = roundTrip(there, back, CONNECT);
@@ -95,5 +104,6 @@ export function createZoneNetwork(random: Random): ZoneNetwork {
       }
       return { connectMs, totalMs };
     },
+    echo: (from, to) => (links.length === 0 ? 0 : once(wayOf(from, to), wayOf(to, from))),
   };
 }

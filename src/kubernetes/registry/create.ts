@@ -59,6 +59,7 @@ export async function createObject(
     user: caller.user,
     dryRun: options.dryRun ?? false,
     warn: caller.warn,
+    patient: caller.patient,
     object: draft,
   };
   const admitting = admit(machinery, "admit", request);

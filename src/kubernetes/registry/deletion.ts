@@ -54,6 +54,7 @@ export async function deleteObject(
     name: current.metadata.name,
     user: caller.user,
     dryRun: options.dryRun ?? false,
+    patient: caller.patient,
     previous: current,
   });
   if (admitting) {

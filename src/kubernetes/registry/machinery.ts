@@ -31,6 +31,8 @@ export interface Caller {
    * cost of every status write.
    */
   readonly tracksOwnership: boolean;
+  /** As of AdmissionRequest: a client over the network. */
+  readonly patient?: boolean;
   /** Where admission's warnings go (`Warning: 299`); absent where nobody listens. */
   warn?(message: string): void;
 }

@@ -75,6 +75,7 @@ export async function bindPod(
     user: caller.user,
     dryRun: options.dryRun ?? false,
     warn: caller.warn,
+    patient: caller.patient,
     object: draft,
   };
   const admitting = admit(machinery, "admit", request);
@@ -111,6 +112,7 @@ export async function evictPod(
     user: caller.user,
     dryRun: options.dryRun || isDryRun(draft.deleteOptions),
     warn: caller.warn,
+    patient: caller.patient,
     object: draft,
   };
   await admit(machinery, "admit", request);

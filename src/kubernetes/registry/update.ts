@@ -55,6 +55,7 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
       user: caller.user,
       dryRun: options.dryRun ?? false,
       warn: caller.warn,
+      patient: caller.patient,
       object: next,
       previous: current,
     };

@@ -12,20 +12,21 @@ import { isWebSocket, takeBearerProtocol, type Upgrade } from "../streams/upgrad
 import { createWebSocketAcceptor } from "../streams/websocket.js";
 import { createDiscovery } from "../wire/discovery.js";
 import { negotiate, parseAccept } from "../wire/negotiate.js";
+import type { ApiTroubles } from "./api-troubles.js";
 import { authenticate, impersonated } from "./authenticate.js";
 import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
 import { createClientGate } from "./client-gate.js";
 import { startCompaction } from "./compaction.js";
 import type { Exchange, ServerDependencies } from "./context.js";
 import { createFlowControl } from "./flow-control.js";
-import { answerHealth } from "./health.js";
+import { answerHealth, isHealthCheck } from "./health.js";
 import { createInProcessCaller, type InProcessCaller } from "./in-process.js";
 import { createRequestMetrics } from "./metrics.js";
 import { parseRequest, type RequestInfo } from "./request-info.js";
 import { prepareAll } from "./resource-requests.js";
 import { type Answer, answerOfError, PageNotFound, send } from "./respond.js";
 import { isServed, rootPaths } from "./root-paths.js";
-import { answerResource, isConnection, resolve, unknownPath } from "./routing.js";
+import { answerResource, isConnection, needsNoEtcd, resolve, unknownPath } from "./routing.js";
 import { versionDocument } from "./version.js";
 import { createWatches } from "./watching.js";
 
@@ -83,6 +84,8 @@ export interface ApiServer {
   close(): Promise<void>;
   /** Ends the connections of callers that `allowClient` no longer lets in. */
   recheckClients(): void;
+  /** One of the machines behind the endpoint is gone, and with it this share, 0 to 1, of the connections. */
+  breakConnections(share: number): void;
   /** Watches open now. */
   readonly watches: number;
 }
@@ -92,8 +95,8 @@ export interface ApiServer {
  * answered when they are durable.
  */
 export function createApiServer(dependencies: ServerDependencies & { tls: ClusterTls }): ApiServer {
-  const { registry, authorizers, log, tls } = dependencies;
-  const watches = createWatches(registry);
+  const { registry, authorizers, log, tls, troubles } = dependencies;
+  const watches = createWatches(registry, dependencies.troubles);
   const metrics = createRequestMetrics();
   const flowControl = createFlowControl(registry);
   const auditIds = registry.clock.random("audit-ids");
@@ -172,7 +175,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     if (!info.resource) {
       return answerPath(info, request);
     }
-    registry.assertAvailable();
+    if (!registry.available && !needsNoEtcd(info)) registry.assertAvailable();
     const resolved = resolve(dependencies, exchange);
     if (isConnection(resolved)) {
       streams ??= loadStreams();
@@ -189,7 +192,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       return undefined;
     }
     if (READING_METHODS.has(request.method ?? "")) return answerResource(dependencies, resolved);
-    if (!inProcess.isInside(request)) await atRest(registry.clock);
+    if (!exchange.inside) await atRest(registry.clock);
     const given = await answerResource(dependencies, resolved);
     await registry.store.flushed();
     return given;
@@ -230,6 +233,13 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     throw new PageNotFound();
   }
 
+  /** What is wrong with this server, as one request meets it. Health checks are only late. */
+  async function meetTrouble({ present, assertSpared }: ApiTroubles, path: string, inside: boolean): Promise<void> {
+    // Whoever asks from inside has waited for the answer's time already.
+    if (present?.latencyMs && !inside) await registry.clock.sleep(present.latencyMs);
+    if (!isHealthCheck(path)) assertSpared();
+  }
+
   async function handle(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): Promise<void> {
     let info: RequestInfo | undefined;
     let given: Answer | undefined;
@@ -237,10 +247,19 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     try {
       info = parseRequest(request.method ?? "GET", request.url ?? "/");
       const user = await identify(request);
+      const inside = inProcess.isInside(request);
+      if (troubles?.present) {
+        await meetTrouble(troubles, info.path, inside);
+        // Nobody waits for the answer any more.
+        if (request.socket.destroyed) return;
+      }
       if (!upgrade) for (const [name, value] of flowControl.headers(user, info)) response.setHeader(name, value);
       if (info.resource) dependencies.deprecated?.note(info.resource, request.headers["user-agent"]);
       assertAllowed(authorizers, attributesOf(user, info));
-      given = await answer({ request, response, info, user, ...(upgrade ? { upgrade } : {}) });
+      const exchange: Exchange = { request, response, info, user };
+      if (inside) exchange.inside = true;
+      if (upgrade) exchange.upgrade = upgrade;
+      given = await answer(exchange);
     } catch (error) {
       if (!(error instanceof StatusError))
         log?.error({ error, method: request.method, path: info?.path }, "a request failed");
@@ -260,7 +279,7 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
     if (sending) await sending;
   }
 
-  const gate = createClientGate(dependencies.allowClient, log);
+  const gate = createClientGate(dependencies, log);
   const server = createServer(
     {
       ...secureContext(tls),
@@ -313,6 +332,8 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       return watches.count;
     },
     recheckClients: gate.recheck,
+    breakConnections: (share) =>
+      gate.breakShare(share, registry.clock.random(`connections/${registry.store.revision}`)),
     ask: inProcess.ask,
     accept(socket, remoteAddress) {
       handedOver.set(socket, remoteAddress);

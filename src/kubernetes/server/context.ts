@@ -12,6 +12,7 @@ import type { Registry } from "../registry/registry.js";
 import type { ResourceInfo } from "../schema/resource-info.js";
 import type { Authorizer, TokenAuthenticator } from "../security.js";
 import type { Upgrade } from "../streams/upgrade.js";
+import type { ApiTroubles } from "./api-troubles.js";
 import type { RequestInfo, ResourceTarget } from "./request-info.js";
 
 /** What the server needs from the rest of the cluster. */
@@ -24,10 +25,14 @@ export interface ServerDependencies {
   certificateAuthenticator?: CertificateAuthenticator;
   authorizers: readonly Authorizer[];
   log?: ClusterLog;
+  /** What is wrong with this server. */
+  troubles?: ApiTroubles;
   /** Told of every request for a resource that was authenticated. */
   deprecated?: Pick<DeprecatedRequestLog, "note">;
   /** Whether a caller at this address may reach the endpoint at all; everyone unless given. */
   allowClient?(remoteAddress: string): boolean;
+  /** Whether any machine stands behind the endpoint; one does unless given. */
+  answers?(): boolean;
   /** Answers for groups and versions that other API servers are registered for. */
   aggregator?: Aggregator;
   /** What those serve, for discovery. */
@@ -64,6 +69,8 @@ export interface Exchange {
   response: ServerResponse;
   info: RequestInfo;
   user: UserInfo;
+  /** It comes from inside of this process, and is part of what happens there: nothing in it may wait for time to go by. */
+  inside?: true;
   /** The connection itself, for a request that asks to change its protocol. */
   upgrade?: Upgrade;
 }

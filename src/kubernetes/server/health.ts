@@ -50,6 +50,9 @@ const CHECKS: Readonly<Record<(typeof ENDPOINTS)[number], readonly string[]>> = 
 export const healthPaths = (): string[] =>
   ENDPOINTS.flatMap((endpoint) => [`/${endpoint}`, ...CHECKS[endpoint].map((name) => `/${endpoint}/${name}`)]);
 
+/** Whether a path is a health check, whatever it asks for: those are never throttled (the FlowSchema `probes`). */
+export const isHealthCheck = (path: string): boolean => ENDPOINTS.some((known) => known === path.split("/", 2)[1]);
+
 /** Undefined for a path that is no health check. `etcdHealthy`: a majority of the control plane is up. */
 export function answerHealth({ path, query }: RequestInfo, etcdHealthy: boolean): Answer | undefined {
   const [, first = "", ...rest] = path.split("/");

@@ -53,10 +53,11 @@ const CONDITIONAL_UPDATES = new Set([
 ]);
 
 /** `warnings`: where admission's go. */
-export const callerOf = ({ user, request }: ResourceExchange, warnings?: string[]): Caller => ({
+export const callerOf = ({ user, request, inside }: ResourceExchange, warnings?: string[]): Caller => ({
   user,
   fieldManager: managerOf(request.headers["user-agent"]),
   tracksOwnership: true,
+  patient: !inside,
   ...(warnings ? { warn: (message) => void warnings.push(message) } : {}),
 });
 

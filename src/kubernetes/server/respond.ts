@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip, gzip } from "node:zlib";
-import { StatusError } from "../errors.js";
+import { StatusError, TooManyRequests } from "../errors.js";
 import { negotiate } from "../wire/negotiate.js";
 import { formatYaml } from "../wire/yaml.js";
 
@@ -152,8 +152,16 @@ export class PageNotFound extends StatusError {
 
 /** The Status of anything thrown. What is not a StatusError is a bug: the client learns nothing of it. */
 export function answerOfError(error: unknown): Answer {
-  if (error instanceof PageNotFound)
-    return { code: 404, body: `${error.message}\n`, headers: { "x-content-type-options": "nosniff" } };
+  // Priority and fairness answers as Go's server does, too; clients make the Status of it themselves.
+  if (error instanceof PageNotFound || error instanceof TooManyRequests)
+    return {
+      code: error.code,
+      body: `${error.message}\n`,
+      headers: {
+        "x-content-type-options": "nosniff",
+        ...(error.details?.retryAfterSeconds ? { "retry-after": String(error.details.retryAfterSeconds) } : {}),
+      },
+    };
   const status =
     error instanceof StatusError
       ? error

@@ -8,7 +8,7 @@ import { assertAllowed, attributesOf } from "./authorize.js";
 import { readBody } from "./body.js";
 import type { Exchange, ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
-import type { ResourceTarget } from "./request-info.js";
+import type { RequestInfo, ResourceTarget } from "./request-info.js";
 import { asObject, callerOf, createsByUpdate, expectedOf, intoNamespace, RESOURCE_VERBS } from "./resource-requests.js";
 import { type Answer, PageNotFound } from "./respond.js";
 import { answerSubresource } from "./subresource-requests.js";
@@ -23,6 +23,17 @@ function notServed({ group }: ResourceTarget): StatusError {
 
 /** Groups whose kinds are questions: they are posted, answered and never stored. */
 const REVIEW_GROUPS = new Set(["authentication.k8s.io", "authorization.k8s.io"]);
+
+/**
+ * Whether a request can be answered while etcd has no leader: reads that take what the API server's cache has (with a resourceVersion), watches that begin
+ * there, and questions that are never stored.
+ */
+export function needsNoEtcd({ verb, query, resource }: RequestInfo): boolean {
+  if (!resource) return true;
+  if (verb === "create") return REVIEW_GROUPS.has(resource.group);
+  if (resource.subresource !== undefined || !["get", "list", "watch"].includes(verb)) return false;
+  return Boolean(query.get("resourceVersion")) && query.get("resourceVersionMatch") !== "Exact";
+}
 
 /** Finds what a resource request speaks of. Throws 404 for what is not served. */
 export function resolve(dependencies: ServerDependencies, exchange: Exchange): ResourceExchange {

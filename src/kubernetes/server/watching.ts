@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock/clock.js";
+import type { Clock, Timer } from "../../clock/clock.js";
 import { expired, invalid, type StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
@@ -9,6 +9,7 @@ import { forbiddenField } from "../registry/strategies/field.js";
 import type { StoreEvent } from "../store/event-ring.js";
 import type { WatchSink } from "../streams/websocket-watch.js";
 import { type Conversion, type Negotiated, negotiate } from "../wire/negotiate.js";
+import type { ApiTroubles } from "./api-troubles.js";
 import type { ResourceExchange } from "./context.js";
 import { objectJson, partialMetadata, tableInfo } from "./encode.js";
 import { parseRevision, selectionOf } from "./listing.js";
@@ -42,6 +43,8 @@ interface Watcher {
   end(): void;
   /** Ends the connection too, when it has what is left. */
   finish(): void;
+  /** Ends in good order once it is so old, ms; undefined: it may grow as old as it would. */
+  limit(ageMs: number | undefined): void;
 }
 
 interface WatchParameters {
@@ -77,9 +80,12 @@ function parseParameters(query: URLSearchParams): WatchParameters {
   };
 }
 
-export function createWatches(registry: Registry): Watches {
+export function createWatches(registry: Registry, troubles?: ApiTroubles): Watches {
   const { store, clock } = registry;
   const watchers = new Set<Watcher>();
+  troubles?.onChange(() => {
+    for (const watcher of [...watchers]) watcher.limit(troubles.present?.watchesEndAfterMs);
+  });
   const writerFor = createWatchWriters(clock);
   const random = clock.random("watch-timeouts");
   /** The latest event as it is in the store: everybody is told of one before the next. */
@@ -133,17 +139,28 @@ export function createWatches(registry: Registry): Watches {
         const same = plain && change.type === event.type && change.object === event.object;
         writer.push(same ? textOf(entry, event) : encode(change.type, change.object));
       };
+      const startedMs = clock.now();
+      let limit: Timer | undefined;
+      const endInOrder = (): void => {
+        if (parameters.bookmarks) sendBookmark();
+        watcher.finish();
+      };
       const deliver = entry.definition ? convertedInOrder(entry.definition, clock, deliverNow) : deliverNow;
       const watcher: Watcher = {
         end() {
           if (!watchers.delete(watcher)) return;
           unsubscribe();
           forgetEnd?.();
+          limit?.cancel();
           for (const timer of timers) timer?.cancel();
         },
         finish() {
           watcher.end();
           writer.end();
+        },
+        limit(ageMs) {
+          limit?.cancel();
+          limit = ageMs === undefined ? undefined : clock.timer(startedMs + ageMs - clock.now(), endInOrder);
         },
       };
       const objects = parameters.initialEvents ? select(registry, entry, selection) : [];
@@ -165,12 +182,10 @@ export function createWatches(registry: Registry): Watches {
         parameters.timeoutSeconds || random.integer(SHORTEST_TIMEOUT_SECONDS, 2 * SHORTEST_TIMEOUT_SECONDS);
       const sendBookmark = (): void => writer.push(bookmark(entry, form, store.revision, false));
       const timers = [
-        clock.timer(seconds * 1000, () => {
-          if (parameters.bookmarks) sendBookmark();
-          watcher.finish();
-        }),
+        clock.timer(seconds * 1000, endInOrder),
         parameters.bookmarks ? every(clock, BOOKMARK_SECONDS * 1000, sendBookmark) : undefined,
       ];
+      if (troubles?.present) watcher.limit(troubles.present.watchesEndAfterMs);
       response.on("close", () => watcher.end());
     },
   };

@@ -79,6 +79,12 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     await admit(registry, "validate", request);
   }
 
+  /** Takes as long as it takes to reach the pod's kubelet. Throws StatusError when it is not reached. */
+  async function reach(streams: PodStreams, pod: ObjectKey): Promise<void> {
+    const ms = streams.dial?.(pod).connectMs ?? 0;
+    if (ms > 0) await registry.clock.sleep(ms);
+  }
+
   function upgradeOf({ request, upgrade }: ResourceExchange): Upgrade {
     if (upgrade && (isWebSocket(request) || isSpdy(request))) return upgrade;
     throw badRequest("Upgrade request required");
@@ -92,6 +98,7 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     const websocket = isWebSocket(request);
     const protocol = websocket ? processProtocol(request) : spdyProcessProtocol(request);
     await admitConnection(exchange);
+    await reach(streams, key);
     leaveHttp(exchange);
     const wire = await (websocket
       ? openWebSocketProcess(upgrade, protocol, wanted)
@@ -107,12 +114,14 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     if (isSpdy(request)) {
       const protocol = spdyForwardProtocol(request);
       await admitConnection(exchange);
+      await reach(streams, key);
       leaveHttp(exchange);
       return forwardOverRawSpdy(forwarding, upgrade, protocol);
     }
     const { protocol, tunnel } = websocketForwardProtocol(request);
     const ports = tunnel ? [] : requestedPorts(info.query);
     await admitConnection(exchange);
+    await reach(streams, key);
     leaveHttp(exchange);
     return tunnel
       ? forwardOverTunnel(forwarding, upgrade, protocol)
@@ -141,6 +150,7 @@ export function createStreams(dependencies: ServerDependencies): Streams {
     const { host } = goesTo;
     await proxyRequest({
       streams: dependencies.podStreams,
+      ...(exchange.inside ? {} : { clock: registry.clock }),
       target: goesTo,
       path: path.startsWith("/") ? path : `/${path}`,
       page: { prefix, targetHost: host, requestHost: request.headers.host ?? "" },

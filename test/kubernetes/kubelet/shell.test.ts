@@ -33,7 +33,9 @@ function machine() {
     network: {
       resolve: () => [],
       records: () => [],
-      probe: () => "refused",
+      lookup: () => ({ addresses: [], takenMs: 0 }),
+      probe: () => ({ state: "refused" }),
+      ping: () => undefined,
       http: () => ({ problem: "refused" }),
       exchange: () => ({ problem: "refused" }),
     },

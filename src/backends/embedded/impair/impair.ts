@@ -9,6 +9,8 @@ import { isEqual } from "../../../kubernetes/runtime/hash.js";
 import { BackendError, type ClusterSpec } from "../../backend.js";
 import { asBackendError } from "../api-calls.js";
 import type { NodeMonitoring } from "../node-monitoring.js";
+import { impairApiServer, impairWebhooks } from "./api-server.js";
+import { impairLinks, impairNames } from "./network.js";
 import { checkNodes, impairNodes } from "./nodes.js";
 import { impairPods } from "./pods.js";
 
@@ -31,6 +33,10 @@ export type PartEffect<P extends ImpairmentPart> = (
 const PARTS: { readonly [P in ImpairmentPart]?: PartEffect<P> } = {
   nodes: impairNodes,
   pods: impairPods,
+  links: impairLinks,
+  zonesWithoutDns: impairNames,
+  apiServer: impairApiServer,
+  webhooks: impairWebhooks,
 };
 
 const NAMES: readonly ImpairmentPart[] = ["nodes", "links", "zonesWithoutDns", "apiServer", "webhooks", "pods"];

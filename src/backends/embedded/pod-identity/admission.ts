@@ -33,6 +33,9 @@ const REGION_VARIABLES = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 const ENDPOINTS_VARIABLE = "AWS_STS_REGIONAL_ENDPOINTS";
 const ENDPOINT_URL_VARIABLE = "AWS_ENDPOINT_URL";
 
+/** The object that stands for it in a real cluster, and its webhook there. Its failure policy is Ignore: pods are made without it. */
+export const POD_IDENTITY_WEBHOOK = ["pod-identity-webhook", "iam-for-pods.amazonaws.com"] as const;
+
 export interface PodIdentityWebhookOptions {
   region: string;
   ipv6: boolean;
@@ -40,6 +43,8 @@ export interface PodIdentityWebhookOptions {
   hasAssociation(namespace: string, serviceAccount: string): boolean;
   /** Integer from min to max, both included. */
   integer(min: number, max: number): number;
+  /** Whether the API server reaches the webhook now; it does unless given. */
+  isReached?(): boolean;
   /** Where AWS is for pods; undefined leaves it to their SDKs, as EKS does. */
   endpointUrl?: string | undefined;
 }
@@ -106,7 +111,7 @@ export function podIdentityAdmission(options: PodIdentityWebhookOptions): Admiss
     name: "PodIdentityWebhook",
     admit(request, reader) {
       const pod = podOf(request);
-      if (!pod) return;
+      if (!pod || options.isReached?.() === false) return;
       const namespace = request.namespace ?? "";
       const name = pod.spec.serviceAccountName ?? "";
       const account = reader.get("serviceaccounts", { namespace, name })?.metadata.annotations ?? {};

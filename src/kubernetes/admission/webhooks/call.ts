@@ -10,6 +10,7 @@ import { connect as tlsConnect } from "node:tls";
 import type { Clock } from "../../../clock/clock.js";
 import type { Random } from "../../../clock/random.js";
 import { isStatusError } from "../../errors.js";
+import type { Exchange } from "../../network/zone-network.js";
 import type { ObjectKey } from "../../object.js";
 import { type ProxyReader, type ProxyTarget, serviceTarget } from "../../streams/proxy/target.js";
 import { reasonOf, UnknownServerError, WebhookCallError } from "./failures.js";
@@ -24,14 +25,21 @@ export interface WebhookClient {
 
 export interface WebhookCaller {
   /** Posts a body and gives the answer's, parsed. Rejects with WebhookCallError. */
-  post(client: WebhookClient, body: object, timeoutSeconds: number): Promise<unknown>;
+  post(client: WebhookClient, body: object, timeoutSeconds: number, how?: CallCircumstances): Promise<unknown>;
   /** One exchange with a Service's process or pod as its answer comes: for whoever reads it otherwise than whole. Rejects with WebhookCallError. */
   open(client: WebhookClient, exchange: OpenExchange): Promise<OpenedExchange>;
   /** Ends connections that are kept for later calls. */
   close(): void;
 }
 
-export interface OpenExchange {
+export interface CallCircumstances {
+  /** Whoever the call is made for can be kept waiting until time has gone by. Others hear at once what they would have heard then. */
+  patient?: boolean | undefined;
+  /** Nobody is reached there: connections are refused, or never answered. */
+  outage?: "refused" | "timeout" | undefined;
+}
+
+export interface OpenExchange extends Pick<CallCircumstances, "patient"> {
   method: string;
   /** Path and query; appended to nothing: the whole target. */
   path: string;
@@ -60,11 +68,16 @@ export interface CallerDependencies {
   /** A connection to a port of a pod; absent where there are no pods to connect to. */
   connect?(pod: ObjectKey, port: number): Promise<Duplex>;
   /** See PodStreams. */
+  dial?(pod: ObjectKey): Exchange;
   standIn?(pod: ObjectKey, port: number): "programmed" | "unknown" | undefined;
 }
 
 /** No answer of a webhook is larger. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** Go gives up a connection that nobody answers after so long. */
+const DIAL_TIMEOUT_MS = 30_000;
+const LATE = "context deadline exceeded";
 
 /** Where a call goes. */
 interface Destination {
@@ -88,6 +101,7 @@ export function createWebhookCaller({
   reader,
   clientCertificate,
   connect,
+  dial,
   standIn,
 }: CallerDependencies): WebhookCaller {
   const httpsAgent = new HttpsAgent({ keepAlive: true });
@@ -167,7 +181,7 @@ export function createWebhookCaller({
 
   /** Ends the request when time is up: by the clock, and by the machine's own, because who is called lives by that. */
   function limit(outgoing: ClientRequest, timeoutSeconds: number): () => void {
-    const expire = (): void => void outgoing.destroy(new WebhookCallError("context deadline exceeded"));
+    const expire = (): void => void outgoing.destroy(new WebhookCallError(LATE));
     const timer = clock.kind === "scaled" ? undefined : clock.timer(timeoutSeconds * 1000, expire);
     const own = AbortSignal.timeout(timeoutSeconds * 1000);
     own.addEventListener("abort", expire);
@@ -177,13 +191,30 @@ export function createWebhookCaller({
     };
   }
 
+  /** How long it takes to get there and back, simulated ms; infinite where nothing does. */
+  function wayTo(target: ProxyTarget): number {
+    if (target.kind !== "pod" || !dial) return 0;
+    try {
+      return dial(target.pod).totalMs;
+    } catch (error) {
+      if (!isStatusError(error)) throw error;
+      return Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Lets the time go by that the way takes. Throws when that is more than there is. */
+  async function travel(wayMs: number, timeoutMs: number, { patient }: CallCircumstances, late: string): Promise<void> {
+    if (patient && wayMs > 0) await clock.sleep(Math.min(wayMs, timeoutMs));
+    if (wayMs >= timeoutMs) throw new WebhookCallError(late);
+  }
+
   const tlsOf = (client: WebhookClient, verify = true) => ({
     ...(client.caBundle ? { ca: Buffer.from(client.caBundle, "base64").toString() } : {}),
     rejectUnauthorized: verify,
   });
 
   return {
-    async post(client, body, timeoutSeconds) {
+    async post(client, body, timeoutSeconds, how = {}) {
       const payload = Buffer.from(JSON.stringify(body));
       const destination = destinationOf(client, undefined);
       const query = `${destination.path.includes("?") ? "&" : "?"}timeout=${timeoutSeconds}s`;
@@ -196,6 +227,9 @@ export function createWebhookCaller({
       try {
         const target = destination.resolve();
         address = addressOf(target);
+        if (how.outage === "refused") throw new WebhookCallError(`dial tcp ${address}: connect: connection refused`);
+        const wayMs = how.outage === "timeout" ? Number.POSITIVE_INFINITY : wayTo(target);
+        await travel(wayMs, timeoutSeconds * 1000, how, LATE);
         const headers = {
           "content-type": "application/json",
           accept: "application/json, */*",
@@ -226,9 +260,14 @@ export function createWebhookCaller({
       });
       return parsedAnswer(answer);
     },
-    async open(client, { path, verify, timeoutSeconds, ...exchange }) {
+    async open(client, { path, verify, timeoutSeconds, patient, ...exchange }) {
       const destination = destinationOf(client, path);
       const target = destination.resolve();
+      const [limitMs, late] =
+        timeoutSeconds === undefined
+          ? [DIAL_TIMEOUT_MS, `dial tcp ${addressOf(target)}: i/o timeout`]
+          : [timeoutSeconds * 1000, LATE];
+      await travel(wayTo(target), limitMs, { patient }, late);
       const tls = { ...tlsOf(client, verify), ...clientCertificate?.() };
       const outgoing = await begin(target, destination, exchange, tls);
       if (timeoutSeconds !== undefined) {

@@ -10,6 +10,8 @@ export type Webhook = MutatingWebhook & ValidatingWebhook;
 
 export interface WebhookHook {
   readonly webhook: Webhook;
+  /** Name of the object that it stands in. */
+  readonly configuration: string;
   /** Configuration, name and occurrence: webhooks of one configuration may share a name. */
   readonly key: string;
   readonly criteria: MatchCriteria;
@@ -27,6 +29,7 @@ function hookOf(configuration: string, webhook: Webhook, occurrence: number): We
   let conditions: CompiledConditions | undefined;
   return {
     webhook,
+    configuration,
     key: `${configuration}/${webhook.name}/${occurrence}`,
     criteria: {
       rules: webhook.rules ?? [],

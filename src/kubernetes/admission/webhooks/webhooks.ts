@@ -19,11 +19,13 @@ import { type AdmissionAnswer, admissionReview, readAnswer, rejection, reviewVer
 import type { WebhookCaller } from "./call.js";
 import { UnknownServerError, WebhookCallError } from "./failures.js";
 import type { Webhook, WebhookHook, WebhookIndex } from "./hooks.js";
+import type { WebhookOutage } from "./outage.js";
 
 export interface WebhookEnvironment {
   caller: WebhookCaller;
   versions: Versions;
   random: Random;
+  outage: WebhookOutage;
   isAllowed(attributes: AccessAttributes): { allowed: boolean; reason: string };
 }
 
@@ -69,10 +71,10 @@ function assertDryRun({ dryRun }: AdmissionRequest, { name, sideEffects }: Webho
 
 /** Asks the webhook; undefined when it could not be asked and may be passed over. Throws StatusError for refusals. */
 async function ask(
-  { hook: { webhook }, reviewed, object, previous }: Invocation,
+  { hook: { webhook, configuration }, reviewed, object, previous }: Invocation,
   request: AdmissionRequest,
   mutating: boolean,
-  { caller, random }: WebhookEnvironment,
+  { caller, random, outage }: WebhookEnvironment,
 ): Promise<AdmissionAnswer | undefined> {
   assertDryRun(request, webhook);
   const uid = random.uuid();
@@ -83,7 +85,10 @@ async function ask(
     const timeout = webhook.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS;
     let body: unknown;
     try {
-      body = await caller.post(webhook.clientConfig, review, timeout);
+      body = await caller.post(webhook.clientConfig, review, timeout, {
+        patient: request.patient,
+        outage: outage.of(webhook.name, configuration),
+      });
     } catch (error) {
       if (error instanceof UnknownServerError) {
         request.warn?.(

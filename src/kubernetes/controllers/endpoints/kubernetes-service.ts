@@ -1,19 +1,25 @@
 import type { Controller } from "../../controller.js";
+import type { Member } from "../../members.js";
 import { isEqual } from "../../runtime/hash.js";
 import type { EndpointSlice, Endpoints } from "../../schema/generated/types.js";
 import { defineController, on } from "../define-controller.js";
 
 /**
- * The endpoints of the `kubernetes` Service: the control-plane members that are up. Every API server of a real cluster keeps them itself
- * (pkg/controlplane/controller/kubernetesservice with the lease reconciler); no other controller touches them.
+ * The endpoints of the `kubernetes` Service: the control-plane members that serve. Every API server of a real cluster keeps them itself
+ * (pkg/controlplane/controller/kubernetesservice with the lease reconciler); no other controller touches them. One that is gone stays among them until its
+ * lease is over.
  */
 const KEY = { namespace: "default", name: "kubernetes" };
 const SLICES = "endpointslices.discovery.k8s.io";
+/** DefaultEndpointReconcilerTTL. */
+const LEASE_MS = 15_000;
 const PORT = { name: "https", port: 443, protocol: "TCP" };
 
 export const kubernetesServiceController = (): Controller =>
   defineController({ name: "kubernetes-service-controller" }, (env) => {
-    const { api, queue, members, onMembersChanged } = env;
+    const { api, clock, queue, members, onMembersChanged } = env;
+    /** When each member was first seen not to serve, by id. */
+    const lostMs = new Map<string, number>();
     const stop = onMembersChanged?.(() => queue.add(KEY.name));
 
     const writeEndpoints = async (addresses: readonly string[]): Promise<void> => {
@@ -42,13 +48,28 @@ export const kubernetesServiceController = (): Controller =>
       await api.create<EndpointSlice>(SLICES, { metadata: { ...KEY, labels }, ...wanted });
     };
 
+    /** Whether the lease of a member that does not serve any more still runs: it is one that had an endpoint. */
+    const isLeased = ({ id, address }: Member): boolean => {
+      const since = lostMs.get(id) ?? clock.now();
+      lostMs.set(id, since);
+      const leftMs = since + LEASE_MS - clock.now();
+      if (leftMs <= 0) return false;
+      const { subsets = [] } = api.get<Endpoints>("endpoints", KEY) ?? {};
+      if (!subsets.some(({ addresses }) => addresses?.some(({ ip }) => ip === address))) return false;
+      queue.addAfter(KEY.name, leftMs);
+      return true;
+    };
+
     return {
       async reconcile() {
         const all = members?.() ?? [];
-        const up = all.filter(({ state }) => state === "up");
+        for (const { id, serving } of all) if (serving) lostMs.delete(id);
         // Without a majority nobody can write; its return is a change of the members.
-        if (up.length * 2 <= all.length || !api.get("namespaces", { name: KEY.namespace })) return;
-        const addresses = up.map(({ address }) => address).sort();
+        if (!all.some(({ serving }) => serving) || !api.get("namespaces", { name: KEY.namespace })) return;
+        const addresses = all
+          .filter((member) => member.serving || isLeased(member))
+          .map(({ address }) => address)
+          .sort();
         await writeEndpoints(addresses);
         await writeSlice(addresses);
       },

@@ -24,34 +24,80 @@ function parseUrl(text: string): Url {
   };
 }
 
-type Fetched = HttpResponse | "refused" | "unreachable" | "noSuchHost";
+/** Why there is no answer. The last three: patience ran out over the name, over the connection, or over the answer. */
+type Failure = "refused" | "noSuchHost" | "lookupTimeout" | "connectTimeout" | "timeout";
+type Fetched = HttpResponse | Failure;
 
-function* fetchUrl(
-  context: ProgramContext,
-  url: Url,
-  {
-    method = "GET",
-    headers = {},
-    body = "",
-    timeoutMs = 30_000,
-  }: { method?: string; headers?: Record<string, string>; body?: string; timeoutMs?: number },
-): Work<Fetched> {
+/** When something was reached, simulated ms since the beginning. */
+interface Times {
+  lookupMs: number;
+  connectMs: number;
+}
+
+interface Asking {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  /** Patience until there is a connection, and until there is an answer. */
+  connectTimeoutMs?: number;
+  timeoutMs?: number;
+  /** Filled in as it goes. */
+  times?: Times;
+}
+
+/** Linux gives up a connection that nobody answers after some two minutes. */
+const CONNECT_TIMEOUT_MS = 130_000;
+
+function* fetchUrl(context: ProgramContext, url: Url, asking: Asking): Work<Fetched> {
   const { network, kernel } = context.system;
+  const { method = "GET", headers = {}, body = "", timeoutMs = CONNECT_TIMEOUT_MS, times } = asking;
+  const connectTimeoutMs = Math.min(asking.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, timeoutMs);
+  const startedMs = kernel.now();
   const reached: Reached<HttpResponse> = network.http(url.host, url.port, {
     method,
     path: url.path,
     headers: { host: url.port === 80 ? url.host : `${url.host}:${url.port}`, ...headers },
     body,
   });
-  if ("problem" in reached) {
-    if (reached.problem === "unreachable") yield* pause(context, timeoutMs);
-    return reached.problem;
+  const { lookupMs = 0, connectMs = lookupMs, totalMs = connectMs } = reached;
+  if (lookupMs > connectTimeoutMs) {
+    yield* pause(context, connectTimeoutMs);
+    return "lookupTimeout";
   }
-  if (!(reached.answer instanceof Promise)) return reached.answer;
-  let result: Fetched | undefined;
-  reached.answer.then(
-    (answer) => {
-      result = answer;
+  if (times) times.lookupMs = lookupMs;
+  if ("problem" in reached) {
+    const { problem } = reached;
+    yield* untilAfter(context, startedMs, problem === "unreachable" ? connectTimeoutMs : totalMs);
+    return problem === "unreachable" ? "connectTimeout" : problem === "silentNames" ? "noSuchHost" : problem;
+  }
+  if (connectMs > connectTimeoutMs) {
+    yield* pause(context, connectTimeoutMs);
+    return "connectTimeout";
+  }
+  if (times) times.connectMs = connectMs;
+  const result = yield* awaited(context, reached.answer, startedMs + timeoutMs);
+  yield* untilAfter(context, startedMs, Math.min(totalMs, timeoutMs));
+  return result === undefined || totalMs > timeoutMs ? "timeout" : result;
+}
+
+/** Waits until so much time has gone by since then. */
+function* untilAfter(context: ProgramContext, startedMs: number, ms: number): Work {
+  const leftMs = startedMs + ms - context.system.kernel.now();
+  if (leftMs > 0) yield* pause(context, leftMs);
+}
+
+/** The answer; undefined when it has not come until then. */
+function* awaited(
+  context: ProgramContext,
+  answer: HttpResponse | Promise<HttpResponse>,
+  untilMs: number,
+): Work<HttpResponse | undefined> {
+  if (!(answer instanceof Promise)) return answer;
+  const { kernel } = context.system;
+  let result: HttpResponse | undefined;
+  answer.then(
+    (said) => {
+      result = said;
       kernel.kick();
     },
     () => {
@@ -59,9 +105,8 @@ function* fetchUrl(
       kernel.kick();
     },
   );
-  const untilMs = kernel.now() + timeoutMs;
   while (result === undefined && kernel.now() < untilMs) yield { ready: () => result !== undefined, untilMs };
-  return result ?? "unreachable";
+  return result;
 }
 
 export function* wget(context: ProgramContext): Work<number> {
@@ -86,7 +131,7 @@ export function* wget(context: ProgramContext): Work<number> {
       ...headersOf(context.argv),
     },
   });
-  if (answer === "noSuchHost")
+  if (answer === "noSuchHost" || answer === "lookupTimeout")
     return complain(context, `bad address '${url.host}${url.port === 80 ? "" : `:${url.port}`}'`);
   const [address = url.host] = context.system.network.resolve(url.host);
   if (!quiet)
@@ -94,7 +139,7 @@ export function* wget(context: ProgramContext): Work<number> {
       `Connecting to ${url.host}${url.port === 80 ? "" : `:${url.port}`} (${address}:${url.port})\n`,
     );
   if (answer === "refused") return complain(context, `can't connect to remote host (${address}): Connection refused`);
-  if (answer === "unreachable") return complain(context, "download timed out");
+  if (typeof answer === "string") return complain(context, "download timed out");
   if (answer.status >= 400)
     return complain(context, `server returned error: HTTP/1.1 ${answer.status} ${reasonOf(answer.status)}`);
   const to =
@@ -105,6 +150,9 @@ export function* wget(context: ProgramContext): Work<number> {
   else if (to !== "" && to !== "/dev/null") context.system.tree.write(pathIn(context, to), answer.body, context.who);
   return 0;
 }
+
+/** As curl prints times. */
+const seconds = (ms: number): string => (ms / 1000).toFixed(6);
 
 const REASONS: Readonly<Record<number, string>> = {
   200: "OK",
@@ -181,7 +229,15 @@ export function* curl(context: ProgramContext): Work<number> {
     ...(data === undefined ? {} : { "content-type": FORM }),
     ...headersOf(context.argv),
   };
-  const timeoutMs = Number(value("m") ?? value("max-time") ?? value("connect-timeout") ?? 130) * 1000;
+  const limit = value("m") ?? value("max-time");
+  const connectLimit = value("connect-timeout");
+  const patience = {
+    ...(limit === undefined ? {} : { timeoutMs: Number(limit) * 1000 }),
+    ...(connectLimit === undefined ? {} : { connectTimeoutMs: Number(connectLimit) * 1000 }),
+  };
+  const { kernel } = context.system;
+  const startedMs = kernel.now();
+  const times: Times = { lookupMs: 0, connectMs: 0 };
   const method =
     value("X") ?? value("request") ?? (has("I") || has("head") ? "HEAD" : data === undefined ? "GET" : "POST");
   const silent = (has("s") || has("silent")) && !(has("S") || has("show-error"));
@@ -192,12 +248,20 @@ export function* curl(context: ProgramContext): Work<number> {
   };
   const writeOut = (status: string): void => {
     const format = value("w") ?? value("write-out") ?? "";
-    context.stdout.write(
-      format.replaceAll("%{http_code}", status).replaceAll("%{response_code}", status).replaceAll("\\n", "\n"),
-    );
+    const total = seconds(kernel.now() - startedMs);
+    const known: Readonly<Record<string, string>> = {
+      http_code: status,
+      response_code: status,
+      time_namelookup: seconds(times.lookupMs),
+      time_connect: seconds(times.connectMs),
+      time_starttransfer: total,
+      time_total: total,
+    };
+    const text = format.replace(/%\{(\w+)\}/g, (variable, name: string) => known[name] ?? variable);
+    context.stdout.write(text.replaceAll("\\n", "\n"));
   };
   let target = url;
-  let answer = yield* fetchUrl(context, target, { method, headers, body: data, timeoutMs });
+  let answer = yield* fetchUrl(context, target, { method, headers, body: data, ...patience, times });
   for (
     let hops = 0;
     hops < 10 && typeof answer === "object" && (has("L") || has("location")) && answer.headers?.location;
@@ -205,12 +269,19 @@ export function* curl(context: ProgramContext): Work<number> {
   ) {
     const location: string = answer.headers.location;
     target = location.startsWith("/") ? { ...target, path: location } : parseUrl(location);
-    answer = yield* fetchUrl(context, target, { headers, timeoutMs });
+    answer = yield* fetchUrl(context, target, { headers, ...patience, times });
   }
   if (answer === "noSuchHost") return fail(6, `Could not resolve host: ${url.host}`);
   if (answer === "refused")
-    return fail(7, `Failed to connect to ${url.host} port ${url.port} after 0 ms: Couldn't connect to server`);
-  if (answer === "unreachable") return fail(28, `Connection timed out after ${timeoutMs} milliseconds`);
+    return fail(
+      7,
+      `Failed to connect to ${url.host} port ${url.port} after ${kernel.now() - startedMs} ms: Couldn't connect to server`,
+    );
+  const elapsedMs = kernel.now() - startedMs;
+  if (answer === "lookupTimeout") return fail(28, `Resolving timed out after ${elapsedMs} milliseconds`);
+  if (answer === "connectTimeout") return fail(28, `Connection timed out after ${elapsedMs} milliseconds`);
+  if (answer === "timeout")
+    return fail(28, `Operation timed out after ${elapsedMs} milliseconds with 0 bytes received`);
   if ((has("f") || has("fail")) && answer.status >= 400)
     return fail(22, `The requested URL returned error: ${answer.status}`);
   const head = `HTTP/1.1 ${answer.status} ${reasonOf(answer.status)}\r\n${Object.entries(answer.headers ?? {})

@@ -13,14 +13,19 @@ function* nc(context: ProgramContext): Work<number> {
   const port = Number(portText);
   const timeoutMs = Number(value("w") ?? 10) * 1000;
   if (has("l")) for (;;) yield { ready: () => false, interruptible: true };
-  const state = network.probe(host, port, protocol);
-  if (state === "noSuchHost") return complain(context, `bad address '${host}'`);
+  const startedMs = context.system.kernel.now();
+  const { state, lookupMs = 0, connectMs = 0 } = network.probe(host, port, protocol);
+  const isNameless = state === "noSuchHost" || state === "silentNames";
+  if (lookupMs > 0) yield* pause(context, isNameless ? lookupMs : Math.min(lookupMs, timeoutMs));
+  if (isNameless) return complain(context, `bad address '${host}'`);
+  const isLate = state === "unreachable" || connectMs > timeoutMs;
+  const waitMs = startedMs + (isLate ? timeoutMs : connectMs) - context.system.kernel.now();
+  if (waitMs > 0) yield* pause(context, waitMs);
   if (state === "refused") {
     if (has("v")) complain(context, `${host} (${network.resolve(host)[0] ?? host}:${port}): Connection refused`);
     return 1;
   }
-  if (state === "unreachable") {
-    yield* pause(context, timeoutMs);
+  if (isLate) {
     if (has("v")) complain(context, `${host} (${network.resolve(host)[0] ?? host}:${port}): Connection timed out`);
     return 1;
   }
@@ -29,18 +34,30 @@ function* nc(context: ProgramContext): Work<number> {
     return 0;
   }
   const text = yield* readAll(context.stdin);
-  const reached = network.exchange(host, port, protocol, text);
+  // The connection is there already: an address needs no further look-up.
+  const reached = network.exchange(network.resolve(host)[0] ?? host, port, protocol, text);
+  const { connectMs: againMs = 0, totalMs = 0 } = reached;
   if ("problem" in reached) return 1;
+  const answeredMs = protocol === "TCP" ? totalMs - againMs : totalMs;
+  if (answeredMs > 0) yield* pause(context, Math.min(answeredMs, timeoutMs));
+  if (answeredMs > timeoutMs) return 1;
   if (typeof reached.answer === "string") context.stdout.write(reached.answer);
   return 0;
 }
 
+/** What tools for names say when nobody answers them. */
+const NO_SERVERS = ";; connection timed out; no servers could be reached\n\n";
+
 function* nslookup(context: ProgramContext): Work<number> {
   const { operands } = parseOptions(context.argv);
   const [name = ""] = operands;
-  const addresses = context.system.network.resolve(name);
+  const { addresses, takenMs, isSilent } = context.system.network.lookup(name);
   const [, server = ""] = /^nameserver (\S+)/m.exec(context.system.tree.read("/etc/resolv.conf", context.who)) ?? [];
-  yield* [];
+  if (takenMs > 0) yield* pause(context, takenMs);
+  if (isSilent) {
+    context.stdout.write(NO_SERVERS);
+    return 1;
+  }
   context.stdout.write(`Server:\t\t${server}\nAddress:\t${server}:53\n\n`);
   if (addresses.length === 0) {
     context.stdout.write(`** server can't find ${name}: NXDOMAIN\n\n`);
@@ -57,7 +74,12 @@ function* dig(context: ProgramContext): Work<number> {
   const args = context.argv.slice(1).filter((arg) => !/^[-+@]/.test(arg));
   const type = args.find((arg) => RECORD_TYPES.has(arg)) ?? "A";
   const [name = ""] = args.filter((arg) => arg !== type);
-  yield* [];
+  const { takenMs, isSilent } = context.system.network.lookup(name);
+  if (takenMs > 0) yield* pause(context, takenMs);
+  if (isSilent) {
+    context.stdout.write(NO_SERVERS);
+    return 9;
+  }
   for (const data of context.system.network.records(name, type))
     context.stdout.write(context.argv.includes("+short") ? `${data}\n` : `${name}\t5\tIN\t${type}\t${data}\n`);
   return 0;
@@ -65,27 +87,40 @@ function* dig(context: ProgramContext): Work<number> {
 
 function* getent(context: ProgramContext): Work<number> {
   const [, , name = ""] = context.argv;
-  const addresses = context.system.network.resolve(name);
-  yield* [];
+  const { addresses, takenMs } = context.system.network.lookup(name);
+  if (takenMs > 0) yield* pause(context, takenMs);
   for (const address of addresses) context.stdout.write(`${address.padEnd(15)} ${name}\n`);
   return addresses.length > 0 ? 0 : 2;
 }
 
 function* ping(context: ProgramContext): Work<number> {
   const { value, operands } = parseOptions(context.argv, "cwWis");
+  const { network } = context.system;
   const [host = ""] = operands;
-  const [address] = context.system.network.resolve(host);
+  const { addresses, takenMs } = network.lookup(host);
+  if (takenMs > 0) yield* pause(context, takenMs);
+  const [address] = addresses;
   if (address === undefined) return complain(context, `bad address '${host}'`);
   const count = Number(value("c") ?? Number.POSITIVE_INFINITY);
+  const patienceMs = Number(value("W") ?? 10) * 1_000;
   context.stdout.write(`PING ${host} (${address}): 56 data bytes\n`);
+  let received = 0;
   for (let i = 0; i < count; i++) {
-    context.stdout.write(`64 bytes from ${address}: seq=${i} ttl=63 time=0.1 ms\n`);
-    if (i + 1 < count) yield* pause(context, 1_000);
+    const echo = network.ping(address);
+    const isBack = echo !== undefined && echo.ms <= patienceMs;
+    const isLast = i + 1 === count;
+    if (isBack) {
+      received++;
+      if (echo.ms > 0) yield* pause(context, echo.ms);
+      context.stdout.write(`64 bytes from ${address}: seq=${i} ttl=63 time=${(echo.ms + 0.1).toFixed(1)} ms\n`);
+    } else if (isLast) yield* pause(context, patienceMs);
+    if (!isLast) yield* pause(context, Math.max(0, 1_000 - (isBack ? echo.ms : 0)));
   }
+  const lost = Math.round(((count - received) / count) * 100);
   context.stdout.write(
-    `\n--- ${host} ping statistics ---\n${count} packets transmitted, ${count} packets received, 0% packet loss\n`,
+    `\n--- ${host} ping statistics ---\n${count} packets transmitted, ${received} packets received, ${lost}% packet loss\n`,
   );
-  return 0;
+  return received > 0 ? 0 : 1;
 }
 
 /** Changes of the network need a privilege that containers do not have. */

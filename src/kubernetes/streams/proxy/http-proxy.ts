@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { gunzip, inflate } from "node:zlib";
+import type { Clock } from "../../../clock/clock.js";
 import type { PodStreams } from "../../pod-streams.js";
 import { leaveHttp, type Upgrade } from "../upgrade.js";
 import { type ProxiedPage, rewriteLinks, rewriteUrl } from "./html-links.js";
@@ -50,6 +51,8 @@ function headersFor({ request, page, path, upgrade }: ProxiedRequest): IncomingH
 }
 
 export interface ProxiedRequest {
+  /** By which the way to the target takes its time; undefined: it takes none. */
+  clock?: Clock;
   streams: PodStreams | undefined;
   target: ProxyTarget;
   /** Path and query for the target. */
@@ -70,12 +73,18 @@ async function openRequest(proxied: ProxiedRequest): Promise<ClientRequest> {
     return protocol === "https:" ? httpsRequest({ ...at, rejectUnauthorized: false }) : httpRequest(at);
   }
   if (!streams) throw unreachable(`dial tcp ${target.host}: connect: no route to host`);
-  const connection = await connectTo(streams, target);
+  const connection = await connectTo(proxied.clock, streams, target);
   return httpRequest({ ...options, createConnection: () => connection });
 }
 
-async function connectTo(streams: PodStreams, { pod, port, host, scheme }: PodTarget): Promise<Duplex> {
+async function connectTo(
+  clock: Clock | undefined,
+  streams: PodStreams,
+  { pod, port, host, scheme }: PodTarget,
+): Promise<Duplex> {
   try {
+    const ms = streams.dial?.(pod).totalMs ?? 0;
+    if (ms > 0) await clock?.sleep(ms);
     const connection = await streams.connect(pod, port);
     if (scheme === "http") return connection;
     // Programs that are stood in for have no certificate, although the real ones would: they are spoken to without TLS.

@@ -40,14 +40,17 @@ function* connect(context: ProgramContext, args: readonly string[]): Work<number
   const { flags, rest } = parse(args);
   const [, host = "", port = "80"] = /^\[?(.*?)\]?:(\d+)$/.exec(rest[0] ?? "") ?? [];
   const protocol = flags.get("protocol") === "udp" ? "UDP" : "TCP";
-  const state = context.system.network.probe(host, Number(port), protocol);
-  if (state === "unreachable") yield* pause(context, durationMs(flags.get("timeout") ?? "10s") ?? 10_000);
+  const { state, connectMs = 0 } = context.system.network.probe(host, Number(port), protocol);
+  const patienceMs = durationMs(flags.get("timeout") ?? "10s") ?? 10_000;
+  const waitMs = state === "unreachable" ? patienceMs : Math.min(connectMs, patienceMs);
+  if (waitMs > 0) yield* pause(context, waitMs);
   const problem = {
     open: undefined,
     outside: undefined,
     refused: "REFUSED",
     unreachable: "TIMEOUT",
     noSuchHost: "DNS",
+    silentNames: "DNS",
   }[state];
   if (problem) context.stderr.write(`${problem}\n`);
   return problem ? 1 : 0;

@@ -117,11 +117,10 @@ async function dial({ system }: ProgramContext, get: (name: string) => string): 
       headers: {},
       body: "",
     });
-    if ("problem" in reached)
-      errors.push(
-        `Get "http://${host}:${port}/${get("request")}": dial tcp ${host}:${port}: connect: connection refused`,
-      );
-    else responses.push((await reached.answer).body);
+    if ("problem" in reached) {
+      const why = reached.problem === "unreachable" ? "i/o timeout" : "connect: connection refused";
+      errors.push(`Get "http://${host}:${port}/${get("request")}": dial tcp ${host}:${port}: ${why}`);
+    } else responses.push((await reached.answer).body);
   }
   const result = { ...(responses.length > 0 ? { responses } : {}), ...(errors.length > 0 ? { errors } : {}) };
   return text(JSON.stringify(result));
