@@ -20,9 +20,12 @@ export interface Attachments {
   detachAll(): void;
 }
 
-/** Instances whose kubelet has been started and not been stopped for good. */
-const hasNode = (instance: InstanceRecord): boolean =>
-  instance.state === "running" && instance.lifecycle !== "Terminated" && instance.lifecycle !== "Warmed";
+/** Instances whose kubelet has been started and not been stopped for good: one that EC2 has stopped may be started again. */
+const hasNode = ({ state, lifecycle, unjoined }: InstanceRecord): boolean =>
+  (state === "running" || state === "stopping" || state === "stopped") &&
+  !unjoined &&
+  lifecycle !== "Terminated" &&
+  lifecycle !== "Warmed";
 
 export function createAttachments(options: {
   /** Called once a cluster is in hand, before it is looked at further: faults that are on are brought into effect. */

@@ -1,8 +1,15 @@
 /** What every reconciler works with. */
 import type { ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
-import { zoneHasCapacity, zoneHasPower } from "../domain/faults/index.js";
-import type { ClusterRecord, EventRecord, Scope } from "../domain/model.js";
+import { joiningFails, nodegroupIssues, zoneHasCapacity, zoneHasPower } from "../domain/faults/index.js";
+import type {
+  ClusterRecord,
+  EventRecord,
+  HealthIssue,
+  InstanceRecord,
+  NodegroupRecord,
+  Scope,
+} from "../domain/model.js";
 import type { Profile } from "../domain/profile.js";
 import type { State } from "../state/state.js";
 
@@ -43,6 +50,8 @@ export interface ReconcileContext {
   /** Creates or adopts the cluster in the backend and watches it from then on. */
   attach(cluster: ClusterRecord, how: "create" | "adopt"): Promise<void>;
   detach(clusterId: string): void;
+  /** Called when a machine or a master has been added to a cluster: what its zone suffers from, it suffers from too. */
+  onNewcomer?: ((clusterId: string) => Promise<void>) | undefined;
   /** Owes a look at the key at `dueMs` (epoch), or now. */
   schedule(kind: WorkKind, key: string, dueMs?: number): void;
 }
@@ -82,3 +91,15 @@ export function capacityOf(
   const faults = state.faults.active({ accountId: cluster.accountId, region: cluster.region });
   return (zone, types) => types.filter((type) => zoneHasCapacity(faults, zone, type, cluster.name));
 }
+
+/** Whether the kubelet of a new instance cannot join its cluster, by the faults that are on. */
+export const cannotJoin = (
+  { state }: Pick<ReconcileContext, "state">,
+  { accountId, region, clusterName, nodegroupName }: InstanceRecord,
+): boolean => joiningFails(state.faults.active({ accountId, region }), clusterName, nodegroupName);
+
+/** What EKS's checks find wrong with a node group besides its own instances, by the faults that are on. */
+export const issuesFound = (
+  { state }: Pick<ReconcileContext, "state">,
+  { accountId, region, clusterName, name }: NodegroupRecord,
+): HealthIssue[] => nodegroupIssues(state.faults.active({ accountId, region }), clusterName, name);

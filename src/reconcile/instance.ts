@@ -1,9 +1,9 @@
 /** Instances: launched, joined as nodes, watched over by EC2's status checks, drained and terminated. */
-import type { Observation } from "../backends/backend.js";
+import type { NodeSpec, Observation } from "../backends/backend.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { pooledState, warmPoolOf } from "../domain/warm-pool.js";
-import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { cannotJoin, emit, nodegroupKey, type ReconcileContext } from "./context.js";
 import { drainInstance, nextDrainLookMs } from "./drain.js";
 import { shiftedZonesOf } from "./shifted.js";
 import { instanceSpec } from "./specs.js";
@@ -78,8 +78,14 @@ async function join(context: ReconcileContext, cluster: ClusterRecord, instance:
     const spec = instanceSpec(instance, state.nodegroups.get(cluster, instance.nodegroupName));
     // A machine without power does not boot; its status checks will tell.
     if (!spec || instance.unhealthySinceMs !== undefined) return;
-    await context.backendOf(cluster).addNode(cluster.id, spec);
-    const running = change(context, instance.instanceId, { state: "running" });
+    const running = cannotJoin(context, instance)
+      ? change(context, instance.instanceId, { state: "running", unjoined: true })
+      : await startKubelet(context, cluster, instance, spec);
+    if (!running) return;
+    instance = running;
+  } else if (instance.unjoined && instance.unhealthySinceMs === undefined && !cannotJoin(context, instance)) {
+    const spec = instanceSpec(instance, state.nodegroups.get(cluster, instance.nodegroupName));
+    const running = spec && (await startKubelet(context, cluster, instance, spec));
     if (!running) return;
     instance = running;
   }
@@ -99,6 +105,22 @@ async function join(context: ReconcileContext, cluster: ClusterRecord, instance:
     });
     scheduleGroup(context, instance);
   });
+}
+
+async function startKubelet(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  { instanceId }: InstanceRecord,
+  spec: NodeSpec,
+): Promise<InstanceRecord | undefined> {
+  await context.backendOf(cluster).addNode(cluster.id, spec);
+  const present = context.state.instances.get(instanceId);
+  if (!present) return undefined;
+  const { unjoined: _, ...rest } = present;
+  const running: InstanceRecord = { ...rest, state: "running" };
+  context.state.instances.put(running);
+  await context.onNewcomer?.(cluster.id);
+  return context.state.instances.get(instanceId);
 }
 
 /** An instance of the warm pool boots once, and then waits in the pool's state. */

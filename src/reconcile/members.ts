@@ -42,6 +42,7 @@ export async function reconcileMembers(context: ReconcileContext, clusterId: str
       detail: { lostId: replace.lostId },
     });
   });
+  await context.onNewcomer?.(clusterId);
   context.schedule("members", clusterId);
 }
 

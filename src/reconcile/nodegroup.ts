@@ -6,7 +6,7 @@ import type { ClusterRecord, HealthIssue, InstanceRecord, NodegroupRecord, Nodeg
 import type { RepairHold } from "../domain/node-repair.js";
 import { LIMITS } from "../domain/profile.js";
 import { nextNodegroupStatus } from "../domain/transitions.js";
-import { emit, nodegroupKey, type ReconcileContext } from "./context.js";
+import { emit, issuesFound, nodegroupKey, type ReconcileContext } from "./context.js";
 import { type LaunchTarget, terminateInstance } from "./launch.js";
 import { forgetNodeRole, mapNodeRole } from "./node-roles.js";
 import { applyConfigUpdate } from "./nodegroup-config.js";
@@ -131,7 +131,7 @@ function healthIssues(
   decision: Outcome,
 ): HealthIssue[] {
   const { clock } = context;
-  const issues: HealthIssue[] = [];
+  const issues: HealthIssue[] = issuesFound(context, group);
   const late = instances.filter(
     ({ lifecycle, launchedAtMs }) => lifecycle === "Pending" && clock.now() >= launchedAtMs + LIMITS.joinMs,
   );

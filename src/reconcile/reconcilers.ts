@@ -36,6 +36,8 @@ export interface ReconcilersOptions {
   principalIdOf?: (arn: string) => string | undefined;
   /** Called when a cluster has been created or adopted: brings faults that are on into effect there. */
   onAttached?: (cluster: ClusterRecord) => Promise<void>;
+  /** Called when a machine or a master has been added to a cluster. */
+  onNewcomer?: (clusterId: string) => Promise<void>;
 }
 
 export interface Reconcilers {
@@ -119,6 +121,7 @@ export function createReconcilers(options: ReconcilersOptions): Reconcilers {
     isAttached: attachments.has,
     attach: (cluster, how) => attachments.attach(context, cluster, how),
     detach: attachments.detach,
+    onNewcomer: options.onNewcomer,
     schedule: (kind, key, dueMs) => {
       state.work.schedule(kind, key, dueMs ?? clock.now());
       loop.kick();

@@ -55,6 +55,7 @@ export function makeWorld<B extends ClusterBackend>(
     profile: PROFILES[options.profile ?? "instant"],
     log,
     onAttached: (cluster) => injector.reapply(cluster),
+    onNewcomer: (clusterId) => injector.newcomer(clusterId),
   });
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
   const faults = createFaultControl({ state, backends, injector });
