@@ -4,6 +4,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
+import { registerFaultRoutes } from "./api/admin/faults.js";
+import { registerRecordings } from "./api/admin/recordings.js";
 import { registerZonalShiftRoutes } from "./api/admin/zonal-shifts.js";
 import type { EksAuthDependencies } from "./api/eks-auth/pod-credentials.js";
 import { createEksAuth } from "./api/eks-auth/service.js";
@@ -305,12 +307,15 @@ export async function startEmulator(options: {
         clock,
         faults,
         version,
+        seed: config.seed,
         backend: config.backend,
         coverage: eksCoverage,
         idle: reconcilers.idle,
         tokenWebhook: () => webhook,
       });
+      registerFaultRoutes(app, { faults });
       registerZonalShiftRoutes(app, { zonalShifts });
+      registerRecordings(app, { recorder, clock, idle: reconcilers.idle });
       registerExplainAccess(app, { state, explain: explainIn });
     },
   });

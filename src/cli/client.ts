@@ -30,9 +30,10 @@ export function targetOf(options: { endpoint?: string; region?: string }, zone?:
 /** Calls `/_eksim/<path>` and gives its JSON. A refusal, or an emulator that does not answer, becomes a UsageError that says what to do. */
 export async function call<T>(
   target: Target,
-  method: "GET" | "POST",
+  method: "GET" | "POST" | "DELETE",
   path: string,
   parameters: Record<string, string | number | undefined> = {},
+  body?: unknown,
 ): Promise<T> {
   const url = new URL(`${target.endpoint}/_eksim/${path}`);
   url.searchParams.set("account", target.accountId);
@@ -41,7 +42,10 @@ export async function call<T>(
     if (value !== undefined) url.searchParams.set(name, String(value));
   let response: Response;
   try {
-    response = await fetch(url, { method });
+    response = await fetch(url, {
+      method,
+      ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+    });
   } catch (error) {
     throw new UsageError(
       `no eksim answers at ${target.endpoint}; start one with \`npx eksim start\` or name it with --endpoint`,
@@ -49,14 +53,14 @@ export async function call<T>(
     );
   }
   const text = await response.text();
-  let body: { message?: string };
+  let answer: { message?: string };
   try {
-    body = JSON.parse(text) as { message?: string };
+    answer = JSON.parse(text) as { message?: string };
   } catch (error) {
     throw new UsageError(`${target.endpoint} answers, but not as eksim does; name the emulator with --endpoint`, {
       cause: error,
     });
   }
-  if (!response.ok) throw new UsageError(body.message ?? `eksim answered ${response.status}`);
-  return body as T;
+  if (!response.ok) throw new UsageError(answer.message ?? `eksim answered ${response.status}`);
+  return answer as T;
 }

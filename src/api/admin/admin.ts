@@ -12,12 +12,20 @@ import { clusterStatus } from "./cluster-status.js";
 import { connectCluster } from "./connector.js";
 import { streamEvents } from "./event-stream.js";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route has its parameters in a body. */
+    takesBody?: boolean;
+  }
+}
+
 export interface AdminDependencies {
   state: State;
   clock: Clock;
   faults: FaultControl;
   version: string;
   backend: string;
+  seed: number;
   /** Each operation of the model and whether it behaves. */
   coverage: () => unknown;
   /** Where API servers outside have their tokens reviewed, if anywhere. */
@@ -46,6 +54,13 @@ export function scopeOf(query: Pick<Query, "account" | "region">): Scope {
   const { account = "000000000000", region: name = "us-east-1" } = query;
   if (!region(name)) throw new DomainError("InvalidParameterException", `There is no region ${name}`);
   return { accountId: account, region: name };
+}
+
+/** `all`, as in `?all` and `?all=true`. */
+export function wantsAll(text: string | undefined): boolean {
+  if (text === undefined || text === "false") return false;
+  if (text === "true" || text === "") return true;
+  throw new DomainError("InvalidParameterException", "all must be true or false");
 }
 
 /** Every parameter is a single text: one given twice would arrive as a list. */
@@ -102,13 +117,14 @@ export function registerAdminRoutes(app: FastifyInstance, dependencies: AdminDep
 
   app.addHook("preHandler", (request, _reply, done) => {
     checkQuery(request.query);
-    checkNoBody(request.body);
+    if (!request.routeOptions.config.takesBody) checkNoBody(request.body);
     done();
   });
   app.get("/_eksim/health", () => ({
     status: "ok",
     version: dependencies.version,
     backend: dependencies.backend,
+    seed: dependencies.seed,
     clock: clockView(),
     clusters: state.clusters.all().length,
   }));
