@@ -2,6 +2,7 @@
 import type { Look, WorkloadCounts } from "../../domain/recording.js";
 import { type Amount, WORKLOAD_KINDS, type WorkloadChoice, type WorkloadKind } from "./drill.js";
 import { list } from "./kubernetes.js";
+import { type BudgetObject, minimumOf } from "./lint/minimum.js";
 import type { WorkloadResult } from "./result.js";
 import { type Stage, type Watcher, workloadKey } from "./stage.js";
 import type { DrillTarget } from "./target.js";
@@ -19,16 +20,6 @@ interface WorkloadObject {
   metadata: { name: string; namespace: string };
   spec: { replicas?: number; template: { metadata?: { labels?: Record<string, string> } } };
   status?: { desiredNumberScheduled?: number };
-}
-
-interface Budget {
-  metadata: { namespace: string };
-  spec: { minAvailable?: number | string; maxUnavailable?: number | string; selector?: LabelSelector };
-}
-
-interface LabelSelector {
-  matchLabels?: Record<string, string>;
-  matchExpressions?: { key: string; operator: string; values?: string[] }[];
 }
 
 const LISTS: Readonly<Record<WorkloadKind, string>> = {
@@ -55,7 +46,7 @@ export async function findWorkloads(
 ): Promise<Workload[]> {
   const mine = choices.filter((choice) => choice.cluster === cluster);
   if (choices.length > 0 && mine.length === 0) return [];
-  const budgets = await list<Budget>(target, cluster, "/apis/policy/v1/poddisruptionbudgets");
+  const budgets = await list<BudgetObject>(target, cluster, "/apis/policy/v1/poddisruptionbudgets");
   const found: Workload[] = [];
   for (const kind of WORKLOAD_KINDS) {
     for (const object of await list<WorkloadObject>(target, cluster, LISTS[kind])) {
@@ -67,11 +58,8 @@ export async function findWorkloads(
         ? resolveAmount(choice.minimum, wanted)
         : minimumOf(
             wanted,
-            budgets.filter(
-              (budget) =>
-                budget.metadata.namespace === namespace &&
-                selects(budget.spec.selector, object.spec.template.metadata?.labels ?? {}),
-            ),
+            object.spec.template.metadata?.labels ?? {},
+            budgets.filter((budget) => budget.metadata.namespace === namespace),
           );
       found.push({ cluster, namespace, kind, name, wanted, minimum });
     }
@@ -83,33 +71,6 @@ export async function findWorkloads(
   if (missing)
     throw new Error(`there is no ${missing.kind} ${missing.namespace}/${missing.name} in cluster ${cluster} to watch`);
   return found;
-}
-
-/** What the strictest budget keeps available; without one, a single replica. */
-function minimumOf(wanted: number, budgets: readonly Budget[]): number {
-  const kept = budgets.map(({ spec: { minAvailable, maxUnavailable } }) =>
-    minAvailable !== undefined ? share(minAvailable, wanted) : wanted - share(maxUnavailable ?? 0, wanted),
-  );
-  return kept.length === 0 ? Math.min(1, wanted) : Math.max(0, Math.min(wanted, Math.max(...kept)));
-}
-
-/** As the disruption controller does: shares are rounded up. */
-const share = (value: number | string, of: number): number =>
-  typeof value === "number" ? value : Math.ceil((Number.parseInt(value, 10) * of) / 100);
-
-function selects(selector: LabelSelector | undefined, labels: Readonly<Record<string, string>>): boolean {
-  if (!selector) return false;
-  const { matchLabels = {}, matchExpressions = [] } = selector;
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      if (operator === "Exists") return value !== undefined;
-      if (operator === "DoesNotExist") return value === undefined;
-      const isIn = value !== undefined && values.includes(value);
-      return operator === "In" ? isIn : !isIn;
-    })
-  );
 }
 
 /** Reads anew what the watched workloads want: steps may have changed it. Leaves things as they are while the API does not answer. */

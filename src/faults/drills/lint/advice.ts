@@ -63,9 +63,10 @@ function spreadAdvice({ workload }: WorkloadLoss, zones: readonly string[]): str
     ? "see to it that its spread over zones holds: a wish (ScheduleAnyway) gives way when nodes are short, DoNotSchedule does not"
     : "spread it with topologySpreadConstraints on topology.kubernetes.io/zone, maxSkew 1";
   if (wanted >= needed) return [`Its ${wanted} replicas would do if they were spread evenly: ${constraint}.`];
-  const more = `Run ${needed} replicas, spread over ${zones.length} zones${spreadsOverZones ? "" : " with topologySpreadConstraints"}, so that ${minimum} stay without any one of them`;
+  const how = spreadsOverZones ? "" : " with topologySpreadConstraints";
+  const more = `Run ${needed} replicas spread over ${zones.length} zones${how}, of which it needs ${minimum}`;
   const evenly = wanted - Math.ceil(wanted / zones.length);
-  return evenly > 0 ? [`${more}; or let it do with ${evenly}.`] : [`${more}.`];
+  return evenly > 0 ? [`${more}; or let it do with ${evenly} of ${wanted}.`] : [`${more}.`];
 }
 
 /** Why replicas that could move find no place, and what would make one. */

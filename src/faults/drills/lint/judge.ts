@@ -65,7 +65,6 @@ function besides(fault: FaultSpan, cluster: string, result: DrillResult): FaultS
   const span = spanOf(fault, result);
   return result.faults.filter((other) => {
     if (other.id === fault.id || HARMLESS.includes(other.name) || !isAbout(other, cluster)) return false;
-    // What happened before at once, such as an instance killed, may not be over with its moment, but nobody knows for how long.
     return other.startedAtMs < span.endMs && (other.endedAtMs ?? Number.POSITIVE_INFINITY) >= span.startMs;
   });
 }

@@ -57,9 +57,14 @@ function messageOf(loss: WorkloadLoss, { zone, launched }: ZoneLoss): string {
   }
   const all = left === 0;
   const first = all
-    ? `${wanted === 1 ? "Its only replica is" : `All ${counted(lost.length, "replica")} are`} in ${zone}`
+    ? `${allOf(loss)} in ${zone}`
     : `${left} of ${counted(wanted, "replica")} ${left === 1 ? "stays" : "stay"} ready, ${needs}`;
   return [`${first}.`, ...afterwards(loss, launched)].join(" ");
+}
+
+function allOf({ workload: { wanted }, lost }: WorkloadLoss): string {
+  if (wanted === 1) return "Its only replica is";
+  return lost.length === 2 ? "Both of its replicas are" : `All of its ${lost.length} replicas are`;
 }
 
 function afterwards(loss: WorkloadLoss, launched: ZoneLoss["launched"]): string[] {
