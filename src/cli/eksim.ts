@@ -54,6 +54,36 @@ withTarget(zone.command("restore <zone>").description("end the failure of a zone
   .option("--cluster <name>", "only what this cluster has there")
   .action(async (name, options) => (await import("./zones.js")).restoreZone(name, options));
 
+const several = (value: string, known: string[] = []): string[] => [...known, value];
+const fault = program.command("fault").description("break something on purpose, by name, and mend it");
+withTarget(fault.command("list").description("faults that are on or scheduled"))
+  .option("--all", "those that have ended as well")
+  .option("--catalogue", "every fault there is, with its target and parameters")
+  .action(async (options) => (await import("./fault.js")).listFaults(options));
+withTarget(fault.command("start <name>").description("start a fault; names: eksim fault list --catalogue"))
+  .option("--zone <zone>", "zone, by name or id")
+  .option("--cluster <name>", "only this cluster")
+  .option("--nodegroup <name>", "node group of the cluster")
+  .option("--node <node>", "node name or instance id; may be repeated", several)
+  .option("--label <key=value>", "label that nodes must have; may be repeated", several)
+  .option("--namespace <name>", "namespace of pods")
+  .option("--pod <name>", "pod of the namespace; may be repeated", several)
+  .option("--pod-label <key=value>", "label that pods must have; may be repeated", several)
+  .option("--count <n>", "so many of what is left, chosen by the seed")
+  .option("--percent <n>", "such a share of what is left, chosen by the seed")
+  .option("--duration <duration>", "end it by itself after this, such as 45m")
+  .option("--delay <duration>", "begin so long from now")
+  .option("--seed <n>", "for its random choices")
+  .option("--empty-targets <mode>", "when nothing is there that is meant: fail (default) or skip")
+  .option("--set <key=value>", "a parameter of the fault; may be repeated", several)
+  .action(async (name, options) => (await import("./fault.js")).startFault(name, options));
+withTarget(fault.command("stop <id>").description("end a fault, and undo it")).action(async (id, options) =>
+  (await import("./fault.js")).stopFault(id, options),
+);
+withTarget(fault.command("stop-all").description("end every fault that is on or scheduled")).action(async (options) =>
+  (await import("./fault.js")).stopAllFaults(options),
+);
+
 const shift = program
   .command("zonal-shift")
   .description("shift a cluster away from a zone, as Amazon Application Recovery Controller does");

@@ -20,8 +20,9 @@ export async function listZones(options: TargetOptions): Promise<void> {
     `${zone.membersUp}/${zone.members}`,
     `${zone.readyNodes}/${zone.nodes}`,
     `${zone.readyPods}/${zone.pods}`,
+    zone.faults.map(({ fault, id }) => `${fault} (${id})`).join(", "),
   ]);
-  console.log(renderTable(["ZONE", "ID", "STATE", "MASTERS UP", "NODES READY", "PODS READY"], rows));
+  console.log(renderTable(["ZONE", "ID", "STATE", "MASTERS UP", "NODES READY", "PODS READY", "FAULTS"], rows));
 }
 
 /** `eksim zone fail`. */

@@ -8,5 +8,6 @@ export type {
   ImageBehaviour,
   PodHttpRequest,
 } from "../backends/embedded/embedded-backend.js";
+export type { FaultRequest, FaultTarget, FaultView } from "../domain/faults/index.js";
 export { ApiError } from "./http.js";
 export { type EksClientConfig, type Eksim, type EksimOptions, startEksim, type ZonalShift } from "./start-eksim.js";

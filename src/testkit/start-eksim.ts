@@ -4,6 +4,7 @@ import { isStepped } from "../clock/create-clock.js";
 import { parseDuration } from "../clock/duration.js";
 import { readConfig, UsageError } from "../config.js";
 import type { ZoneSummary } from "../domain/fault-control.js";
+import type { FaultRequest, FaultView } from "../domain/faults/index.js";
 import type { EventRecord, Scope } from "../domain/model.js";
 import type { ZonalShiftRecord } from "../domain/zonal-shift.js";
 import type { DrillTarget } from "../faults/drills/target.js";
@@ -65,6 +66,13 @@ export interface Eksim {
   restoreZone(zone: string, options?: { cluster?: string }): Promise<void>;
   killNode(node: string, options?: { cluster?: string }): Promise<void>;
   zones(options?: { cluster?: string }): Promise<ZoneSummary[]>;
+  /** Starts a fault of the catalogue: `startFault({ fault: "node-freeze", target: { zone: "us-east-1a" }, duration: "10m" })`. See docs/faults.md. */
+  startFault(request: FaultRequest): Promise<FaultView>;
+  /** Ends it and undoes it; nothing when it has ended already. */
+  stopFault(id: string): Promise<FaultView>;
+  stopAllFaults(): Promise<FaultView[]>;
+  /** Those that are on or scheduled; with `all` also those that have ended. */
+  faults(options?: { all?: boolean }): FaultView[];
   /** Shifts a cluster away from a zone as ARC does; its zonalShiftConfig must be enabled. */
   startZonalShift(request: {
     cluster: string;
@@ -150,7 +158,7 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     await atRest(clock);
     await work();
   };
-  const result = async <T>(work: () => T): Promise<T> => {
+  const result = async <T>(work: () => T | Promise<T>): Promise<T> => {
     await atRest(clock);
     return work();
   };
@@ -177,6 +185,10 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     restoreZone: (zone, { cluster } = {}) => act(() => faults.restoreZone(scope, zone, cluster)),
     killNode: (node, { cluster } = {}) => act(() => faults.killNode(scope, node, cluster)),
     zones: ({ cluster } = {}) => faults.zones(scope, cluster),
+    startFault: (request) => result(() => faults.start(scope, request)),
+    stopFault: (id) => result(() => faults.stop(scope, id)),
+    stopAllFaults: () => result(() => faults.stopAll(scope)),
+    faults: (filter) => faults.list(scope, filter),
     startZonalShift: ({ comment = "", ...request }) => result(() => zonalShifts.start(scope, { ...request, comment })),
     cancelZonalShift: (id) => result(() => zonalShifts.cancel(scope, id)),
     zonalShifts: (filter) => zonalShifts.list(scope, filter),

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { formatSeconds } from "../../clock/clock.js";
 import { DomainError } from "../../domain/errors.js";
 import type { ZonalShiftControl, ZonalShiftRecord } from "../../domain/zonal-shift.js";
-import { scopeOf } from "./admin.js";
+import { scopeOf, wantsAll } from "./admin.js";
 
 interface Query {
   account?: string;
@@ -72,10 +72,4 @@ export function registerZonalShiftRoutes(
   app.post("/_eksim/zonal-shifts/:id/cancel", ({ query, params }: Request) =>
     view(zonalShifts.cancel(scopeOf(query), params.id ?? "")),
   );
-}
-
-function wantsAll(text: string | undefined): boolean {
-  if (text === undefined || text === "false") return false;
-  if (text === "true" || text === "") return true;
-  throw new DomainError("InvalidParameterException", "all must be true or false");
 }
