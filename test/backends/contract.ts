@@ -7,7 +7,9 @@ import type {
   ClusterSpec,
   NodeSpec,
   Observation,
+  PodFacts,
 } from "../../src/backends/backend.js";
+import { type Impairments, NOTHING_WRONG } from "../../src/domain/impairments.js";
 import type { InstanceRecord } from "../../src/domain/model.js";
 import { nodeSpec } from "../../src/reconcile/specs.js";
 import { aCluster, aNodegroup, anInstance } from "../state/records.js";
@@ -26,6 +28,10 @@ export interface BackendContract {
   create(): Promise<BackendUnderTest>;
   skip?: readonly { reason: string; tests: readonly string[] }[];
 }
+
+/** Small images that serve for ever: one that pods of the tests share, and one that no node has before it is asked for. */
+const SERVER_IMAGE = "registry.k8s.io/pause:3.10";
+const OTHER_IMAGE = "registry.k8s.io/pause:3.9";
 
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
 const CLUSTER = aCluster("contract", { id: "0123456789ABCDEF0123456789ABCDEF" });
@@ -137,6 +143,150 @@ export function backendContract(contract: BackendContract): void {
       await objects.remove(id, names, { manager: "two" });
       await objects.remove(id, names, { manager: "two" });
       expect(await apply("one", "refuse", { a: "1" })).toEqual([]);
+    });
+
+    /** Pods of a Deployment of ours as the backend tells of them. */
+    const replicas = async (name: string): Promise<PodFacts[]> =>
+      ((await backend.pods?.(id)) ?? []).filter(
+        ({ namespace, labels }) => namespace === "default" && labels.app === name,
+      );
+    /** Makes a Deployment, or changes it, and waits for its pods. */
+    const deploy = async (name: string, count: number, container: object = {}): Promise<PodFacts[]> => {
+      const labels = { app: name };
+      const spec = {
+        replicas: count,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            terminationGracePeriodSeconds: 1,
+            containers: [{ name: "app", image: SERVER_IMAGE, ...container }],
+          },
+        },
+      };
+      const object = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name, namespace: "default" }, spec };
+      await backend.objects?.apply(id, [{ resource: "deployments.apps", object }], {
+        manager: "contract",
+        mode: "take",
+      });
+      await until(async () => {
+        const pods = await replicas(name);
+        return pods.length === count && pods.every(({ ready }) => ready);
+      });
+      return replicas(name);
+    };
+    const until = async (done: () => Promise<boolean>, limitMs = 600_000): Promise<void> => {
+      for (let passedMs = 0; passedMs < limitMs && !(await done()); passedMs += 2_000) await under.pass(2_000);
+      expect(await done()).toBe(true);
+    };
+    const undeploy = async (name: string): Promise<void> => {
+      const names = [{ resource: "deployments.apps", namespace: "default", name }];
+      await backend.objects?.remove(id, names, { manager: "contract" });
+      await until(async () => (await replicas(name)).length === 0);
+    };
+    const impair = async (wrong: Partial<Impairments>): Promise<void> =>
+      backend.impair?.(id, { ...NOTHING_WRONG, ...wrong });
+
+    test("tells of pods: where they are, how they fare, and whose they are", async () => {
+      if (!backend.pods) return;
+      const pods = await deploy("web", 3);
+      const zoneOf = new Map(nodes.map(({ name, zone: at }) => [name, at]));
+      for (const pod of pods)
+        expect(pod).toMatchObject({
+          phase: "Running",
+          terminating: false,
+          zone: zoneOf.get(pod.nodeName ?? ""),
+          workload: { kind: "Deployment", name: "web" },
+        });
+    });
+
+    test("ends pods: with grace, at once, by a crash, and for their memory", async () => {
+      if (!backend.endPods) return;
+      const [one, two] = (await deploy("web", 3)) as [PodFacts, PodFacts, PodFacts];
+      const uids = async (): Promise<string[]> => (await replicas("web")).map(({ uid }) => uid);
+      await backend.endPods(id, [one, { namespace: "default", name: "nobody" }], "delete");
+      await until(async () => !(await uids()).includes(one.uid));
+      await backend.endPods(id, [two], "kill");
+      expect(await uids()).not.toContain(two.uid);
+      await until(async () => (await replicas("web")).filter(({ ready }) => ready).length === 3);
+      for (const how of ["crash", "oom"] as const) {
+        const before = await replicas("web");
+        await backend.endPods(id, before, how);
+        await until(async () => (await replicas("web")).some(({ ready }) => !ready), 30_000).catch(() => undefined);
+        await until(async () => (await replicas("web")).every(({ ready }) => ready));
+        // The same pods: their kubelets have started them again.
+        expect((await uids()).sort()).toEqual(before.map(({ uid }) => uid).sort());
+      }
+    });
+
+    test("lets chosen pods crash again and again, and others be unready, until it is told otherwise", async () => {
+      if (!backend.impair) return;
+      const [one, two, three] = (await deploy("web", 3)) as [PodFacts, PodFacts, PodFacts];
+      const unready = async (): Promise<string[]> =>
+        (await replicas("web")).flatMap(({ name, ready }) => (ready ? [] : name));
+      await impair({
+        pods: [
+          { namespace: "default", name: one.name, trouble: "crash-loop" },
+          { namespace: "default", name: two.name, trouble: "not-ready" },
+        ],
+      });
+      await under.pass(60_000);
+      await until(async () => (await unready()).sort().join() === [one.name, two.name].sort().join());
+      expect((await replicas("web")).map(({ name }) => name)).toContain(three.name);
+      await impair({});
+      await until(async () => (await unready()).length === 0);
+      await undeploy("web");
+    });
+
+    test("reports what is found wrong with a node, and unsays it", async () => {
+      if (!backend.impair) return;
+      const condition = { type: "NetworkingReady", reason: "IPAMDNotRunning" };
+      await impair({ nodes: { [first.name]: { conditions: [condition] } } });
+      await under.pass(30_000);
+      expect(lastOf(first.name)).toMatchObject({ ready: true, unhealthy: [condition] });
+      await impair({ nodes: {} });
+      await under.pass(30_000);
+      expect(lastOf(first.name)?.unhealthy).toEqual([]);
+    });
+
+    test("evicts pods from a node that is short of memory, and lets new ones go elsewhere", async () => {
+      if (!backend.impair) return;
+      const before = await deploy("web", 6);
+      const victims = before.filter(({ nodeName }) => nodeName === first.name).map(({ uid }) => uid);
+      expect(victims.length).toBeGreaterThan(0);
+      await impair({ nodes: { [first.name]: { pressures: ["MemoryPressure"] } } });
+      await until(async () => {
+        const pods = await replicas("web");
+        const well = pods.filter(({ ready }) => ready);
+        return well.length === 6 && well.every(({ nodeName }) => nodeName !== first.name);
+      });
+      // Memory is not what node repair looks at, and the node goes on.
+      expect(lastOf(first.name)).toMatchObject({ ready: true });
+      await impair({});
+      await under.pass(360_000);
+      await undeploy("web");
+    });
+
+    test("pulls no images that their registry does not give, and starts what is there already", async () => {
+      if (!backend.impair) return;
+      await deploy("web", 3);
+      const wrong = { imagePulls: { images: [`${OTHER_IMAGE.split(":")[0]}*`] } };
+      await impair({ nodes: Object.fromEntries(nodes.map(({ name }) => [name, wrong])) });
+      const labels = { app: "new" };
+      const object = {
+        apiVersion: "v1",
+        kind: "Pod",
+        metadata: { name: "new", namespace: "default", labels },
+        spec: { containers: [{ name: "app", image: OTHER_IMAGE }] },
+      };
+      await backend.objects?.apply(id, [{ resource: "pods", object }], { manager: "contract", mode: "take" });
+      await deploy("web", 4);
+      await under.pass(30_000);
+      expect(await replicas("new")).toMatchObject([{ phase: "Pending", ready: false }]);
+      await impair({});
+      await until(async () => (await replicas("new")).every(({ ready }) => ready));
+      await backend.endPods?.(id, await replicas("new"), "kill");
+      await undeploy("web");
     });
 
     test("counts the replicas of Deployments", async () => {

@@ -31,6 +31,10 @@ export function observe(
   return { seenMs: nowMs, renewalMs, heartbeat };
 }
 
+/** The same between two looks at all nodes: its lease alone counts, since what single reads show of heartbeats follows from it, and lists do not show it. */
+export const withRenewal = (watch: NodeWatch, renewalMs: number | undefined, nowMs: number): NodeWatch =>
+  watch.renewalMs === renewalMs ? watch : { ...watch, renewalMs, seenMs: nowMs };
+
 export const isSilent = (watch: NodeWatch, node: Node, nowMs: number): boolean =>
   nowMs - watch.seenMs >= (readyCondition(node) ? NODE_LIFECYCLE.gracePeriodMs : NODE_LIFECYCLE.startupGracePeriodMs);
 

@@ -15,6 +15,7 @@ import {
   unknownConditions,
   wantedTaints,
   withoutEviction,
+  withRenewal,
 } from "./node-health.js";
 import {
   countsForDisruption,
@@ -100,7 +101,7 @@ export const nodeLifecycleController = (): Controller =>
       const nowMs = clock.now();
       const known = watches.get(name);
       // A sign of life since the last round counts already.
-      const watch = known && observe(known, node, heartbeats.lastRenewalMs(name), nowMs);
+      const watch = known && withRenewal(known, heartbeats.lastRenewalMs(name), nowMs);
       if (watch) watches.set(name, watch);
       if (watch && isSilent(watch, node, nowMs) && readyCondition(node)?.status !== "Unknown") {
         const wasReady = readyCondition(node)?.status === "True";
