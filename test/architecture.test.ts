@@ -21,7 +21,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     "config",
     "log",
   ],
-  cli: ["main", "testkit", "config", "log", "domain", "clock", "api"],
+  cli: ["main", "testkit", "faults", "config", "log", "domain", "clock", "api"],
   testkit: [
     "main",
     "api",

@@ -109,6 +109,39 @@ withTarget(node.command("kill <node>").description("terminate the instance behin
   .option("--cluster <name>", "the cluster it belongs to, where names repeat")
   .action(async (name, options) => (await import("./zones.js")).killNode(name, options));
 
+const drill = program.command("drill").description("break things by a plan, and see what survives");
+drill
+  .command("run <drill>")
+  .description(
+    "run a drill, by file or by name, in an emulator of its own: exit code 0 passed, 1 failed, 3 could not be run",
+  )
+  .option("--seed <number>", "seed of every random choice (default: the drill's, else 1)")
+  .option("--endpoint <url>", "run it in the emulator that answers there")
+  .option("--region <region>", "AWS region (default: the drill's, else us-east-1)")
+  .option("--backend <name>", "where Kubernetes comes from: embedded or kind")
+  .option("--report-dir <directory>", "write <drill>.html, <drill>.xml (JUnit) and <drill>.json there")
+  .option("--html <file>", "write the report as a page")
+  .option("--junit <file>", "write the report as JUnit XML")
+  .option("--json <file>", "write the report as JSON")
+  .option("-q, --quiet", "print the verdict alone")
+  .action(async (name, options) => (await import("./drill.js")).run(name, options));
+drill
+  .command("list")
+  .description("drills that come with eksim")
+  .action(async () => (await import("./drill.js")).list());
+drill
+  .command("show <drill>")
+  .description("print a drill, to read or to start one's own from")
+  .action(async (name) => (await import("./drill.js")).show(name));
+withTarget(
+  drill
+    .command("lint <drill-or-cluster>")
+    .description("say which workloads would be lost with each zone: of a cluster that runs, or of a drill's own"),
+)
+  .option("--all", "name those that survive as well")
+  .option("--json", "as JSON")
+  .action(async (name, options) => (await import("./drill.js")).lint(name, options));
+
 withTarget(program.command("events").description("what happened, oldest first"))
   .option("--cluster <name>", "only this cluster's")
   .option("-f, --follow", "wait for more")

@@ -37,7 +37,8 @@ export class DrillFileError extends Error {
     readonly file: string,
     readonly problems: readonly Problem[],
   ) {
-    super(problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`).join("\n"));
+    const lines = problems.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
+    super(lines.length === 1 ? (lines[0] ?? "") : [`${file} is no drill`, ...lines].join("\n"));
     this.name = "DrillFileError";
   }
 }

@@ -1,0 +1,225 @@
+/** `eksim drill`: runs drills in an emulator of their own or in one that is there, and tells what came of them. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { processEnvironment, UsageError } from "../config.js";
+import type { Drill } from "../faults/drills/drill.js";
+import { factsOf } from "../faults/drills/foretell.js";
+import { findDrill, libraryNames, loadDrill, NoSuchDrill } from "../faults/drills/library.js";
+import { judgePredictions } from "../faults/drills/lint/judge.js";
+import { lintCluster } from "../faults/drills/lint/lint.js";
+import { type LintReport, lintExitCode, lintJson, lintReport, lintText } from "../faults/drills/lint/lint-report.js";
+import { liveView } from "../faults/drills/live/live-view.js";
+import type { LiveView } from "../faults/drills/live/state.js";
+import type { DrillResult } from "../faults/drills/result.js";
+import { type RunOptions, runDrill } from "../faults/drills/run-drill.js";
+import type { DrillTarget } from "../faults/drills/target.js";
+import { startEksim } from "../testkit/index.js";
+import { targetOf } from "./client.js";
+import { remoteTarget } from "./drill-target.js";
+import { renderTable } from "./table.js";
+
+export interface RunDrillOptions {
+  seed?: string;
+  endpoint?: string;
+  region?: string;
+  backend?: string;
+  reportDir?: string;
+  html?: string;
+  junit?: string;
+  json?: string;
+  quiet?: boolean;
+}
+
+const EXIT_CODES = { passed: 0, failed: 1, error: 3 } as const;
+const INTERRUPTED = 130;
+
+/** Where the stepped and scaled clocks of drills start unless they say otherwise: the same log every time. */
+const CLOCK_START = "2026-01-01T00:00:00Z";
+
+/** `eksim drill run`. */
+export async function run(named: string, options: RunDrillOptions): Promise<void> {
+  const drill = loadDrill(named, regionOf(options));
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    // Who asks twice does not want to wait for the clean-up.
+    if (stop.signal.aborted) process.exit(INTERRUPTED);
+    stop.abort(new Error("interrupted"));
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  const view = viewFor(options);
+  try {
+    const result = await onStage(drill, options, (target) =>
+      runDrill(drill, target, {
+        signal: stop.signal,
+        show: (state) => view?.update(state),
+        predict: async (cluster) => lintCluster(await factsOf(target, cluster, drill.workloads)),
+        judge: judgePredictions,
+      }),
+    );
+    view?.end(result);
+    if (!view) console.log(oneLine(result));
+    await writeReports(result, options);
+    process.exitCode = stop.signal.aborted ? INTERRUPTED : EXIT_CODES[result.verdict];
+  } catch (error) {
+    view?.end();
+    throw error;
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+  }
+}
+
+/** `eksim drill list`. */
+export function list(): void {
+  const rows = libraryNames().map((name) => [name, firstSentence(loadDrill(name).description ?? "")]);
+  console.log(renderTable(["NAME", "DRILL"], rows));
+}
+
+/** `eksim drill show`. */
+export function show(named: string): void {
+  process.stdout.write(findDrill(named).content);
+}
+
+/** `eksim drill lint`: of a cluster that is there, or of those that a drill makes. */
+export async function lint(
+  named: string,
+  options: Pick<RunDrillOptions, "endpoint" | "region"> & { json?: boolean; all?: boolean },
+): Promise<void> {
+  const drill = drillNamed(named, options);
+  const reports: LintReport[] = [];
+  if (drill) {
+    const result = await onStage(drill, stageOf(options), (target) =>
+      runDrill(onlySetUp(drill), target, lintInto(reports, target, drill)),
+    );
+    if (result.verdict !== "passed") throw new UsageError(`the drill's clusters could not be made: ${result.why}`);
+  } else {
+    const target = await remoteTarget(targetOf(options));
+    try {
+      reports.push(lintReport(await factsOf(target, named)));
+    } catch (error) {
+      throw new UsageError(
+        `${named} is neither a drill nor a cluster that can be looked at: ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+  for (const report of reports)
+    process.stdout.write(
+      options.json ? lintJson(report) : lintText(report, { all: options.all ?? false, color: hasColor() }),
+    );
+  process.exitCode = Math.max(0, ...reports.map(lintExitCode));
+}
+
+/** Undefined: there is neither a file nor a drill of this name. */
+function drillNamed(named: string, options: { region?: string }): Drill | undefined {
+  try {
+    return loadDrill(named, regionOf(options));
+  } catch (error) {
+    if (error instanceof NoSuchDrill && !/[/.]/.test(named)) return undefined;
+    throw error;
+  }
+}
+
+/** Up to its steady state, and no further. */
+const onlySetUp = (drill: Drill): Drill => {
+  const { recovery: _none, ...rest } = drill;
+  return { ...rest, steps: [], expectations: [] };
+};
+
+const lintInto = (reports: LintReport[], target: DrillTarget, drill: Drill): RunOptions => ({
+  predict: async (cluster) => {
+    const report = lintReport(await factsOf(target, cluster, drill.workloads));
+    reports.push(report);
+    return report.predictions;
+  },
+});
+
+const stageOf = ({ endpoint, region }: { endpoint?: string; region?: string }) => ({
+  ...(endpoint === undefined ? {} : { endpoint }),
+  ...(region === undefined ? {} : { region }),
+});
+
+const regionOf = ({ region }: { region?: string }): { region?: string } => (region ? { region } : {});
+
+/** Runs in the emulator that is named, or in one that is made for it and ended after it. */
+async function onStage<T>(
+  drill: Drill,
+  options: Pick<RunDrillOptions, "seed" | "endpoint" | "region" | "backend">,
+  work: (target: DrillTarget) => Promise<T>,
+): Promise<T> {
+  if (options.endpoint !== undefined) {
+    if (options.seed !== undefined || options.backend !== undefined)
+      throw new UsageError("--seed and --backend are those of the emulator at --endpoint; leave them out here");
+    return work(await remoteTarget(targetOf(options)));
+  }
+  const { clock, profile, clockStart = CLOCK_START, region } = drill.options;
+  const backend = backendOf(options.backend) ?? drill.options.backend ?? "embedded";
+  const ownClock = backend === "kind" ? "real" : clock;
+  const eksim = await startEksim({
+    clock: ownClock,
+    ...(ownClock === "real" ? {} : { clockStart }),
+    profile,
+    backend,
+    seed: options.seed === undefined ? (drill.seed ?? 1) : seedOf(options.seed),
+    ...(options.region || region ? { region: options.region ?? region ?? "" } : {}),
+  });
+  try {
+    // What kind makes outlives the process that made it.
+    return await work(await eksim.drillTarget({ isPrivate: backend === "embedded" }));
+  } finally {
+    await eksim.stop();
+  }
+}
+
+function backendOf(text: string | undefined): "embedded" | "kind" | undefined {
+  if (text === undefined || text === "embedded" || text === "kind") return text;
+  throw new UsageError(`--backend: ${JSON.stringify(text)} is not valid; give embedded or kind`);
+}
+
+function seedOf(text: string): number {
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && seed <= 4_294_967_295) return seed;
+  throw new UsageError(`--seed: ${JSON.stringify(text)} is not valid; give a whole number from 0 to 4294967295`);
+}
+
+const hasColor = (): boolean => process.stdout.isTTY === true && !processEnvironment().NO_COLOR;
+
+function viewFor({ quiet }: RunDrillOptions): LiveView | undefined {
+  if (quiet) return undefined;
+  // What a CI system keeps is read as lines, terminal or not.
+  const isTerminal = process.stdout.isTTY === true && !processEnvironment().CI;
+  return liveView({
+    write: (text) => void process.stdout.write(text),
+    columns: () => (isTerminal ? process.stdout.columns : undefined),
+    rows: () => process.stdout.rows,
+    color: hasColor(),
+    now: () => performance.now(),
+  });
+}
+
+const firstSentence = (text: string): string => (text.split(/\n\s*\n/)[0] ?? "").replace(/\s+/g, " ").trim();
+
+const oneLine = ({ name, verdict, why }: DrillResult): string => `${name}: ${verdict}${why ? `: ${why}` : ""}`;
+
+async function writeReports(result: DrillResult, options: RunDrillOptions): Promise<void> {
+  const inDir = (extension: string): string | undefined =>
+    options.reportDir === undefined ? undefined : join(options.reportDir, `${result.name}.${extension}`);
+  const wanted: [file: string | undefined, render: () => Promise<string>][] = [
+    [options.html ?? inDir("html"), async () => (await import("../faults/drills/report/html.js")).htmlReport(result)],
+    [options.junit ?? inDir("xml"), async () => (await import("../faults/drills/report/junit.js")).junitReport(result)],
+    [options.json ?? inDir("json"), async () => (await import("../faults/drills/report/json.js")).jsonReport(result)],
+  ];
+  for (const [file, render] of wanted) {
+    if (file === undefined) continue;
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, await render());
+    } catch (error) {
+      throw new UsageError(`the report cannot be written: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
