@@ -78,7 +78,9 @@ export function createTokenWebhook({ tls, authenticate, authorize, log }: TokenW
   server.on("tlsClientError", () => {});
 
   async function answer(request: IncomingMessage): Promise<Answer> {
-    const { method, url = "" } = request;
+    const { method } = request;
+    // API servers say in the query how long they wait.
+    const [url = ""] = (request.url ?? "").split("?");
     if (url === "/healthz") return { status: 200, body: "ok" };
     const [, clusterId, asked] = /^\/clusters\/([0-9A-Za-z-]{1,64})\/(authenticate|authorize)$/.exec(url) ?? [];
     if (clusterId === undefined || (asked === "authorize" && !authorize))

@@ -135,10 +135,17 @@ export function createRunner({ clock, log, environment }: RunnerOptions): Runner
 const name = (tool: string, args: readonly string[]): string =>
   [tool, ...args.slice(0, 2).filter((arg) => /^[a-z]/.test(arg))].join(" ");
 
+/** Lines of Go's stack traces, which tools print after what they have to say. */
+const TRACE = /^(goroutine \d+|[\w./-]+\.go:\d+|[\w./*()-]+\.[\w.()*]+|main\.main|Stack Trace:?)$/;
+
+/** The last lines that say something; the one that names the error comes first if it is further up. */
 function lastWords(text: string): string {
   const lines = text
     .split("\n")
     .map((line) => line.trim())
-    .filter((line) => line !== "");
-  return lines.length === 0 ? "" : `: ${lines.slice(-LAST_LINES).join("\n")}`;
+    .filter((line) => line !== "" && !TRACE.test(line));
+  const last = lines.slice(-LAST_LINES);
+  const named = lines.find((line) => /^(ERROR|error):/.test(line));
+  const told = named === undefined || last.includes(named) ? last : [named, ...last];
+  return told.length === 0 ? "" : `: ${told.join("\n")}`;
 }
