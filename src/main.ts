@@ -30,6 +30,7 @@ import type { FaultControl } from "./domain/fault-control.js";
 import { PROFILES } from "./domain/profile.js";
 import type { Recorder } from "./domain/recording.js";
 import type { ZonalShiftControl } from "./domain/zonal-shift.js";
+import { createCallTroubles } from "./faults/api-calls.js";
 import { createFaultControl } from "./faults/control.js";
 import { createRecorder } from "./faults/drills/recorder.js";
 import { createInjector } from "./faults/injector.js";
@@ -246,6 +247,7 @@ export async function startEmulator(options: {
     },
     clock,
   });
+  const callTroubles = createCallTroubles(state);
   const sessionNames = clock.random("pod-identity-sessions");
   const eksAuth: EksAuthDependencies = {
     state,
@@ -254,6 +256,7 @@ export async function startEmulator(options: {
     issuers,
     clock,
     podIdentityOf,
+    callTroubles,
     uuid: () => sessionNames.uuid(),
   };
 
@@ -286,6 +289,7 @@ export async function startEmulator(options: {
     directory,
     webIdentityVerifiers: [issuers.verify, createWebIdentityVerifier({ clock })],
     services: { "eks-auth": createEksAuth(eksAuth) },
+    callTroubles,
     nudge: reconcilers.nudge,
     ...(options.operations ? { operations: options.operations } : {}),
     config: {

@@ -7,8 +7,10 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import { Socket } from "node:net";
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { atRest, type Clock } from "../clock/clock.js";
+import type { CallTroubles } from "../domain/call-trouble.js";
 import { region } from "../domain/catalogue/index.js";
 import { DomainError, type ErrorName } from "../domain/errors.js";
+import type { Scope } from "../domain/model.js";
 import { createDirectory, type Directory, type Identified } from "../identity/directory.js";
 import type { WebIdentityVerifier } from "../identity/web-identity.js";
 import type { State } from "../state/state.js";
@@ -33,6 +35,7 @@ import { coverage, createRestJson, type RestJsonRequest } from "./protocol/rest-
 import { verifySignature } from "./protocol/signature.js";
 import { createQueryCaller, type QueryContext } from "./query/call.js";
 import { stsOperations } from "./sts/index.js";
+import { createOperationFinder, suffer } from "./troubled-calls.js";
 
 /** Largest body that is read, in bytes. */
 const BODY_LIMIT = 1024 * 1024;
@@ -55,6 +58,8 @@ export interface GatewayDependencies {
   webIdentityVerifiers?: readonly WebIdentityVerifier[];
   /** Services beside EKS, STS and IAM, by the name that requests are signed for. */
   services?: Readonly<Record<string, Service>>;
+  /** What faults do to calls; none befall them unless given. */
+  callTroubles?: CallTroubles;
   /** Tells the reconcilers that there is work; called after the commit. */
   nudge(kind: WorkKind, key: string): void;
   log: { error(fields: Record<string, unknown>, message: string): void };
@@ -99,6 +104,7 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   const hosts = (config.hosts ?? []).map((host) => host.toLowerCase());
   const newRequestId = requestIds(clock);
   const services = createServices(dependencies);
+  const operationOf = createOperationFinder();
   const directory = dependencies.directory ?? ownDirectory(dependencies);
   const webIdentityVerifiers = dependencies.webIdentityVerifiers ?? [];
 
@@ -219,7 +225,11 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
     const query = at < 0 ? "" : url.slice(at + 1);
     if (isUnsigned(asked, headers, query)) {
       const scope = { accountId: "", region: regionOfHost(headers.host) };
-      return services.sts(asked, { ...common, scope, principalArn: "anonymous" });
+      // Whose the role is, is what the caller says.
+      const accountId = queryParameters(asked).get("RoleArn")?.split(":")[4] ?? "";
+      return unlessTroubled({ ...scope, accountId }, "sts", asked, () =>
+        services.sts(asked, { ...common, scope, principalArn: "anonymous" }),
+      );
     }
     const signedBy = readCredentials(headers, query);
     const identified = identify(signedBy);
@@ -236,13 +246,26 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
       );
     }
     const { principal, session } = identified;
-    return service(asked, {
-      ...common,
-      scope: { accountId: principal.accountId, region: signedBy.region },
-      principalArn: principal.arn,
-      principal,
-      ...(session ? { session } : {}),
-    });
+    const scope = { accountId: principal.accountId, region: signedBy.region };
+    return unlessTroubled(scope, signedBy.service, asked, () =>
+      service(asked, {
+        ...common,
+        scope,
+        principalArn: principal.arn,
+        principal,
+        ...(session ? { session } : {}),
+      }),
+    );
+  }
+
+  function unlessTroubled(
+    scope: Scope,
+    service: string,
+    asked: RestJsonRequest,
+    answer: () => Answer | Promise<Answer>,
+  ): Answer | Promise<Answer> {
+    const trouble = dependencies.callTroubles?.(scope, service, () => operationOf(service, asked));
+    return trouble ? suffer(trouble, clock).then(answer) : answer();
   }
 
   /** Throws what AWS says of keys that it does not take. */

@@ -27,7 +27,9 @@ export const IAM_ERROR_STATUS = {
   PackedPolicyTooLarge: 400,
   PolicyNotAttachable: 400,
   RequestEntityTooLarge: 413,
+  ServiceUnavailable: 503,
   SignatureDoesNotMatch: 403,
+  Throttling: 400,
   UnmodifiableEntity: 400,
   ValidationError: 400,
 } as const;

@@ -1,4 +1,6 @@
 /** AssumeRoleForPodIdentity: credentials of the role that a pod's service account is associated with, for the agent on the pod's node. */
+import type { Clock } from "../../clock/clock.js";
+import type { CallTroubles } from "../../domain/call-trouble.js";
 import { clusterArn } from "../../domain/eks/arns.js";
 import type { RoleRecord, SessionRecord } from "../../domain/iam.js";
 import { IamError } from "../../domain/iam-errors.js";
@@ -9,14 +11,18 @@ import { type AssumeRoleDependencies, type AssumeRoleRequest, assumeRole } from 
 import type { ClusterIssuers } from "../../identity/cluster-issuers.js";
 import type { PodIdentityIndex } from "../../state/pod-identity-index.js";
 import type { State } from "../../state/state.js";
+import { sufferEksAuth } from "../troubled-calls.js";
 import { checkCaller, type EksAuthCaller } from "./caller.js";
 import { EksAuthError } from "./errors.js";
 import { type PodToken, readPodToken } from "./pod-token.js";
 
 export interface EksAuthDependencies extends AssumeRoleDependencies {
   state: State;
+  clock: Clock;
   issuers: ClusterIssuers;
   podIdentityOf: PodIdentityIndex;
+  /** What faults do to calls; none befall them unless given. */
+  callTroubles?: CallTroubles;
   /** For names of sessions. */
   uuid(): string;
 }
@@ -39,6 +45,8 @@ export async function assumeRoleForPodIdentity(
   { clusterName, token: jwt }: { clusterName: string; token: string },
 ): Promise<PodCredentials> {
   const { state, issuers, podIdentityOf } = dependencies;
+  const trouble = dependencies.callTroubles?.(caller.scope, "eks-auth", () => "AssumeRoleForPodIdentity");
+  if (trouble) await sufferEksAuth(trouble, dependencies.clock);
   const cluster = state.clusters.get({ ...caller.scope, name: clusterName });
   if (!cluster?.endpoint)
     throw new EksAuthError("ResourceNotFoundException", `No cluster found for name: ${clusterName}.`);

@@ -15,6 +15,9 @@ const CODES: Readonly<Partial<Record<ErrorName, IamErrorCode>>> = {
   RequestEntityTooLargeException: "RequestEntityTooLarge",
   NotImplementedException: "NotImplemented",
   UnknownOperationException: "InvalidAction",
+  ThrottlingException: "Throttling",
+  ServerException: "InternalFailure",
+  ServiceUnavailableException: "ServiceUnavailable",
 };
 
 /** The answer for anything thrown. What is not a refusal is a bug: told to `report`, and to the client without its details. */
