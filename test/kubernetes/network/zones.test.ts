@@ -144,7 +144,7 @@ it("a deployment moves out of a zone that is cut off, and is whole again", async
       selector: { matchLabels: { app: "web" } },
       template: { metadata: { labels: { app: "web" } }, spec: { containers: [{ name: "web", image: "nginx" }] } },
     },
-  } as Deployment);
+  });
   await clock.advance(20_000);
   const ready = () =>
     cluster.api.get<Deployment>("deployments.apps", { namespace: "default", name: "web" })?.status?.readyReplicas;

@@ -1,4 +1,5 @@
 import { request as httpsRequest } from "node:https";
+import type { Clock } from "../../../src/clock/clock.js";
 import { createClock } from "../../../src/clock/create-clock.js";
 import { admissionPlugins } from "../../../src/kubernetes/admission/index.js";
 import { createCertificateAuthenticator } from "../../../src/kubernetes/auth/client-certificates.js";
@@ -11,6 +12,7 @@ import { strategyFor } from "../../../src/kubernetes/registry/strategies/index.j
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import type { Authorizer, TokenAuthenticator } from "../../../src/kubernetes/security.js";
 import { createApiServer } from "../../../src/kubernetes/server/api-server.js";
+import type { ApiTroubles } from "../../../src/kubernetes/server/api-troubles.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
 import { httpsCaller } from "../https-caller.js";
 import { makeCertificates } from "./certificates.js";
@@ -44,6 +46,7 @@ export async function startServer(
     ringCapacity?: number;
     admission?: boolean;
     podStreams?: PodStreams;
+    troubles?: (clock: Clock) => ApiTroubles;
   } = {},
 ) {
   const certificates = makeCertificates();
@@ -57,7 +60,9 @@ export async function startServer(
     tracksOwnership: false,
   });
   const errors: unknown[] = [];
+  const troubles = options.troubles?.(clock);
   const server = createApiServer({
+    ...(troubles ? { troubles } : {}),
     registry,
     tls: certificates,
     gitVersion: () => "v1.36.1-eks-0247562",
