@@ -3,9 +3,10 @@ import { createClock } from "../clock/create-clock.js";
 import type { EventRecord } from "../domain/model.js";
 import type { Look } from "../domain/recording.js";
 import type { Answer, DrillTarget, HttpCall } from "../faults/drills/target.js";
+import { clusterCalls } from "../testkit/drills/cluster-calls.js";
 import { execInPod } from "../testkit/drills/exec.js";
 import { runCommand } from "../testkit/drills/run-command.js";
-import { eksAnswer, type KubernetesEndpoint, kubernetesAnswer } from "../testkit/http.js";
+import { eksAnswer, type KubernetesEndpoint } from "../testkit/http.js";
 import { call, type Target } from "./client.js";
 import { callerOf, describeCluster } from "./eks.js";
 
@@ -33,6 +34,7 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
   const health = await call<Health>(target, "GET", "health");
   const caller = callerOf(target);
   const machine = createClock({ kind: "real" });
+  const calls = clusterCalls(caller);
   const stepped = health.clock.kind === "stepped";
   const endpoints = new Map<string, KubernetesEndpoint>();
   let nowMs = health.clock.nowMs;
@@ -115,7 +117,7 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
     },
     eks: ({ method, path, body }: HttpCall) => answered((signal) => eksAnswer(caller, method, path, body, signal)),
     kubernetes: (cluster, request) =>
-      answered(async (signal) => kubernetesAnswer(caller, await endpointOf(cluster), { ...request, signal })),
+      answered(async (signal) => calls.kubernetes(await endpointOf(cluster), request, signal)),
     exec: async (cluster, where, command) =>
       execInPod(caller, await endpointOf(cluster), where, command, AbortSignal.timeout(ANSWER_LIMIT_MS)),
     startFault: async (request) => {
@@ -157,6 +159,7 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
         },
         close: async () => {
           recordingId = undefined;
+          calls.close();
           await call(target, "DELETE", `recordings/${id}`);
         },
       };

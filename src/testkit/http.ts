@@ -1,4 +1,4 @@
-import { request as httpsRequest } from "node:https";
+import { type Agent, request as httpsRequest } from "node:https";
 import { type Credentials, createEksToken, signedHeaders } from "../identity/sigv4-signer.js";
 
 /** A refusal of the EKS API or of a cluster's API server. */
@@ -93,9 +93,8 @@ export interface KubernetesEndpoint {
 export function kubernetesAnswer(
   caller: Caller,
   cluster: KubernetesEndpoint,
-  { method, path, body, contentType = "application/json", signal }: KubernetesRequest,
+  { method, path, body, contentType = "application/json", signal, agent, token }: KubernetesRequest,
 ): Promise<HttpAnswer> {
-  const token = eksToken(caller, cluster.clusterName);
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
@@ -104,8 +103,9 @@ export function kubernetesAnswer(
         method,
         ca: cluster.caPem,
         ...(signal ? { signal } : {}),
+        ...(agent ? { agent } : {}),
         headers: {
-          authorization: `Bearer ${token}`,
+          authorization: `Bearer ${token ?? eksToken(caller, cluster.clusterName)}`,
           accept: "application/json",
           ...(text ? { "content-type": contentType } : {}),
         },
@@ -124,7 +124,7 @@ export function kubernetesAnswer(
         });
       },
     );
-    request.on("error", reject);
+    request.on("error", (error) => reject(Object.assign(error, { reusedSocket: request.reusedSocket })));
     request.end(text);
   });
 }
@@ -136,6 +136,10 @@ export interface KubernetesRequest {
   /** Default: JSON. */
   contentType?: string;
   signal?: AbortSignal;
+  /** Keeps connections for later calls. An error on one that was kept has `reusedSocket`. */
+  agent?: Agent;
+  /** Default: a new one. */
+  token?: string;
 }
 
 /** One call of a cluster's API server over HTTPS with an EKS token, e.g. `GET /api/v1/nodes`. Rejects with ApiError. */

@@ -63,8 +63,11 @@ export interface Stage {
   end(): Promise<void>;
 }
 
-/** How long nobody looks while nothing changes, in milliseconds of simulated time: where somebody asks the world himself, and otherwise. */
-const LOOK_EVERY_MS = { asking: 10_000, waiting: 60_000 };
+/**
+ * How long nobody looks while nothing is told to have changed, in milliseconds of simulated time: where nobody asks the world himself; where somebody does,
+ * on a clock that runs; and on one that stands still between two changes, where there is little to miss.
+ */
+const LOOK_EVERY_MS = { waiting: 60_000, asking: 5000, askingStepped: 30_000 };
 
 const NOTHING_SEEN: ClusterView = { zones: {}, pendingPods: 0, apiAvailable: true, workloads: new Map() };
 
@@ -152,7 +155,8 @@ export function createStage(options: {
         if (leftMs <= 0) return done === undefined;
         const askers = [...watchers].filter((watcher) => watcher.asks?.());
         const asking = done !== undefined || askers.length > 0;
-        const stepMs = asking ? LOOK_EVERY_MS.asking : LOOK_EVERY_MS.waiting;
+        const askMs = target.stepped ? LOOK_EVERY_MS.askingStepped : LOOK_EVERY_MS.asking;
+        const stepMs = asking ? askMs : LOOK_EVERY_MS.waiting;
         await target.pass(Math.min(leftMs, stepMs, untilNext(askers, target.now())), {
           wake: asking ? "change" : "end",
           ...(signal && !uninterrupted ? { signal } : {}),

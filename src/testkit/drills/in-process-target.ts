@@ -5,7 +5,8 @@ import type { Scope } from "../../domain/model.js";
 import type { Recording } from "../../domain/recording.js";
 import type { Answer, DrillTarget } from "../../faults/drills/target.js";
 import type { Emulator } from "../../main.js";
-import { type Caller, eksAnswer, type KubernetesEndpoint, kubernetesAnswer } from "../http.js";
+import { type Caller, eksAnswer, type KubernetesEndpoint } from "../http.js";
+import { clusterCalls } from "./cluster-calls.js";
 import { execInPod } from "./exec.js";
 import { runCommand } from "./run-command.js";
 
@@ -37,6 +38,7 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
   const { emulator, caller, scope, endpointOf } = options;
   const { clock, faults, zonalShifts, state } = emulator;
   const machine = createClock({ kind: "real" });
+  const calls = clusterCalls(caller);
   const recordings = new Set<Recording>();
 
   const mayTakeTime = (): boolean => faults.list(scope).some(({ fault }) => SLOW_FAULTS.test(fault));
@@ -90,8 +92,7 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
     },
     settle,
     eks: ({ method, path, body }) => answered((signal) => eksAnswer(caller, method, path, body, signal)),
-    kubernetes: (cluster, call) =>
-      answered((signal) => kubernetesAnswer(caller, endpointOf(cluster), { ...call, signal })),
+    kubernetes: (cluster, call) => answered((signal) => calls.kubernetes(endpointOf(cluster), call, signal)),
     exec: async (cluster, where, command) => {
       const answer = await answered(async (signal) => ({
         status: 200,
@@ -132,6 +133,7 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
         close: async () => {
           recordings.delete(recording);
           recording.close();
+          calls.close();
         },
       };
     },
