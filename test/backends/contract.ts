@@ -9,9 +9,11 @@ import type {
   Observation,
   PodFacts,
 } from "../../src/backends/backend.js";
-import { type Impairments, NOTHING_WRONG } from "../../src/domain/impairments.js";
+import { type Impairments, type LinkImpairment, NOTHING_WRONG } from "../../src/domain/impairments.js";
 import type { InstanceRecord } from "../../src/domain/model.js";
 import { nodeSpec } from "../../src/reconcile/specs.js";
+import { allow, startWebhookServer } from "../kubernetes/admission/webhook-server.js";
+import { httpsCaller } from "../kubernetes/https-caller.js";
 import { aCluster, aNodegroup, anInstance } from "../state/records.js";
 
 export interface BackendUnderTest {
@@ -320,6 +322,105 @@ export function backendContract(contract: BackendContract): void {
       await backend.setNodePower(id, third.name, "running");
       await under.pass(30_000);
       expect(lastOf(third.name)).toMatchObject({ ready: true, present: true });
+    });
+
+    const lost = (...zones: string[]): LinkImpairment[] =>
+      zones.flatMap((one) =>
+        ZONES.filter((other) => other !== one).flatMap((other) => [
+          { from: { zone: one }, to: { zone: other }, cut: true },
+          { from: { zone: other }, to: { zone: one }, cut: true },
+        ]),
+      );
+
+    test("reports the nodes of a zone that is cut off as not Ready while the API stays, and Ready once it is healed", async () => {
+      if (!backend.impair) return;
+      for (const links of [lost(third.zone), lost(third.zone).filter(({ to }) => to.zone === third.zone)]) {
+        await impair({ links });
+        await under.pass(30_000);
+        expect(lastOf(third.name)?.ready).toBe(true);
+        await under.pass(40_000);
+        expect(lastOf(third.name)).toMatchObject({ ready: false, present: true });
+        expect([first, second].map(({ name }) => lastOf(name)?.ready)).toEqual([true, true]);
+        expect((await backend.summary(id)).apiAvailable).toBe(true);
+        await impair({});
+        await under.pass(40_000);
+        expect(lastOf(third.name)).toMatchObject({ ready: true, present: true });
+      }
+    });
+
+    test("loses its API when no zone reaches another, and has it back with the network", async () => {
+      if (!backend.impair) return;
+      await impair({ links: lost(...ZONES) });
+      await under.pass(5_000);
+      expect((await backend.summary(id)).apiAvailable).toBe(false);
+      await expect(backend.patchNode(id, first.name, { labels: { a: "b" } })).rejects.toMatchObject({
+        code: "unavailable",
+      });
+      await impair({});
+      await under.pass(60_000);
+      expect((await backend.summary(id)).apiAvailable).toBe(true);
+      for (const { name } of nodes) expect(lastOf(name)).toMatchObject({ ready: true });
+    });
+
+    test("has an API server that throttles and fails clients, but not health checks, until it is told otherwise", async () => {
+      if (!backend.impair) return;
+      const made = await backend.createCluster(contractSpec);
+      const ask = (path: string) => httpsCaller(made.port, made.certificateAuthority)(path, { token: "" });
+      expect((await ask("/version")).code).toBe(200);
+      await impair({ apiServer: { throttledPercent: 100 } });
+      expect(await ask("/version")).toMatchObject({ code: 429, headers: { "retry-after": "1" } });
+      expect((await ask("/readyz")).code).toBe(200);
+      await impair({ apiServer: { failedPercent: 100 } });
+      expect((await ask("/version")).code).toBe(500);
+      await impair({});
+      expect((await ask("/version")).code).toBe(200);
+    });
+
+    test("reaches no webhook during an outage, which is for its failure policy to judge", async () => {
+      const { objects } = backend;
+      if (!backend.impair || !objects) return;
+      const server = await startWebhookServer(["127.0.0.1"]);
+      server.handlers["/"] = allow;
+      const named = (failurePolicy: string): ClusterObject => ({
+        resource: "validatingwebhookconfigurations.admissionregistration.k8s.io",
+        object: {
+          apiVersion: "admissionregistration.k8s.io/v1",
+          kind: "ValidatingWebhookConfiguration",
+          metadata: { name: "contract" },
+          webhooks: [
+            {
+              name: "contract.example.com",
+              rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["secrets"] }],
+              clientConfig: { url: `https://127.0.0.1:${server.port}/`, caBundle: server.caBundle },
+              sideEffects: "None",
+              admissionReviewVersions: ["v1"],
+              failurePolicy,
+            },
+          ],
+        },
+      });
+      const apply = (...list: ClusterObject[]) => objects.apply(id, list, { manager: "contract", mode: "take" });
+      const secret = (name: string): ClusterObject => ({
+        resource: "secrets",
+        object: { apiVersion: "v1", kind: "Secret", metadata: { name, namespace: "default" } },
+      });
+      try {
+        await apply(named("Fail"), secret("one"));
+        expect(server.seen.length).toBeGreaterThan(0);
+        await impair({ webhooks: { names: ["contract*"], mode: "refused" } });
+        await expect(apply(secret("two"))).rejects.toThrow(
+          /failed calling webhook "contract.example.com": failed to call webhook: .*connection refused/,
+        );
+        await apply(named("Ignore"), secret("two"));
+        await impair({});
+        await apply(named("Fail"), secret("three"));
+      } finally {
+        const names = ["one", "two", "three"].map((name) => ({ resource: "secrets", namespace: "default", name }));
+        await objects.remove(id, [...names, { resource: named("").resource, name: "contract" }], {
+          manager: "contract",
+        });
+        await server.close();
+      }
     });
 
     test("lets the Node of a terminated machine go", async () => {
