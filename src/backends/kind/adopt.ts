@@ -11,6 +11,7 @@ import { hasJoined } from "./join.js";
 import { KIND_LABELS, LABELS } from "./names.js";
 import { clearTrouble } from "./network.js";
 import { startJoin } from "./nodes.js";
+import { startAtAddress } from "./power.js";
 
 /** etcd, API servers and the load balancer come up together, on a machine that may be busy with more. */
 const READY_LIMIT_MS = 180_000;
@@ -35,7 +36,7 @@ export async function wakeContainers(context: KindContext, file: ClusterFile): P
   }
   const sleeping = file.masters.filter(({ container }) => off.has(container));
   for (const { container, address } of sleeping) await engine.reserveAddress(container, address);
-  for (const { container } of sleeping) await engine.start(container);
+  for (const master of sleeping) await startAtAddress(context, master);
   // Masters first, since others may have been given their addresses if they came before.
   const others = containers.filter((one) => off.has(one.name) && !masters.includes(one));
   await Promise.all(others.map(({ name }) => engine.start(name)));

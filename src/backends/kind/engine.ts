@@ -43,12 +43,21 @@ export interface Engine {
   /** Gives a container that does not run the address that it shall have at its next start. */
   reserveAddress(container: string, address: string): Promise<void>;
   hasImage(image: string): Promise<boolean>;
-  /** Addresses of this machine on kind's network, IPv4 first; makes the network when there is none, marked with the labels. */
-  network(labels: Readonly<Record<string, string>>): Promise<{ gateways: string[]; made: boolean }>;
+  /** kind's network as it is; made, and marked with the labels, when there is none. */
+  network(labels: Readonly<Record<string, string>>): Promise<Network>;
   /** Removes kind's network when it carries the labels and no container is in it, not even a stopped one. */
   removeNetwork(labels: Readonly<Record<string, string>>): Promise<void>;
   /** Lines of JSON about containers that carry the label, as they start and die. Returns how to stop. */
   events(label: string, listener: { onLine(line: string): void; onEnd(): void }): () => void;
+}
+
+export interface Network {
+  /** Addresses of this machine, IPv4 first. */
+  gateways: string[];
+  /** IPv4, such as `172.18.0.0/16`; absent when there is none. */
+  subnet?: string;
+  /** Who has which IPv4 address now: names of containers by address. */
+  holders: Readonly<Record<string, string>>;
 }
 
 /** As `docker container inspect` gives it. */
@@ -66,9 +75,10 @@ interface Inspected {
 interface InspectedNetwork {
   Labels?: Record<string, string> | null;
   IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] | null };
+  Containers?: Record<string, { Name?: string; IPv4Address?: string }> | null;
   // podman's form
   labels?: Record<string, string> | null;
-  subnets?: { gateway?: string }[] | null;
+  subnets?: { gateway?: string; subnet?: string }[] | null;
 }
 
 const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
@@ -99,6 +109,24 @@ export function parseContainer(inspected: Inspected): Container {
         return hostPort > 0 ? [[port, hostPort]] : [];
       }),
     ),
+  };
+}
+
+export function parseNetwork({ IPAM, subnets, Containers }: InspectedNetwork): Network {
+  const ranges = [
+    ...(IPAM?.Config ?? []).map(({ Gateway: gateway, Subnet: subnet }) => ({ gateway, subnet })),
+    ...(subnets ?? []),
+  ];
+  const gateways = ranges.flatMap(({ gateway }) => (gateway ? [gateway.replace(/\/\d+$/, "")] : []));
+  const subnet = ranges.find((range) => range.subnet !== undefined && !range.subnet.includes(":"))?.subnet;
+  const holders = Object.values(Containers ?? {}).flatMap(({ Name = "", IPv4Address = "" }): [string, string][] => {
+    const address = IPv4Address.replace(/\/\d+$/, "");
+    return address === "" ? [] : [[address, Name]];
+  });
+  return {
+    gateways: gateways.sort((a, b) => Number(a.includes(":")) - Number(b.includes(":"))),
+    ...(subnet === undefined ? {} : { subnet }),
+    holders: Object.fromEntries(holders),
   };
 }
 
@@ -171,12 +199,7 @@ export function createEngine(runner: Runner, provider: Provider): Engine {
     network: async (labels) => {
       const present = await inspectNetwork();
       if (!present) await run(networkCreateArguments(labels));
-      const { IPAM, subnets } = present ?? (await inspectNetwork()) ?? {};
-      const gateways = [
-        ...(IPAM?.Config ?? []).map(({ Gateway }) => Gateway),
-        ...(subnets ?? []).map(({ gateway }) => gateway),
-      ].flatMap((gateway) => (gateway ? [gateway.replace(/\/\d+$/, "")] : []));
-      return { gateways: gateways.sort((a, b) => Number(a.includes(":")) - Number(b.includes(":"))), made: !present };
+      return parseNetwork(present ?? (await inspectNetwork()) ?? {});
     },
     removeNetwork: async (labels) => {
       const present = await inspectNetwork();

@@ -2,11 +2,12 @@
 
 import type { Clock } from "../../clock/clock.js";
 import { nodeResources, providerId } from "../../domain/node.js";
-import { BackendError, type NodeSpec } from "../backend.js";
-import { until } from "./cluster.js";
+import { BackendError, type ClusterSpec, type NodeSpec } from "../backend.js";
+import { spareAddress } from "./addresses.js";
+import { type KindContext, until } from "./cluster.js";
 import { AUTHN_PATH } from "./config-file.js";
 import { type Engine, NETWORK } from "./engine.js";
-import { KIND_LABELS, type KindRole } from "./names.js";
+import { KIND_LABELS, type KindRole, LABELS } from "./names.js";
 
 export interface Machine {
   container: string;
@@ -19,6 +20,8 @@ export interface Machine {
   labels: Readonly<Record<string, string>>;
   /** Directory of this machine with the webhook's configuration, which masters read. */
   authnDir?: string;
+  /** On kind's network; absent: the engine gives one. */
+  address?: string;
 }
 
 /** As kind itself runs its nodes. */
@@ -34,7 +37,8 @@ export function runArguments(machine: Machine): string[] {
       ? ["-e", "KUBECONFIG=/etc/kubernetes/admin.conf", "--publish", "127.0.0.1:0:6443/tcp"]
       : []),
     ...(machine.authnDir === undefined ? [] : ["--volume", `${machine.authnDir}:${AUTHN_PATH}:ro`]),
-    ...["--detach", "--tty", "--net", NETWORK, "--restart=on-failure:1", "--init=false", "--cgroupns=private"],
+    ...["--detach", "--tty", "--net", NETWORK, ...(machine.address === undefined ? [] : ["--ip", machine.address])],
+    ...["--restart=on-failure:1", "--init=false", "--cgroupns=private"],
     machine.image,
   ];
 }
@@ -43,15 +47,33 @@ const BOOT_LIMIT_MS = 60_000;
 /** An image that is not there yet is pulled first. */
 const RUN_LIMIT_MS = 10 * 60_000;
 
-/** Leaves a container that runs, or whatever is left of it. */
-export async function runMachine(engine: Engine, machine: Machine, signal?: AbortSignal): Promise<void> {
-  await engine.run(runArguments(machine), { timeoutMs: RUN_LIMIT_MS, signal });
+/** Addresses that are tried when others are faster. */
+const ADDRESSES = 5;
+
+/** Leaves a container that runs, with an address that stays its own. */
+export async function runMachine(context: KindContext, machine: Machine, signal?: AbortSignal): Promise<void> {
+  const { engine, files } = context;
+  for (let attempt = 1; ; attempt++) {
+    const { subnet, holders } = await engine.network({ [LABELS.owner]: await files.owner() });
+    const address = subnet === undefined ? undefined : spareAddress(subnet, Object.keys(holders));
+    try {
+      const addressed = address === undefined ? machine : { ...machine, address };
+      await engine.run(runArguments(addressed), { timeoutMs: RUN_LIMIT_MS, signal });
+      return;
+    } catch (error) {
+      // What the engine could not start it leaves behind.
+      await engine.remove([machine.container]);
+      const taken = error instanceof BackendError && /address already in use/i.test(error.message);
+      if (!taken || attempt === ADDRESSES) throw error;
+    }
+  }
 }
 
-/** Until systemd and containerd are up in it. Gives its address. */
+/** Until systemd and containerd are up in it. Gives its address, of the family that the cluster's nodes have. */
 export async function boot(
   { engine, clock }: { engine: Engine; clock: Clock },
   container: string,
+  { serviceCidr }: Pick<ClusterSpec, "serviceCidr">,
   signal?: AbortSignal,
 ): Promise<string> {
   const isUp = async (): Promise<boolean> => {
@@ -62,8 +84,9 @@ export async function boot(
   };
   await until(clock, isUp, { limitMs: BOOT_LIMIT_MS, what: `${container} had booted`, signal });
   const [found] = await engine.inspect([container]);
-  if (!found || found.address === "") throw new BackendError("failed", `${container} has no address`);
-  return found.address;
+  const address = serviceCidr.includes(":") ? found?.address6 : found?.address;
+  if (!address) throw new BackendError("failed", `${container} has no address`);
+  return address;
 }
 
 /** Where the file for kubeadm is in the machine, as kind has it. */

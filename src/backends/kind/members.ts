@@ -115,10 +115,10 @@ async function joinMaster(context: KindContext, held: Held, member: MemberSpec):
     authnDir: files.paths(spec.clusterId).authnDir,
   };
   await clearRemains(context, held, container);
-  await runMachine(engine, machine);
+  await runMachine(context, machine);
   try {
     const [address, token, certificateKey] = await Promise.all([
-      boot(context, container, held.ending.signal),
+      boot(context, container, spec, held.ending.signal),
       joinToken(context, held),
       uploadCertificates(context, held),
     ]);

@@ -56,7 +56,7 @@ export async function addNode(context: KindContext, held: Held, node: NodeSpec):
   const present = await containerOf(context, held, node.name);
   if (present?.state === "running" && (await hasJoined(context.engine, present.name))) return;
   if (present) await context.engine.remove([present.name]);
-  await runMachine(context.engine, machine);
+  await runMachine(context, machine);
   startJoin(context, held, node);
 }
 
@@ -83,7 +83,7 @@ async function join(context: KindContext, held: Held, node: NodeSpec, signal: Ab
       if (signal.aborted || !(error instanceof BackendError) || attempt === ATTEMPTS) throw error;
       log.warn({ err: error, node: node.name, attempt }, "a node has not joined; its machine is made anew");
       await engine.remove([machine.container]);
-      await runMachine(engine, machine, signal);
+      await runMachine(context, machine, signal);
     }
   }
 }
@@ -96,7 +96,10 @@ async function joinOnce(
   signal: AbortSignal,
 ): Promise<void> {
   const { engine, clock } = context;
-  const [address, token] = await Promise.all([boot(context, machine.container, signal), joinToken(context, held)]);
+  const [address, token] = await Promise.all([
+    boot(context, machine.container, held.file.spec, signal),
+    joinToken(context, held),
+  ]);
   const config = joinConfiguration(node.version, {
     nodeName: node.name,
     address,

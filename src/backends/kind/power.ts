@@ -1,18 +1,45 @@
 /** Power of machines: taken away, given back, frozen, cut off. */
 import { BackendError } from "../backend.js";
 import type { Held, KindContext } from "./cluster.js";
+import { NETWORK } from "./engine.js";
 import type { MasterFile } from "./files.js";
+import { KIND_LABELS, LABELS, ownerPrefix } from "./names.js";
 import { cutOff, putBack } from "./network.js";
 import { containerOf } from "./nodes.js";
 
-/** A master comes back with the address that etcd and its certificates hold on to, whoever has had it meanwhile. */
-export async function startAtAddress({ engine }: KindContext, master: MasterFile): Promise<void> {
+/** A master comes back with the address that etcd and its certificates hold on to. */
+export async function startAtAddress(context: KindContext, master: MasterFile): Promise<void> {
+  const { engine } = context;
   const [container] = await engine.inspect([master.container]);
   if (!container) throw new BackendError("missing", `there is no container ${master.container}`);
   if (container.state === "paused") return engine.unpause(master.container);
   if (container.state === "running") return;
-  await engine.reserveAddress(master.container, master.address);
-  await engine.start(master.container);
+  const displaced = await freeAddress(context, master);
+  try {
+    await engine.reserveAddress(master.container, master.address);
+    await engine.start(master.container);
+  } finally {
+    if (displaced !== undefined) await engine.start(displaced);
+  }
+}
+
+/** Whoever has been given the address meanwhile has to let it go, if it is a worker of ours, which can do with another one. */
+async function freeAddress({ engine, files, log }: KindContext, { address }: MasterFile): Promise<string | undefined> {
+  const owner = await files.owner();
+  const { holders } = await engine.network({ [LABELS.owner]: owner });
+  const name = holders[address];
+  if (name === undefined) return undefined;
+  const [holder] = await engine.inspect([name]);
+  if (!holder?.labels[KIND_LABELS.cluster]?.startsWith(ownerPrefix(owner)) || holder.role !== "worker")
+    throw new BackendError(
+      "failed",
+      `the address ${address} of a master is taken by the container ${name}; stop that one`,
+    );
+  log.info({ container: name, address }, "restarted with another address, because a master has come back to this one");
+  await engine.kill(name);
+  await engine.run(["network", "disconnect", NETWORK, name]);
+  await engine.run(["network", "connect", NETWORK, name]);
+  return name;
 }
 
 export async function setNodePower(
