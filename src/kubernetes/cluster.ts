@@ -173,7 +173,7 @@ export interface SimulatedCluster {
   setApiServerTrouble(trouble: ApiServerTrouble | undefined): void;
   /** Admission webhooks that nobody reaches from now on; undefined: all are as reachable as what is behind them. */
   setWebhookTrouble(trouble: WebhookTrouble | undefined): void;
-  /** What is wrong with a webhook that goes by these names: for those that are plugins here and no objects. */
+  /** What is wrong with a webhook that goes by these names: for those that are plugins here and no objects, which a bare `*` does not mean. */
   webhookTroubleOf(...names: readonly string[]): WebhookTrouble["mode"] | undefined;
   /** Other certificates from now on: for new connections, and as the root CA that pods and clients are given. */
   setTls(tls: ClusterTls): Promise<void>;

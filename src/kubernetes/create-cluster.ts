@@ -306,7 +306,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
     setZonesWithoutDns: controlPlane.setZonesWithoutDns,
     setApiServerTrouble: controlPlane.setApiServerTrouble,
     setWebhookTrouble: webhookOutage.set,
-    webhookTroubleOf: webhookOutage.of,
+    webhookTroubleOf: webhookOutage.ofBuiltIn,
     judge: (attributes) => isAllowed(security.server.authorizers, attributes),
     resourceNamed: (name) => resourceNamed(catalogue.infos(), name),
     deprecations: () => ({ removedApis: [...removedApis().values()], requests: deprecated.list(), sinceMs }),

@@ -24,7 +24,7 @@ export interface LinkTrouble {
   /** Nothing gets through. */
   cut?: boolean;
   latencyMs?: number;
-  /** A packet is late by up to so much more. */
+  /** By so much the latency varies, up or down. */
   jitterMs?: number;
   /** 0 to 100. */
   lossPercent?: number;

@@ -60,7 +60,7 @@ export function createZoneNetwork(random: Random): ZoneNetwork {
 
   const passes = ({ passes }: Way): boolean => passes >= 1 || (passes > 0 && random.next() < passes);
   const delayOf = ({ latencyMs, jitterMs }: Way): number =>
-    latencyMs + (jitterMs > 0 ? random.integer(0, Math.round(jitterMs)) : 0);
+    jitterMs > 0 ? Math.max(0, latencyMs + random.integer(-Math.round(jitterMs), Math.round(jitterMs))) : latencyMs;
 
   const once = (there: Way, back: Way): number | undefined =>
     passes(there) && passes(back) ? delayOf(there) + delayOf(back) : undefined;

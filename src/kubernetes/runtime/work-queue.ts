@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../../clock/clock.js";
 import type { ClusterLog } from "../cluster.js";
-import { isStatusError, StatusError } from "../errors.js";
+import { isStatusError, StatusError, TooManyRequests } from "../errors.js";
 
 /**
  * The queue between watches and reconciles, after client-go's rate-limited work queue: a key waits at most once, is never reconciled twice at the
@@ -32,6 +32,8 @@ export const DEFAULT_BACKOFF: Backoff = { baseMs: 5, maxMs: 1_000_000 };
 
 /** Longest delay while the API server itself fails. */
 const AWAY_RETRY_MS = 5_000;
+/** As the API server asks of those that it throttles. */
+const THROTTLED_RETRY_MS = 1_000;
 
 export interface WorkQueueOptions {
   clock: Clock;
@@ -78,12 +80,15 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     failures.set(key, count + 1);
     // An API server without quorum is no fault of the key: a real controller manager loses its lease meanwhile and begins afresh.
     const isAway = error instanceof StatusError && error.code >= 500;
-    const retryMs = Math.min(isAway ? AWAY_RETRY_MS : backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
+    const isThrottled = error instanceof TooManyRequests;
+    const leastMs = isThrottled ? THROTTLED_RETRY_MS : 0;
+    const soonMs = Math.min(isAway ? AWAY_RETRY_MS : backoff.maxMs, backoff.baseMs * 2 ** Math.min(count, 40));
+    const retryMs = Math.max(leastMs, soonMs);
     const fields = { controller: name, key, retryMs, error };
     // Someone else was faster, or the object has just gone, which is the normal course of things; or nothing can be written at all, which the API
     // server tells itself.
     const isOvertaken = isStatusError(error, "Conflict") || (count === 0 && isStatusError(error, "NotFound"));
-    if (isAway || isOvertaken) log.debug(fields, "reconcile put off");
+    if (isAway || isThrottled || isOvertaken) log.debug(fields, "reconcile put off");
     else log.warn(fields, "reconcile failed");
     queue.addAfter(key, retryMs);
   };
