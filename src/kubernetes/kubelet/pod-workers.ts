@@ -12,31 +12,24 @@ import { shortages } from "../scheduler/plugins/node-resources.js";
 import { podInfoOf } from "../scheduler/pod-info.js";
 import type { PodSet } from "../scheduler/pod-sets.js";
 import type { Node, ObjectReference, Pod, PodStatus } from "../schema/generated/types.js";
-import type { Breakdown, NodeTrouble, PodTrouble, Pressure } from "../trouble.js";
+import type { NodeTrouble, PodTrouble, Pressure } from "../trouble.js";
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
-import { brokenDown } from "./container-stop.js";
 import type { Listener } from "./machine/listeners.js";
 import type { PodLogs } from "./machine/pod-machine.js";
 import { createPodAddresses } from "./pod-addresses.js";
 import { rejectionOf } from "./pod-admission.js";
 import { createPodEquipment, type Worker } from "./pod-equipment.js";
-import { advancePod, type KubeletEvent, rebooted, thawed } from "./pod-lifecycle.js";
-import {
-  type ContainerRuntime,
-  isLasting,
-  newRuntime,
-  type PodRuntime,
-  restoredRuntime,
-  specOf,
-} from "./pod-runtime.js";
+import { advancePod, type KubeletEvent, rebooted } from "./pod-lifecycle.js";
+import { createPodMishaps, type PodMishaps } from "./pod-mishaps.js";
+import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
 import { statusOf } from "./pod-status.js";
 import type { PodPresence } from "./pod-streams.js";
-import { EVICTED, evictionMessage, nextVictim, pressureRejection } from "./pressure.js";
+import { EVICTED, pressureRejection } from "./pressure.js";
 import { RESIZE_RETRY_MS, resized, resizedContainers, withPendingResize } from "./resize.js";
 
 /** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
-export interface PodWorkers {
+export interface PodWorkers extends PodMishaps {
   /** Brings one pod up to the present time and writes what changed. Returns when to look again, ms from now. */
   sync(key: string): Promise<number | undefined>;
   /** True while this node writes the pod's status itself: the event that follows tells nothing new. */
@@ -56,15 +49,6 @@ export interface PodWorkers {
   listener(pod: Pod, port: number, protocol: "TCP" | "UDP"): Listener | undefined;
   /** The machine lost its power: no program runs any more. */
   halt(): void;
-  /** The machine stands still, and goes on as if nothing had been. */
-  freeze(): void;
-  thaw(frozenMs: number): void;
-  /** The node is short of something: chooses a pod to go for it. False: there is none that may be evicted. */
-  evictOne(pressure: Pressure): boolean;
-  /** Deletes images that no container uses. */
-  collectImages(): void;
-  /** The running containers of a pod end by themselves. */
-  breakDown(key: string, how: Breakdown): void;
 }
 
 export interface PodWorkersOptions {
@@ -231,16 +215,10 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     await letGo(pod);
   };
 
-  /** The kernel ends a container within its own limit quietly; one that has none is ended for the sake of the whole machine (kubelet's oomWatcher). */
-  const tellOfSystemOom = (pod: Pod, container: ContainerRuntime): void => {
-    const spec = specOf(pod, container);
-    if (!spec || spec.resources?.limits?.memory !== undefined) return;
-    const victim = `victim process: ${container.name}, pid: ${options.random.integer(2_000, 30_000)}`;
-    const about = { apiVersion: "v1", kind: "Node", name: nodeName, uid: nodeName };
-    events.event(about, "Warning", "SystemOOM", `System OOM encountered, ${victim}`);
-  };
+  const mishaps = createPodMishaps({ ...options, workers, keepImages });
 
   return {
+    ...mishaps,
     async sync(key) {
       const pod = api.get<Pod>("pods", parseKey(key));
       const known = workers.get(key);
@@ -305,51 +283,6 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
     },
     halt() {
       for (const worker of workers.values()) worker.machine?.stop();
-    },
-    freeze() {
-      for (const { machine } of workers.values()) machine?.kernel.freeze();
-    },
-    thaw(frozenMs) {
-      for (const worker of workers.values()) {
-        worker.runtime = thawed(worker.runtime, frozenMs, clock.now());
-        worker.machine?.kernel.thaw();
-      }
-    },
-    evictOne(pressure) {
-      const candidates = new Map<Pod, Worker>();
-      for (const [key, worker] of workers) {
-        const pod = api.get<Pod>("pods", parseKey(key));
-        const isLeaving = worker.runtime.stopping !== undefined || worker.runtime.eviction !== undefined;
-        if (pod?.metadata.uid === worker.uid && !isLeaving && !pod.metadata.deletionTimestamp)
-          candidates.set(pod, worker);
-      }
-      const pod = nextVictim([...candidates.keys()], pressure, clock.now());
-      const worker = pod && candidates.get(pod);
-      if (!pod || !worker) return false;
-      const present = api.get<Node>("nodes", { name: nodeName });
-      const left = options.random.integer(300, 980) / 1000;
-      const message = evictionMessage(pod, { pressure, node: present, left }, clock.now());
-      events.event(pod, "Warning", EVICTED, message);
-      worker.runtime = { ...worker.runtime, eviction: message };
-      options.wake(keyOf(pod));
-      return true;
-    },
-    collectImages() {
-      const used = new Set<string>();
-      for (const { runtime } of workers.values()) for (const { image } of runtime.containers) used.add(image);
-      keepImages(used);
-    },
-    breakDown(key, how) {
-      const worker = workers.get(key);
-      const pod = api.get<Pod>("pods", parseKey(key));
-      if (!worker || pod?.metadata.uid !== worker.uid) return;
-      const containers = worker.runtime.containers.map((container) => {
-        if (!isLasting(container.role) || container.state.is !== "running") return container;
-        if (how === "oom") tellOfSystemOom(pod, container);
-        return { ...container, state: brokenDown(container.state, how, clock.now()) };
-      });
-      worker.runtime = { ...worker.runtime, containers };
-      options.wake(key);
     },
     logsOf(pod) {
       const left = logs.get(keyOf(pod));

@@ -541,3 +541,35 @@ describe("programs on a troubled node", () => {
     }
   });
 });
+
+describe("a DaemonSet on a node that is short of disk", () => {
+  it("has its pods evicted and refused ever less often, and one that runs once the shortage is over", async () => {
+    const { cluster, clock, api, trouble } = await withNode();
+    const labels = { app: "logs" };
+    await api.create("daemonsets.apps", {
+      metadata: { name: "logs", namespace: "default" },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: "app", image: "fluent-bit:4" }] } },
+      },
+    });
+    await clock.advance(10 * SECOND);
+    const running = (): number => api.list<Pod>("pods").filter(({ status }) => status?.phase === "Running").length;
+    expect(running()).toBe(1);
+    let made = 0;
+    const count = ({ type }: { type: string }): void => {
+      if (type === "ADDED") made++;
+    };
+    const stop = api.watch<Pod>("pods", count, { changesOnly: true });
+    trouble({ pressures: ["DiskPressure"] });
+    await clock.advance(20 * MINUTE);
+    expect(running()).toBe(0);
+    expect(made).toBeGreaterThan(3);
+    expect(made).toBeLessThan(20);
+    trouble(undefined);
+    await clock.advance(25 * MINUTE);
+    expect(running()).toBe(1);
+    stop();
+    await cluster.close();
+  });
+});
