@@ -35,7 +35,7 @@ const EXIT_CODES = { passed: 0, failed: 1, error: 3 } as const;
 const INTERRUPTED = 130;
 
 /** Where the stepped and scaled clocks of drills start unless they say otherwise: the same log every time. */
-const CLOCK_START = "2026-01-01T00:00:00Z";
+const CLOCK_START = "2026-10-01T00:00:00Z";
 
 /** `eksim drill run`. */
 export async function run(named: string, options: RunDrillOptions): Promise<void> {

@@ -121,6 +121,8 @@ export type Probe =
       exitCode: number;
       contains?: string;
     } & ProbeBase)
+  /** Whether a Kubernetes object is there. */
+  | ({ probe: "object"; object: Manifest; exists: boolean } & ProbeBase)
   | ({ probe: "nodegroup"; nodegroup: string; status?: string; healthy?: boolean; issue?: string } & ProbeBase)
   | ({ probe: "cluster"; status?: string; healthy?: boolean; version?: string } & ProbeBase)
   /** All of them since the steps began, in this order. */

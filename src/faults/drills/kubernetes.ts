@@ -77,6 +77,13 @@ export async function apply(target: DrillTarget, cluster: string, object: Manife
   return answer.status === 201;
 }
 
+/** Whether it is there. Throws KubernetesRefusal. */
+export async function exists(target: DrillTarget, cluster: string, object: Manifest): Promise<boolean> {
+  const answer = await target.kubernetes(cluster, { method: "GET", path: await pathOf(target, cluster, object) });
+  if (!isGood(answer) && answer.status !== 404) throw new KubernetesRefusal(answer.status, refusal(answer));
+  return isGood(answer);
+}
+
 /** Deletes it with what belongs to it; nothing when it is not there. Throws KubernetesRefusal. */
 export async function remove(target: DrillTarget, cluster: string, object: Manifest): Promise<void> {
   const answer = await target.kubernetes(cluster, {

@@ -180,6 +180,7 @@ function untilNext(askers: readonly Watcher[], nowMs: number): number {
 }
 
 const BEGINNINGS: ReadonlySet<string> = new Set(FAULTS.map(({ events }) => events?.started ?? "FaultStarted"));
+const ENDS: ReadonlySet<string> = new Set(FAULTS.map(({ events }) => events?.ended ?? "FaultEnded"));
 
 /** The events of a fault say when it began, which a delay puts off, and when it ended. */
 function noteFault(faults: FaultSpan[], { atMs, detail, type }: EventRecord): void {
@@ -187,5 +188,5 @@ function noteFault(faults: FaultSpan[], { atMs, detail, type }: EventRecord): vo
   const fault = faults[index];
   if (!fault) return;
   if (BEGINNINGS.has(type)) faults[index] = { ...fault, startedAtMs: atMs };
-  else if (fault.endedAtMs === undefined) faults[index] = { ...fault, endedAtMs: atMs };
+  else if (ENDS.has(type) && fault.endedAtMs === undefined) faults[index] = { ...fault, endedAtMs: atMs };
 }

@@ -34,6 +34,7 @@ const TITLES: { readonly [P in Probe["probe"]]: (probe: Extract<Probe, { probe: 
   apiAvailable: ({ cluster }) => `the API server of ${cluster} answers`,
   http: ({ service, path, status }) => `GET ${path} of service ${service} answers ${status}`,
   exec: ({ command, exitCode }) => `\`${command.join(" ")}\` in a pod exits with ${exitCode}`,
+  object: ({ object, exists }) => `${namesOf([object])} is ${exists ? "" : "not "}there`,
   nodegroup: ({ nodegroup, status, healthy, issue }) => {
     const health = healthy === undefined ? [] : [healthy ? "healthy" : "unhealthy"];
     return `node group ${nodegroup} is ${[...(status ? [status] : []), ...health, ...(issue ? [`in trouble: ${issue}`] : [])].join(", ")}`;

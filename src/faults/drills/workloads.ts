@@ -163,7 +163,7 @@ function steps(moments: readonly Moment[]): (readonly [atMs: number, ready: numb
 }
 
 /**
- * The four moments, counted from the first fault. `recovered` and `rescheduled` are the end of the worst: the first moment after the lowest count at which
+ * The four moments, counted from the first fault. `recovered` and `rescheduled` are the end of the worst: the first moment after the lowest count was first met at which
  * everything was there again, and only when it is there at the end.
  */
 function turningPoints(
@@ -177,7 +177,7 @@ function turningPoints(
   const whole = (count: "ready" | "placed"): number | undefined => {
     const last = after.at(-1);
     const lowest = Math.min(...after.map((moment) => moment[count]));
-    const worst = after.findLastIndex((moment) => moment[count] === lowest && moment[count] < moment.wanted);
+    const worst = after.findIndex((moment) => moment[count] === lowest && moment[count] < moment.wanted);
     if (!last || worst < 0 || last[count] < last.wanted) return undefined;
     return since(after.slice(worst).find((moment) => moment[count] >= moment.wanted));
   };

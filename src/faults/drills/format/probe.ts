@@ -220,6 +220,21 @@ const PROBES: { readonly [P in ProbeName]: ReadProbe } = {
     const { namespace = "default", exitCode = 0, ...rest } = values;
     return { probe: "exec", ...present({ ...rest, cluster, namespace, exitCode }) } as Probe;
   },
+  object: (spot, naming) => {
+    const values = object(spot, {
+      cluster: optional(text),
+      apiVersion: required(text),
+      kind: required(text),
+      namespace: optional(text),
+      name: required(text),
+      exists: optional(flag),
+    });
+    const cluster = values && clusterAt(spot, values.cluster, naming);
+    if (!cluster) return undefined;
+    const { apiVersion, kind, name, namespace, exists = true } = values;
+    const metadata = { name, ...(namespace ? { namespace } : {}) };
+    return { probe: "object", cluster, object: { apiVersion, kind, metadata }, exists };
+  },
   nodegroup: (spot, naming) => {
     const values = object(spot, {
       cluster: optional(text),

@@ -1,6 +1,6 @@
 /** Probes that somebody has to answer: the APIs of EKS and Kubernetes, a program in a pod, a command on this machine. */
 import type { Probe, ProbeName } from "../drill.js";
-import { get, isGood, list, refusal, workloadPath } from "../kubernetes.js";
+import { exists, get, isGood, list, refusal, workloadPath } from "../kubernetes.js";
 import { type Stage, workloadKey } from "../stage.js";
 import type { Answer } from "../target.js";
 import { judgeNodes } from "./seen.js";
@@ -121,6 +121,12 @@ export const ASKED = {
     if (name === undefined) return verdict(false, `no pod of ${selector} is ready`);
     const outcome = await target.exec(cluster, { namespace, pod: name, ...(container ? { container } : {}) }, command);
     return judgeOutcome(command, outcome, exitCode, contains);
+  },
+
+  object: async ({ cluster, object, exists: wanted }, { target }) => {
+    const isThere = await exists(target, cluster, object);
+    const said = `${object.kind.toLowerCase()}/${object.metadata.name} is ${isThere ? "" : "not "}there`;
+    return verdict(isThere === wanted, said);
   },
 
   nodegroup: async ({ cluster, nodegroup, status, healthy, issue }, { target }) => {
