@@ -6,9 +6,10 @@ import { isNameOf, KIND_LABELS, LABELS, ownerPrefix } from "./names.js";
 export async function removeContainersOf({ engine, runner, files }: KindContext, kindName: string): Promise<void> {
   const label = { [KIND_LABELS.cluster]: kindName };
   if (!kindName.startsWith(ownerPrefix(await files.owner())) || (await engine.containers(label)).length === 0) return;
-  // A kubeconfig that is not there: the user's own is not to be touched.
-  const args = ["--name", kindName, "--kubeconfig", `${files.paths(kindName).kubeconfig}.none`];
+  // A kubeconfig that nobody has: the user's own is not to be touched. kind makes its directory.
+  const args = ["--name", kindName, "--kubeconfig", files.paths(kindName).kubeconfig];
   await runner.run("kind", ["delete", "cluster", ...args], { timeoutMs: 5 * 60_000 });
+  await files.remove(kindName);
   const left = await engine.containers(label);
   await engine.remove(left.map(({ name }) => name));
 }
