@@ -114,7 +114,28 @@ export interface ClusterBackend {
   readonly objects?: ClusterObjects;
   /** Ids of clusters that this backend holds, whether or not anyone knows them. */
   inventory(): Promise<string[]>;
+  /**
+   * Finds what outlives the process and stands for nothing that is known; `remove`: it is gone when this resolves. `known` is asked after the world has been
+   * looked at. Absent: nothing outlives the process.
+   */
+  collectGarbage?(known: () => readonly KnownCluster[], options: { remove: boolean }): Promise<Orphan[]>;
   close(): Promise<void>;
+}
+
+export interface KnownCluster {
+  clusterId: string;
+  instanceIds: readonly string[];
+  memberIds: readonly string[];
+}
+
+export interface Orphan {
+  /** `foreign`: something like it that this backend has not made, which it only tells of. */
+  kind: "cluster" | "machine" | "foreign";
+  name: string;
+  /** Name of the EKS cluster that a machine is in. */
+  cluster?: string;
+  why: string;
+  removed: boolean;
 }
 
 export interface PodName {

@@ -79,7 +79,7 @@ export async function adoptNodes(context: KindContext, held: Held, nodes: readon
   for (const node of nodes) {
     const container = workers.find((one) => nodeOf(one) === node.name);
     if (!container) missing.push(node.name);
-    else if (!(await hasJoined(engine, container.name))) startJoin(context, held, node);
+    else if (!(await hasJoined(engine, container.name))) startJoin(context, held, node, { runs: true });
   }
   return missing;
 }

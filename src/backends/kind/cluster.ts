@@ -50,7 +50,15 @@ export interface Held {
   /** Masters' states as last told, by id. */
   masters: Map<string, "up" | "down">;
   /** Nodes that are joining, by name. */
-  joins: Map<string, { controller: AbortController; done: Promise<void> }>;
+  joins: Map<
+    string,
+    {
+      controller: AbortController;
+      /** The machine runs, or never will. */
+      launched: Promise<void>;
+      done: Promise<void>;
+    }
+  >;
   /** Nodes that eksim has cut off, frozen or stopped, by name. */
   powers: Map<string, "stopped" | "frozen" | "isolated">;
   impairments: Impairments;

@@ -43,7 +43,8 @@ export function runArguments(machine: Machine): string[] {
   ];
 }
 
-const BOOT_LIMIT_MS = 60_000;
+/** A second or two on a machine that has nothing else to do. */
+const BOOT_LIMIT_MS = 180_000;
 /** An image that is not there yet is pulled first. */
 const RUN_LIMIT_MS = 10 * 60_000;
 
@@ -51,14 +52,14 @@ const RUN_LIMIT_MS = 10 * 60_000;
 const ADDRESSES = 5;
 
 /** Leaves a container that runs, with an address that stays its own. */
-export async function runMachine(context: KindContext, machine: Machine, signal?: AbortSignal): Promise<void> {
+export async function runMachine(context: KindContext, machine: Machine): Promise<void> {
   const { engine, files } = context;
   for (let attempt = 1; ; attempt++) {
     const { subnet, holders } = await engine.network({ [LABELS.owner]: await files.owner() });
     const address = subnet === undefined ? undefined : spareAddress(subnet, Object.keys(holders));
     try {
       const addressed = address === undefined ? machine : { ...machine, address };
-      await engine.run(runArguments(addressed), { timeoutMs: RUN_LIMIT_MS, signal });
+      await engine.run(runArguments(addressed), { timeoutMs: RUN_LIMIT_MS });
       return;
     } catch (error) {
       // What the engine could not start it leaves behind.

@@ -125,6 +125,7 @@ export function createKindBackend(options: KindBackendOptions): KindBackend {
     summary: async (...asked) => (await work()).summary(...asked),
     issuerKeys: async (...asked) => (await work()).issuerKeys(...asked),
     inventory: async () => (await work()).inventory(),
+    collectGarbage: async (...asked) => (await work()).collectGarbage(...asked),
     close: async () => loaded?.close(),
   };
 }

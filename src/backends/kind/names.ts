@@ -27,6 +27,8 @@ const ID_LENGTH = 12;
 /** Digits of the mark by which a data directory knows its clusters. */
 export const OWNER_LENGTH = 6;
 
+const ANYONES = new RegExp(`^${PREFIX}-[0-9a-f]{${OWNER_LENGTH}}-`);
+
 /** `eksim-<owner>-<name>-<id>`: unique over accounts, regions and data directories, and a DNS label. */
 export function kindClusterName(owner: string, { name, clusterId }: Pick<ClusterSpec, "name" | "clusterId">): string {
   const slug = name
@@ -39,6 +41,9 @@ export function kindClusterName(owner: string, { name, clusterId }: Pick<Cluster
 
 /** What the names of all clusters of a data directory begin with. */
 export const ownerPrefix = (owner: string): string => `${PREFIX}-${owner}-`;
+
+/** Whether a name is one that some data directory gives to a cluster. */
+export const isAnyonesName = (kindName: string): boolean => ANYONES.test(kindName);
 
 const shortId = (clusterId: string): string =>
   clusterId

@@ -22,12 +22,13 @@ import { joinEndpoint, KIND_LABELS, LABELS, workerName } from "./names.js";
 const ATTEMPTS = 3;
 const NODE_LIMIT_MS = 60_000;
 
-/** The container of a node; undefined when there is none. */
+/** The container of a node, once it runs when it is on its way; undefined when there is none. */
 export async function containerOf(
   { engine }: KindContext,
   held: Held,
   nodeName: string,
 ): Promise<Container | undefined> {
+  await held.joins.get(nodeName)?.launched;
   const labels = { [KIND_LABELS.cluster]: held.file.kindName, [LABELS.node]: nodeName };
   return (await engine.containers(labels))[0];
 }
@@ -49,41 +50,58 @@ function machineOf(context: KindContext, held: Held, node: NodeSpec): Machine {
   };
 }
 
-/** Resolves when the machine runs; it joins on its own from there, beside others. */
+/**
+ * Resolves when the machine is on its way: the engine takes seconds to run it, and many are started at once. It joins on its own from there. One that cannot
+ * be run is a machine that never joins, as on EC2.
+ */
 export async function addNode(context: KindContext, held: Held, node: NodeSpec): Promise<void> {
   if (held.joins.has(node.name)) return;
-  const machine = machineOf(context, held, node);
+  // What cannot be at all, such as a version without an image, is refused now.
+  machineOf(context, held, node);
   const present = await containerOf(context, held, node.name);
   if (present?.state === "running" && (await hasJoined(context.engine, present.name))) return;
   if (present) await context.engine.remove([present.name]);
-  await runMachine(context, machine);
-  startJoin(context, held, node);
+  startJoin(context, held, node, { runs: false });
 }
 
-/** Goes on with machines that had not joined when an earlier process ended. */
-export function startJoin(context: KindContext, held: Held, node: NodeSpec): void {
+/** Lets a machine join, which is run first unless it `runs`: one that had not joined when an earlier process ended. */
+export function startJoin(context: KindContext, held: Held, node: NodeSpec, { runs }: { runs: boolean }): void {
   const controller = new AbortController();
   const signal = AbortSignal.any([controller.signal, held.ending.signal]);
-  const done = join(context, held, node, signal)
+  let told = (): void => {};
+  const launched = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const done = join(context, held, node, { runs, launched: told, signal })
     .catch((err) => {
       if (!signal.aborted) context.log.warn({ err, node: node.name }, "a node could not join its cluster");
     })
-    .finally(() => held.joins.delete(node.name));
-  held.joins.set(node.name, { controller, done });
+    .finally(() => {
+      told();
+      held.joins.delete(node.name);
+    });
+  held.joins.set(node.name, { controller, launched, done });
 }
 
-async function join(context: KindContext, held: Held, node: NodeSpec, signal: AbortSignal): Promise<void> {
+async function join(
+  context: KindContext,
+  held: Held,
+  node: NodeSpec,
+  { runs, launched, signal }: { runs: boolean; launched: () => void; signal: AbortSignal },
+): Promise<void> {
   const { engine, log } = context;
   const machine = machineOf(context, held, node);
   for (let attempt = 1; ; attempt++) {
     try {
+      // Never called off: the engine would go on and leave a machine that nobody knows.
+      if (!runs || attempt > 1) await runMachine(context, machine);
+      launched();
       await joinOnce(context, held, node, machine, signal);
       return;
     } catch (error) {
       if (signal.aborted || !(error instanceof BackendError) || attempt === ATTEMPTS) throw error;
       log.warn({ err: error, node: node.name, attempt }, "a node has not joined; its machine is made anew");
       await engine.remove([machine.container]);
-      await runMachine(context, machine, signal);
     }
   }
 }

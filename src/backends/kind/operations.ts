@@ -17,6 +17,7 @@ import { makeCluster } from "./create.js";
 import { inventory, removeCluster } from "./delete.js";
 import { drainNode, patchNode } from "./drain.js";
 import type { ClusterFile } from "./files.js";
+import { collectGarbage } from "./garbage.js";
 import { impair, reimpair } from "./impair.js";
 import { asBackendError, createKubeClient } from "./kube-client.js";
 import { readAdminAccess } from "./kubeconfig.js";
@@ -214,6 +215,8 @@ export function createOperations(context: KindContext) {
     },
 
     inventory: () => inventory(context),
+    collectGarbage: (known, { remove }) =>
+      collectGarbage(context, (clusterId) => clusters.get(clusterId), known, remove),
 
     // Containers go on without eksim, and are adopted by the next one.
     close: async () => {
