@@ -72,6 +72,7 @@ export interface WebhookImpairment {
   mode: "refused" | "timeout";
 }
 
+/** Touches whatever pod has the name at the time. */
 export interface PodImpairment {
   namespace: string;
   name: string;
