@@ -108,6 +108,8 @@ export interface ClusterBackend {
   issuerKeys?(clusterId: string): Promise<readonly IssuerKey[]>;
   /** What pods ask of the cloud, for whoever launches nodes for them. From the first call on, `observe` tells whenever it may have changed. */
   nodeDemand?(clusterId: string): Promise<NodeDemand>;
+  /** What runs on the nodes that there are, and what room they have left, for whoever gives up nodes that are not needed. */
+  nodeLoads?(clusterId: string): Promise<NodeLoad[]>;
   /** What decides whether the cluster is ready for another version. Absent: the backend cannot tell. */
   upgradeFacts?(clusterId: string): Promise<UpgradeFacts>;
   /** What EKS itself keeps in the cluster. Absent: the backend cannot. */
@@ -204,7 +206,29 @@ export interface NodeDemand {
     limits?: { milliCpu?: number; memory?: number };
     expireAfter?: string;
     consolidateAfter?: string;
+    /** `WhenEmpty` or `WhenEmptyOrUnderutilized`. */
+    consolidationPolicy?: string;
+    terminationGracePeriod?: string;
+    /** Disruption budgets that are active now, by their schedules; absent when the pool names none at all. */
+    budgets?: readonly { nodes: string; reasons?: readonly string[] }[];
   }[];
+  /** When the schedule of a disruption budget next begins or ends, epoch ms. */
+  budgetsChangeAtMs?: number;
+}
+
+/** A node as whoever packs pods sees it. */
+export interface NodeLoad {
+  name: string;
+  labels: Readonly<Record<string, string>>;
+  taints: readonly { key: string; value?: string; effect: string }[];
+  /** It is Ready and takes pods. */
+  open: boolean;
+  /** What of it is not asked for yet. */
+  free: ResourceAmounts & { pods: number };
+  /** What runs on it, without pods of DaemonSets. */
+  pods: NodeDemand["pods"];
+  /** Why what runs on it must not be moved: a pod that says so, or a disruption budget. */
+  blockedBy?: string;
 }
 
 export type ConfigMapData = Readonly<Record<string, string>>;

@@ -1,5 +1,6 @@
 /** Instances: launched, joined as nodes, watched over by EC2's status checks, drained and terminated. */
 import type { NodeSpec, Observation } from "../backends/backend.js";
+import { DEFAULT_TERMINATION_GRACE_MS } from "../domain/auto-mode/life.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
 import { pooledState, warmPoolOf } from "../domain/warm-pool.js";
@@ -197,9 +198,6 @@ async function terminate(context: ReconcileContext, cluster: ClusterRecord, inst
   });
 }
 
-/** The node pools of EKS Auto Mode give a node's pods a day to go in their own time. */
-const AUTO_MODE_DRAIN_MS = 24 * 3_600_000;
-
 /** Notice that EC2 gives before it takes a Spot instance back. */
 const INTERRUPTION_NOTICE_MS = 2 * 60_000;
 
@@ -210,7 +208,8 @@ function drainPeriod(
   groupMs: number,
 ): { sinceMs: number; deadlineMs: number } {
   // Karpenter does not wait for what runs on a broken node.
-  const autoModeMs = terminationReason === "repair" ? 0 : AUTO_MODE_DRAIN_MS;
+  const graceMs = nodePool?.terminationGracePeriodMs ?? DEFAULT_TERMINATION_GRACE_MS;
+  const autoModeMs = terminationReason === "repair" ? 0 : graceMs;
   const lengthMs = nodePool ? autoModeMs : groupMs;
   const deadlineMs = drainDeadlineMs ?? nowMs + lengthMs;
   if (interruptionAtMs !== undefined && (drainDeadlineMs === undefined || interruptionAtMs < drainDeadlineMs)) {

@@ -103,6 +103,7 @@ describe("nodes of node pools", () => {
         },
       ],
       pools: new Map([["p", { expireAfter: "336h", consolidateAfter: "30s" }]]),
+      counts: new Map([["p", { total: 1, disrupted: 0 }]]),
       version: "1.36",
       busy: false,
       nowMs: HOUR_MS,

@@ -129,6 +129,8 @@ describe("EKS Auto Mode", () => {
       metadata: { name: "mine" },
       spec: {
         weight: 10,
+        // What else runs would be put onto its nodes as well.
+        disruption: { consolidationPolicy: "WhenEmpty", consolidateAfter: "30s" },
         template: {
           metadata: { labels: { team: "blue" } },
           spec: {

@@ -469,8 +469,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const held = find(clusterId);
       const { nodeDemand, watchNodeDemand } = await import("./node-demand.js");
       held.stopDemand ??= watchNodeDemand(held.cluster.api, () => tell(held, { kind: "demand" }));
-      return nodeDemand(held.cluster.api);
+      return nodeDemand(held.cluster.api, clock.now());
     },
+
+    nodeLoads: async (clusterId) => (await import("./node-loads.js")).nodeLoads(find(clusterId).cluster.api),
 
     upgradeFacts: async (clusterId) => upgradeFacts(find(clusterId).cluster),
 

@@ -1,6 +1,9 @@
 /** What pods ask of the cloud: those without a node, what keeps nodes busy, and the node pools that say what may be launched. */
+
+import { karpenterDurationMs } from "../../domain/auto-mode/life.js";
 import { ZONE_LABEL } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
+import { parseSchedule } from "../../kubernetes/controllers/cronjob/schedule.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import { quantityToMilli, quantityToNumber } from "../../kubernetes/registry/quantity.js";
 import { addResources, amount, noResources, podRequests } from "../../kubernetes/scheduler/resources.js";
@@ -21,7 +24,7 @@ const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
 
 const ownerOf = (pod: Pod) => pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
 
-const isOfDaemonSet = (pod: Pod): boolean => ownerOf(pod)?.kind === "DaemonSet";
+export const isOfDaemonSet = (pod: Pod): boolean => ownerOf(pod)?.kind === "DaemonSet";
 
 const isUnschedulable = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp === undefined &&
@@ -31,9 +34,9 @@ const isUnschedulable = (pod: Pod): boolean =>
   );
 
 /** Whether it keeps its node from being given up. */
-const isBusy = (pod: Pod): boolean => !isOfDaemonSet(pod) && !ENDED.includes(pod.status?.phase);
+export const isBusy = (pod: Pod): boolean => !isOfDaemonSet(pod) && !ENDED.includes(pod.status?.phase);
 
-export function nodeDemand(api: KubeApi): NodeDemand {
+export function nodeDemand(api: KubeApi, nowMs: number): NodeDemand {
   const busy: Record<string, number> = {};
   const pods: Pod[] = [];
   for (const pod of api.list<Pod>("pods")) {
@@ -41,10 +44,15 @@ export function nodeDemand(api: KubeApi): NodeDemand {
     if (node && isBusy(pod)) busy[node] = (busy[node] ?? 0) + 1;
     else if (isUnschedulable(pod) && !isOfDaemonSet(pod)) pods.push(pod);
   }
-  return { pods: pods.map((pod) => waitingPod(api, pod)), busy, overhead: overhead(api), pools: nodePools(api) };
+  return {
+    pods: pods.map((pod) => waitingPod(api, pod)),
+    busy,
+    overhead: overhead(api),
+    ...nodePools(api, nowMs),
+  };
 }
 
-function waitingPod(api: KubeApi, pod: Pod): NodeDemand["pods"][number] {
+export function waitingPod(api: KubeApi, pod: Pod): NodeDemand["pods"][number] {
   const { spec, metadata } = pod;
   const { scalars, milliCpu, memory } = spec ? podRequests(spec) : noResources();
   const group = ownerOf(pod)?.uid ?? metadata.uid ?? "";
@@ -120,11 +128,16 @@ interface NodePoolObject extends KubeObject {
   spec?: {
     weight?: number;
     limits?: { cpu?: string | number; memory?: string | number };
-    disruption?: { consolidateAfter?: string };
+    disruption?: {
+      consolidateAfter?: string;
+      consolidationPolicy?: string;
+      budgets?: { nodes?: string | number; reasons?: string[]; schedule?: string; duration?: string }[];
+    };
     template?: {
       metadata?: { labels?: Record<string, string> };
       spec?: {
         expireAfter?: string;
+        terminationGracePeriod?: string;
         requirements?: NodeRequirement[];
         taints?: { key: string; value?: string; effect: string }[];
       };
@@ -132,13 +145,17 @@ interface NodePoolObject extends KubeObject {
   };
 }
 
-function nodePools(api: KubeApi): NodeDemand["pools"] {
-  if (!api.get(DEFINITIONS, { name: NODE_POOLS })) return [];
-  const pools = api.list<NodePoolObject>(NODE_POOLS).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  return pools.map(({ metadata, spec = {} }) => {
+function nodePools(api: KubeApi, nowMs: number): Pick<NodeDemand, "pools" | "budgetsChangeAtMs"> {
+  if (!api.get(DEFINITIONS, { name: NODE_POOLS })) return { pools: [] };
+  const objects = api
+    .list<NodePoolObject>(NODE_POOLS)
+    .filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const changes: number[] = [];
+  const pools = objects.map(({ metadata, spec = {} }) => {
     const { cpu, memory } = spec.limits ?? {};
-    const { expireAfter, requirements = [], taints = [] } = spec.template?.spec ?? {};
-    const consolidateAfter = spec.disruption?.consolidateAfter;
+    const { expireAfter, terminationGracePeriod, requirements = [], taints = [] } = spec.template?.spec ?? {};
+    const { consolidateAfter, consolidationPolicy, budgets } = spec.disruption ?? {};
+    const active = budgets?.filter((budget) => isActive(budget, nowMs, changes));
     return {
       name: metadata.name,
       weight: spec.weight ?? 0,
@@ -151,8 +168,35 @@ function nodePools(api: KubeApi): NodeDemand["pools"] {
       },
       ...(expireAfter === undefined ? {} : { expireAfter }),
       ...(consolidateAfter === undefined ? {} : { consolidateAfter }),
+      ...(consolidationPolicy === undefined ? {} : { consolidationPolicy }),
+      ...(terminationGracePeriod === undefined ? {} : { terminationGracePeriod }),
+      ...(active
+        ? {
+            budgets: active.map(({ nodes = "0", reasons }) => ({
+              nodes: String(nodes),
+              ...(reasons ? { reasons } : {}),
+            })),
+          }
+        : {}),
     };
   });
+  return { pools, ...(changes.length > 0 ? { budgetsChangeAtMs: Math.min(...changes) } : {}) };
+}
+
+/** A budget with a schedule is active from each of its times for as long as it says, in UTC; notes in `changes` when that next changes. */
+function isActive(
+  { schedule, duration = "" }: { schedule?: string; duration?: string },
+  nowMs: number,
+  changes: number[],
+) {
+  const lengthMs = karpenterDurationMs(duration);
+  if (schedule === undefined || lengthMs === undefined) return true;
+  const times = parseSchedule(schedule);
+  const begunMs = times.next(nowMs - lengthMs);
+  const active = begunMs !== undefined && begunMs <= nowMs;
+  const nextMs = active ? begunMs + lengthMs : begunMs;
+  if (nextMs !== undefined) changes.push(nextMs);
+  return active;
 }
 
 /** Calls back when the answer of `nodeDemand` may have changed. Returns how to stop. */

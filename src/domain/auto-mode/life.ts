@@ -1,17 +1,21 @@
 /**
- * Which nodes EKS Auto Mode gives up, and why: those that are too old, that run another version than the control plane, that are empty. Sources: the user
- * guide on Auto Mode (21 days at most) and Karpenter's documentation on disruption.
+ * Which nodes EKS Auto Mode gives up, and why: those that are too old, that are not any more what their pool or the control plane's version asks for, that are
+ * empty. Sources: the user guide on Auto Mode (21 days at most) and Karpenter's documentation on disruption.
  */
 import type { InstanceRecord } from "../model.js";
+import { allowedDisruptions, type Budget, type DisruptionReason } from "./budgets.js";
+import { meets, type Requirement } from "./requirements.js";
 
 export type Retirement = "expired" | "drift" | "empty";
 
 const HOUR_MS = 3_600_000;
 /** Whatever a pool says, Auto Mode's nodes live no longer. */
 export const MAX_LIFE_MS = 21 * 24 * HOUR_MS;
-/** Karpenter's own defaults, for pools that say nothing. */
-const DEFAULT_EXPIRY_MS = 30 * 24 * HOUR_MS;
+/** Of pools that say nothing: Auto Mode's default, and Karpenter's. */
+const DEFAULT_EXPIRY_MS = 14 * 24 * HOUR_MS;
 const DEFAULT_CONSOLIDATION_MS = 0;
+/** How long pods may take to leave a node of Auto Mode whose pool says nothing. */
+export const DEFAULT_TERMINATION_GRACE_MS = 24 * HOUR_MS;
 
 const UNITS_MS: Readonly<Record<string, number>> = { h: HOUR_MS, m: 60_000, s: 1000 };
 
@@ -25,14 +29,34 @@ export function karpenterDurationMs(text: string | undefined): number | undefine
   );
 }
 
+/** What of a pool decides about the life of its nodes. */
+export interface PoolLife {
+  expireAfter?: string;
+  consolidateAfter?: string;
+  requirements?: readonly Requirement[];
+  labels?: Readonly<Record<string, string>>;
+  taints?: readonly { key: string; value?: string; effect: string }[];
+  /** Those active now; undefined when it names none at all. */
+  budgets?: readonly Budget[];
+}
+
+type LivingInstance = Pick<
+  InstanceRecord,
+  "instanceId" | "launchedAtMs" | "version" | "emptySinceMs" | "nodePool" | "replacementId"
+>;
+
 export interface LifeView {
   /** Instances of node pools, in service. */
-  instances: readonly Pick<InstanceRecord, "instanceId" | "launchedAtMs" | "version" | "emptySinceMs" | "nodePool">[];
-  /** Durations of the pools that there are, by name. Nodes of a pool that is gone go too. */
-  pools: ReadonlyMap<string, { expireAfter?: string; consolidateAfter?: string }>;
+  instances: readonly LivingInstance[];
+  /** The pools that there are, by name. Nodes of a pool that is gone go too. */
+  pools: ReadonlyMap<string, PoolLife>;
+  /** By pool: nodes that are there, and those of them that are going or not Ready. */
+  counts: ReadonlyMap<string, { total: number; disrupted: number }>;
   version: string;
   /** Nodes are being given up: only expiry does not wait for that. */
   busy: boolean;
+  /** The cluster is shifted away from a zone: nothing is given up that need not be. */
+  isShifted?: boolean;
   nowMs: number;
 }
 
@@ -41,32 +65,71 @@ export interface LifeDecision {
   nextCheckMs?: number;
 }
 
+interface Due {
+  instance: LivingInstance;
+  why: Retirement;
+  atMs: number;
+  /** Budgets bind it. */
+  voluntary: boolean;
+}
+
+const REASONS: Readonly<Record<"drift" | "empty", DisruptionReason>> = { drift: "Drifted", empty: "Empty" };
+
 export function decideLife(view: LifeView): LifeDecision {
   const { nowMs } = view;
-  const due: { instanceId: string; why: Retirement; atMs: number }[] = view.instances.flatMap((instance) => {
-    const { instanceId } = instance;
-    const pool = view.pools.get(instance.nodePool?.name ?? "");
-    if (!pool) return [{ instanceId, why: "drift" as const, atMs: nowMs }];
-    const lifeMs = Math.min(MAX_LIFE_MS, karpenterDurationMs(pool.expireAfter) ?? DEFAULT_EXPIRY_MS);
-    const waitMs = karpenterDurationMs(pool.consolidateAfter) ?? DEFAULT_CONSOLIDATION_MS;
-    return [
-      { instanceId, why: "expired" as const, atMs: instance.launchedAtMs + lifeMs },
-      ...(instance.version === view.version ? [] : [{ instanceId, why: "drift" as const, atMs: nowMs }]),
-      ...(instance.emptySinceMs === undefined || waitMs === Number.POSITIVE_INFINITY
-        ? []
-        : [{ instanceId, why: "empty" as const, atMs: instance.emptySinceMs + waitMs }]),
-    ];
-  });
+  const due = view.instances.flatMap((instance) => turnsOf(view, instance));
   const now = due.filter(({ atMs }) => atMs <= nowMs);
-  // One node at a time follows the control plane, so that its pods find room elsewhere first.
-  const drifted = now.find(({ why }) => why === "drift");
-  const retire = [
-    ...now.filter(({ why }) => why !== "drift"),
-    ...(drifted && !view.busy && now.every(({ why }) => why === "drift") ? [drifted] : []),
-  ];
+  const retired = new Map<string, Retirement>();
+  for (const { instance, why, voluntary } of now) if (!voluntary) retired.set(instance.instanceId, why);
+  if (!view.isShifted) retireWithinBudgets(view, now, retired);
   const later = due.filter(({ atMs }) => atMs > nowMs).map(({ atMs }) => atMs);
   return {
-    retire: retire.map(({ instanceId, why }) => ({ instanceId, why })),
+    retire: [...retired].map(([instanceId, why]) => ({ instanceId, why })),
     ...(later.length > 0 ? { nextCheckMs: Math.min(...later) } : {}),
   };
+}
+
+/** What will become of an instance, and when. */
+function turnsOf({ pools, version, nowMs }: LifeView, instance: LivingInstance): Due[] {
+  const pool = pools.get(instance.nodePool?.name ?? "");
+  // Node claims go with their pool.
+  if (!pool) return [{ instance, why: "drift", atMs: nowMs, voluntary: false }];
+  const lifeMs = Math.min(MAX_LIFE_MS, karpenterDurationMs(pool.expireAfter) ?? DEFAULT_EXPIRY_MS);
+  const waitMs = karpenterDurationMs(pool.consolidateAfter) ?? DEFAULT_CONSOLIDATION_MS;
+  const drifted = instance.version !== version || hasDrifted(instance, pool);
+  return [
+    { instance, why: "expired", atMs: instance.launchedAtMs + lifeMs, voluntary: false },
+    ...(drifted ? [{ instance, why: "drift" as const, atMs: nowMs, voluntary: true }] : []),
+    ...(instance.emptySinceMs === undefined || waitMs === Number.POSITIVE_INFINITY
+      ? []
+      : [{ instance, why: "empty" as const, atMs: instance.emptySinceMs + waitMs, voluntary: true }]),
+  ];
+}
+
+/** Whether the pool would not make this node any more. Labels that only requirements know are the node's own. */
+function hasDrifted({ nodePool }: LivingInstance, pool: PoolLife): boolean {
+  if (!nodePool) return false;
+  const { labels = {}, taints, requirements = [] } = pool;
+  const sameLabels = Object.entries(labels).every(([key, value]) => nodePool.labels[key] === value);
+  const sameTaints = taints === undefined || JSON.stringify(taints) === JSON.stringify(nodePool.taints);
+  return !sameLabels || !sameTaints || !meets(nodePool.labels, requirements);
+}
+
+function retireWithinBudgets(view: LifeView, now: readonly Due[], retired: Map<string, Retirement>): void {
+  const spent = new Map<string, number>();
+  const take = (reason: "drift" | "empty", { instance }: Due): boolean => {
+    if (retired.has(instance.instanceId) || instance.replacementId !== undefined) return false;
+    const name = instance.nodePool?.name ?? "";
+    const { total, disrupted } = view.counts.get(name) ?? { total: 0, disrupted: 0 };
+    const used = spent.get(name) ?? 0;
+    const budgets = view.pools.get(name)?.budgets;
+    if (allowedDisruptions(budgets, REASONS[reason], { total, disrupted: disrupted + used }) < 1) return false;
+    spent.set(name, used + 1);
+    retired.set(instance.instanceId, reason);
+    return true;
+  };
+  const voluntary = (reason: "drift" | "empty"): Due[] => now.filter((each) => each.voluntary && each.why === reason);
+  for (const each of voluntary("empty")) take("empty", each);
+  // One node at a time follows its pool or the control plane, so that its pods find room elsewhere first.
+  if (!view.busy && retired.size === 0) voluntary("drift").some((each) => take("drift", each));
 }

@@ -3,7 +3,7 @@
  * each node is the smallest instance that holds its pods. Sources: the user guide on Auto Mode and Karpenter's documentation on scheduling. Prices are not
  * known here: smaller stands for cheaper.
  */
-import { instanceType } from "../catalogue/index.js";
+import { type InstanceType, instanceType } from "../catalogue/index.js";
 import { meets, type Offering, offerings, type Requirement } from "./requirements.js";
 
 export interface Amounts {
@@ -54,7 +54,7 @@ export interface PlanView {
   /** What DaemonSets take of every node. */
   overhead: Amounts;
   /** Nodes that the pools have: they count against limits and for the spread. */
-  nodes: readonly { pool: string; zone: string; instanceType: string }[];
+  nodes: readonly { pool: string; zone: string; instanceType: string; instanceId?: string }[];
   /** Whether EC2 can launch the type in the zone now. */
   hasCapacity: (zone: string, instanceType: string) => boolean;
 }
@@ -186,13 +186,22 @@ function finish(draft: Draft, counts: Map<string, number>): PlannedNode {
 }
 
 /** Nothing here knows prices: a core costs about what eight GiB do, accelerators much more, and newer generations a little less. */
-function cost({ type, labels }: Offering): number {
-  const generation = Number(labels["eks.amazonaws.com/instance-generation"]);
-  return type.vcpu + type.memoryMiB / 8192 + (type.accelerator?.count ?? 0) * 100 - generation / 100;
+function cost({ vcpu, memoryMiB, accelerator, name }: InstanceType): number {
+  const generation = Number(/^[a-z]+(\d+)/.exec(name)?.[1] ?? 0);
+  return vcpu + memoryMiB / 8192 + (accelerator?.count ?? 0) * 100 - generation / 100;
+}
+
+/** Cost of an instance type in a unit of its own; infinite for types that nobody knows. */
+export function costOf(name: string): number {
+  const type = instanceType(name);
+  return type ? cost(type) : Number.POSITIVE_INFINITY;
 }
 
 const cheapest = ({ candidates }: Draft): Offering | undefined =>
-  candidates.reduce<Offering | undefined>((best, next) => (best && cost(best) <= cost(next) ? best : next), undefined);
+  candidates.reduce<Offering | undefined>(
+    (best, next) => (best && cost(best.type) <= cost(next.type) ? best : next),
+    undefined,
+  );
 
 function holds({ type, room }: Offering, { milliCpu, memory, scalars = {} }: Amounts, pods: number): boolean {
   return (
@@ -212,7 +221,10 @@ function sum(a: Amounts, b: Amounts): Amounts {
 }
 
 /** Soft taints keep nobody away. */
-const tolerates = ({ tolerations }: WaitingPod, { taints }: NodePool): boolean =>
+export const tolerates = (
+  { tolerations }: WaitingPod,
+  { taints }: { taints: readonly { key: string; value?: string; effect: string }[] },
+): boolean =>
   taints.every(
     (taint) =>
       taint.effect === "PreferNoSchedule" ||

@@ -1,0 +1,171 @@
+/**
+ * Consolidation in EKS Auto Mode, carried out: nodes that are not needed are drained, at once or when the smaller one in their place serves. Which ones is
+ * decided in domain/auto-mode/consolidation.
+ */
+import { BackendError, type NodeDemand, type NodeLoad, type NodePatch } from "../backends/backend.js";
+import { consolidatableAtMs, decideConsolidation, type LoadedNode } from "../domain/auto-mode/consolidation.js";
+import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
+import type { State } from "../state/state.js";
+import {
+  autoInstances,
+  isSettling,
+  launchNode,
+  noteUnavailable,
+  offeringFilter,
+  planningView,
+  settledAtMs,
+} from "./autopool-launch.js";
+import { emit, type ReconcileContext } from "./context.js";
+import { terminateInstance } from "./launch.js";
+import { shiftedZonesOf } from "./shifted.js";
+
+/** Keeps new pods away from nodes that are to go. */
+const DISRUPTED = { key: "karpenter.sh/disrupted", effect: "NoSchedule" };
+const ZONE = "topology.kubernetes.io/zone";
+
+/** By pool: nodes that are there, and those of them that are going or not Ready. */
+export function poolCounts(instances: readonly InstanceRecord[]): Map<string, { total: number; disrupted: number }> {
+  const counts = new Map<string, { total: number; disrupted: number }>();
+  for (const { nodePool, lifecycle, nodeReady, replacementId } of instances) {
+    if (!nodePool || (lifecycle !== "InService" && lifecycle !== "Terminating")) continue;
+    const { total, disrupted } = counts.get(nodePool.name) ?? { total: 0, disrupted: 0 };
+    const isDisrupted = lifecycle === "Terminating" || !nodeReady || replacementId !== undefined;
+    counts.set(nodePool.name, { total: total + 1, disrupted: disrupted + (isDisrupted ? 1 : 0) });
+  }
+  return counts;
+}
+
+/** Whether the instance waits for the pods of others that go for its sake. */
+export const isTakingOver = (state: Pick<State, "instances">, { instanceId, nodePool }: InstanceRecord): boolean =>
+  (nodePool?.replaces ?? []).some((id) => {
+    const old = state.instances.get(id);
+    return old !== undefined && old.lifecycle !== "Terminated" && old.replacementId === instanceId;
+  });
+
+/** Takes consolidation one step further. Returns when the next node has been quiet for long enough. */
+export async function consolidate(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  demand: NodeDemand,
+): Promise<number | undefined> {
+  await settleReplacements(context, cluster);
+  const instances = autoInstances(context, cluster);
+  const isBusy = instances.some(({ lifecycle, replacementId }) => lifecycle !== "InService" || replacementId);
+  if (isBusy || shiftedZonesOf(context, cluster.id).size > 0) return undefined;
+  const nowMs = context.clock.now();
+  // Newcomers have not taken yet what they were launched for.
+  const settling = instances.filter((instance) => isSettling(instance, nowMs));
+  if (settling.length > 0) return Math.max(...settling.map(settledAtMs));
+  const quietAtMs = new Map<string, number>();
+  for (const instance of instances) {
+    const pool = demand.pools.find(({ name }) => name === instance.nodePool?.name);
+    const { inServiceSinceMs = nowMs, podCount } = instance;
+    const atMs = pool && consolidatableAtMs(pool, Math.max(inServiceSinceMs, podCount?.sinceMs ?? 0));
+    if (atMs !== undefined && instance.emptySinceMs === undefined) quietAtMs.set(instance.instanceId, atMs);
+  }
+  const waiting = [...quietAtMs.values()].filter((atMs) => atMs > nowMs);
+  const quiet = instances.filter(({ instanceId }) => (quietAtMs.get(instanceId) ?? nowMs + 1) <= nowMs);
+  if (quiet.length > 0) await giveUpWhatIsNotNeeded(context, cluster, demand, { instances, quiet });
+  return waiting.length > 0 ? Math.min(...waiting) : undefined;
+}
+
+async function giveUpWhatIsNotNeeded(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  demand: NodeDemand,
+  { instances, quiet }: { instances: readonly InstanceRecord[]; quiet: readonly InstanceRecord[] },
+): Promise<void> {
+  const { state } = context;
+  const loads = await context.backendOf(cluster).nodeLoads?.(cluster.id);
+  if (!loads) return;
+  const filter = offeringFilter(context, cluster);
+  const found = decideConsolidation({
+    ...planningView(context, cluster, demand, filter),
+    waiting: demand.pods,
+    loads: loads.map((load) => loadedNode(load, quiet)),
+    budgets: new Map(demand.pools.map(({ name, budgets }) => [name, budgets])),
+    counts: poolCounts(instances),
+  });
+  if (!found) return;
+  const { instanceIds, replacement } = found;
+  if (!replacement) {
+    state.transaction(() => {
+      for (const instanceId of instanceIds) terminateInstance(context, cluster, instanceId, "underutilized");
+    });
+    return;
+  }
+  state.transaction(() => {
+    noteUnavailable(context, cluster, filter);
+    const why = "a smaller node will do";
+    const launched = launchNode(context, cluster, demand, { node: replacement, why, replaces: instanceIds });
+    for (const instanceId of instanceIds) {
+      const present = state.instances.get(instanceId);
+      if (!launched || !present) continue;
+      state.instances.put({ ...present, replacementId: launched.instanceId });
+      emit(context, cluster, {
+        source: "node",
+        type: "NodeDisrupted",
+        subject: present.privateDnsName,
+        zone: present.zone,
+        message: `Node ${present.privateDnsName} in ${present.zone} goes when ${launched.privateDnsName}, a smaller one, serves in its place.`,
+        detail: { instanceId, reason: "Underutilized", replacement: launched.instanceId },
+      });
+    }
+  });
+  for (const instance of quiet) {
+    if (instanceIds.includes(instance.instanceId)) await patch(context, cluster, instance, { addTaints: [DISRUPTED] });
+  }
+}
+
+function loadedNode(load: NodeLoad, quiet: readonly InstanceRecord[]): LoadedNode {
+  const { name, labels, taints, open, free, pods, blockedBy } = load;
+  const instance = blockedBy ? undefined : quiet.find(({ privateDnsName }) => privateDnsName === name);
+  return {
+    name,
+    zone: labels[ZONE] ?? "",
+    labels,
+    taints,
+    open,
+    free,
+    pods,
+    ...(instance?.nodePool
+      ? {
+          candidate: {
+            instanceId: instance.instanceId,
+            pool: instance.nodePool.name,
+            instanceType: instance.instanceType,
+            capacityType: labels["karpenter.sh/capacity-type"] ?? "on-demand",
+          },
+        }
+      : {}),
+  };
+}
+
+/** Nodes whose replacement serves go; those whose replacement came to nothing stay. */
+async function settleReplacements(context: ReconcileContext, cluster: ClusterRecord): Promise<void> {
+  const { state } = context;
+  for (const instance of autoInstances(context, cluster)) {
+    const { replacementId, ...rest } = instance;
+    if (replacementId === undefined || instance.lifecycle !== "InService") continue;
+    const replacement = state.instances.get(replacementId);
+    if (replacement?.lifecycle === "InService" && replacement.nodeReady) {
+      state.transaction(() => terminateInstance(context, cluster, instance.instanceId, "underutilized"));
+    } else if (replacement?.lifecycle !== "Pending") {
+      state.instances.put(rest);
+      await patch(context, cluster, instance, { removeTaints: [DISRUPTED] });
+    }
+  }
+}
+
+async function patch(
+  context: ReconcileContext,
+  cluster: ClusterRecord,
+  { privateDnsName }: InstanceRecord,
+  change: NodePatch,
+): Promise<void> {
+  try {
+    await context.backendOf(cluster).patchNode(cluster.id, privateDnsName, change);
+  } catch (error) {
+    if (!(error instanceof BackendError && error.code === "missing")) throw error;
+  }
+}
