@@ -19,7 +19,9 @@ export function createTeller(): (state: LiveState) => string[] {
     const said: { atMs: number; text: string }[] = [];
     if (state.phase !== undefined && state.phase !== phase) {
       phase = state.phase;
-      said.push({ atMs: state.nowMs, text: `== ${phase}` });
+      // It began with the first step of which nothing has been said yet.
+      const begun = state.steps.flatMap(({ startedAtMs }, index) => (steps.has(index) ? [] : (startedAtMs ?? [])));
+      said.push({ atMs: Math.min(state.nowMs, ...begun), text: `== ${phase}` });
     }
     state.steps.forEach(({ title, state: now, startedAtMs = state.nowMs }, index) => {
       const before = steps.get(index);

@@ -1,5 +1,6 @@
 /** What came of a drill, for the terminal: the verdict and why, what was not met, how the workloads fared. */
 import { watchedUntil } from "../report/series.js";
+import { failedAlone } from "../report/story.js";
 import { counted, spanText, workloadText } from "../report/wording.js";
 import { fateOf } from "../report/workloads.js";
 import type { DrillResult } from "../result.js";
@@ -8,21 +9,19 @@ import { column, type Paint, plain, widthOf } from "./paint.js";
 const INKS = { passed: "green", failed: "red", error: "yellow" } as const;
 
 export function summaryLines(result: DrillResult, paint: Paint): string[] {
-  const { verdict, why, name, checks, steps, phases, workloads, predictions } = result;
+  const { verdict, why, name, checks, steps, workloads, predictions } = result;
   const simulated = spanText(result.endedAtMs - result.startedAtMs);
   const met = checks.filter(({ ok }) => ok).length;
   const lines = [
     `${paint(INKS[verdict], verdict.toUpperCase())} ${paint("bold", plain(name))}: ${simulated} simulated in ${spanText(result.wallMs)}, seed ${result.seed}`,
   ];
   const failed = [
-    ...phases
-      .filter(({ ok, message }) => !ok && message !== undefined)
-      .map(({ name, message = "" }) => [name, message]),
+    ...failedAlone(result).map(({ name: phase, message = "it did not succeed" }) => [phase, message]),
     ...steps.filter(({ ok }) => !ok).map(({ title, message }) => [`step ${title}`, message]),
     ...checks.filter(({ ok }) => !ok).map(({ title, message }) => [title, message]),
   ].map(([what = "", message = ""]) => plain(`${what}: ${message}`));
   // Mostly it is one of those that follow.
-  if (why !== undefined && !failed.includes(plain(why))) lines.push(`  ${plain(why)}`);
+  if (why !== undefined && !failed.some((text) => text.includes(plain(why)))) lines.push(`  ${plain(why)}`);
   if (checks.length > 0) lines.push(`  ${met} of ${counted(checks.length, "check")} met`);
   lines.push(...failed.map((text) => `  ${paint("red", "✗")} ${text}`));
   if (workloads.length > 0) lines.push("", ...workloadLines(result, paint));

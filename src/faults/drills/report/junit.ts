@@ -3,7 +3,7 @@
  * state, each step and each expectation. Times are seconds of simulated time.
  */
 import type { CheckResult, DrillResult, PhaseResult, StepResult } from "../result.js";
-import { storyText } from "./story.js";
+import { failedAlone, storyText } from "./story.js";
 import { counted, instantText, spanText, workloadText } from "./wording.js";
 
 interface Case {
@@ -16,7 +16,7 @@ interface Case {
 
 export function junitReport(result: DrillResult): string {
   const cases = [
-    ...result.phases.filter(({ ok }) => !ok).map((phase) => phaseCase(phase)),
+    ...failedAlone(result).map(phaseCase),
     ...result.checks.filter(({ phase }) => phase === "steady-state").map(checkCase),
     ...result.steps.map(stepCase),
     ...result.checks.filter(({ phase }) => phase === "expectations").map(checkCase),
@@ -54,7 +54,6 @@ function propertiesOf(result: DrillResult): (readonly [string, string])[] {
 
 const inSeconds = (ms: number): string => (ms / 1000).toFixed(3);
 
-/** Phases with checks or steps of their own fail through these; of one that says what stopped it, the message is told. */
 const phaseCase = ({ name, startedAtMs, endedAtMs, message }: PhaseResult): Case => ({
   group: "phases",
   name,

@@ -1,5 +1,5 @@
 /** The timeline in words: what a reader without the picture gets, be it on a page, in a CI log or through a screen reader. */
-import type { DrillResult, StepResult, WorkloadResult } from "../result.js";
+import type { DrillResult, PhaseResult, StepResult, WorkloadResult } from "../result.js";
 import { type Mark, type MarkKind, marksOf, markText } from "./marks.js";
 import { breachesOf, seriesOf, spansWhere, watchedUntil } from "./series.js";
 import { counted, listed, offsetText, spanText, workloadText, zeroOf } from "./wording.js";
@@ -55,6 +55,15 @@ export function storyOf(result: DrillResult): StoryLine[] {
     .filter(({ atMs, kind, bad }) => (atMs >= fromMs || bad) && (atMs < untilMs || kind !== "repair"))
     .sort((a, b) => a.atMs - b.atMs);
 }
+
+/** Phases that failed for a reason of their own: what a check or a step of theirs did not do is told by that. */
+export const failedAlone = ({ phases, checks, steps }: DrillResult): PhaseResult[] =>
+  phases.filter(
+    ({ name, ok }) =>
+      !ok &&
+      !checks.some((check) => check.phase === name && !check.ok) &&
+      !(name === "steps" && steps.some((step) => !step.ok)),
+  );
 
 /** One line each, with how far it is from the first fault. */
 export const storyText = (result: DrillResult): string =>

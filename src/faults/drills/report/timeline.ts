@@ -33,11 +33,17 @@ interface Row {
   content: (top: number) => Markup;
 }
 
-/** From the steady state, or from the start when the drill did not come so far, to where clean-up begins. */
+/** Share of the time axis that what came before the first fault may take: waiting for the steady state is not what a reader is after. */
+const MOST_BEFORE = 0.08;
+
+/** From shortly before the first fault, or from the start when there was none, to where clean-up begins. */
 export function axisOf(result: DrillResult): Axis {
-  const steady = result.phases.find(({ name }) => name === "steady-state");
-  const startMs = steady?.startedAtMs ?? result.startedAtMs;
-  return { startMs, endMs: Math.max(startMs + 1000, watchedUntil(result)), zeroMs: zeroOf(result) };
+  const steady = result.phases.find(({ name }) => name === "steady-state")?.startedAtMs ?? result.startedAtMs;
+  const zeroMs = zeroOf(result);
+  const untilMs = watchedUntil(result);
+  const startMs =
+    result.faults.length === 0 ? result.startedAtMs : Math.max(steady, zeroMs - (untilMs - zeroMs) * MOST_BEFORE);
+  return { startMs, endMs: Math.max(startMs + 1000, untilMs), zeroMs };
 }
 
 export const faultEnd = ({ endedAtMs }: FaultSpan, axis: Axis): number => endedAtMs ?? axis.endMs;
