@@ -3,7 +3,11 @@ import type { ClusterSpec } from "../backend.js";
 
 /** Where the webhook's configuration is, in the machines and in the API servers. */
 export const AUTHN_PATH = "/etc/kubernetes/authn";
-export const WEBHOOK_FILES = { authentication: "authentication.json", authorization: "authorization.json" } as const;
+export const WEBHOOK_FILES = {
+  authentication: "authentication.json",
+  authorization: "authorization.json",
+  authorizers: "authorizers.json",
+} as const;
 
 /** How long an API server believes an answer of the webhook: what is changed in IAM or in access entries shall count soon. */
 const WEBHOOK_CACHE = "5s";
@@ -70,7 +74,7 @@ export const zoneLabels = (region: string, zone: string): Record<string, string>
   "topology.kubernetes.io/zone": zone,
 });
 
-function clusterConfiguration({ oidcIssuer }: ClusterSpec): unknown {
+function clusterConfiguration({ oidcIssuer, version }: ClusterSpec): unknown {
   return {
     kind: "ClusterConfiguration",
     apiServer: {
@@ -78,12 +82,7 @@ function clusterConfiguration({ oidcIssuer }: ClusterSpec): unknown {
         "authentication-token-webhook-config-file": `${AUTHN_PATH}/${WEBHOOK_FILES.authentication}`,
         "authentication-token-webhook-version": "v1",
         "authentication-token-webhook-cache-ttl": WEBHOOK_CACHE,
-        // EKS asks its access policies after RBAC.
-        "authorization-mode": "Node,RBAC,Webhook",
-        "authorization-webhook-config-file": `${AUTHN_PATH}/${WEBHOOK_FILES.authorization}`,
-        "authorization-webhook-version": "v1",
-        "authorization-webhook-cache-authorized-ttl": WEBHOOK_CACHE,
-        "authorization-webhook-cache-unauthorized-ttl": WEBHOOK_CACHE,
+        ...authorizationArguments(version),
         "service-account-issuer": oidcIssuer,
         "service-account-jwks-uri": `${oidcIssuer}/keys`,
         "api-audiences": `https://kubernetes.default.svc,${oidcIssuer}`,
@@ -99,3 +98,50 @@ function clusterConfiguration({ oidcIssuer }: ClusterSpec): unknown {
     scheduler: { extraArgs: { profiling: "false" } },
   };
 }
+
+/** First version whose API servers read the authorizers from a file of version v1. */
+const READS_AUTHORIZERS = 32;
+
+/** EKS asks its access policies after RBAC. */
+function authorizationArguments(version: string): Record<string, string> {
+  if (Number(version.split(".")[1]) >= READS_AUTHORIZERS) {
+    return { "authorization-config": `${AUTHN_PATH}/${WEBHOOK_FILES.authorizers}` };
+  }
+  return {
+    "authorization-mode": "Node,RBAC,Webhook",
+    "authorization-webhook-config-file": `${AUTHN_PATH}/${WEBHOOK_FILES.authorization}`,
+    "authorization-webhook-version": "v1",
+    "authorization-webhook-cache-authorized-ttl": WEBHOOK_CACHE,
+    "authorization-webhook-cache-unauthorized-ttl": WEBHOOK_CACHE,
+  };
+}
+
+/** What the webhook puts into the users that it authenticates; access policies are for nobody else. */
+const IAM_USERS = "has(request.extra) && 'canonicalArn' in request.extra";
+
+/**
+ * The authorizers in their order. A webhook that does not answer makes an API server answer 500 where it would have refused: only users of IAM are asked
+ * for, so that nothing else changes while eksim is down.
+ */
+export const authorizers = (): unknown => ({
+  apiVersion: "apiserver.config.k8s.io/v1",
+  kind: "AuthorizationConfiguration",
+  authorizers: [
+    { type: "Node", name: "node" },
+    { type: "RBAC", name: "rbac" },
+    {
+      type: "Webhook",
+      name: "eks-access-policies",
+      webhook: {
+        authorizedTTL: WEBHOOK_CACHE,
+        unauthorizedTTL: WEBHOOK_CACHE,
+        timeout: "3s",
+        subjectAccessReviewVersion: "v1",
+        matchConditionSubjectAccessReviewVersion: "v1",
+        failurePolicy: "NoOpinion",
+        connectionInfo: { type: "KubeConfigFile", kubeConfigFile: `${AUTHN_PATH}/${WEBHOOK_FILES.authorization}` },
+        matchConditions: [{ expression: IAM_USERS }],
+      },
+    },
+  ],
+});

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { ENDPOINT_PORTS } from "../../domain/endpoint-ports.js";
 import { BackendError, type ClusterSpec } from "../backend.js";
 import type { KindContext } from "./cluster.js";
-import { type KindConfigOptions, kindConfig, WEBHOOK_FILES } from "./config-file.js";
+import { authorizers, type KindConfigOptions, kindConfig, WEBHOOK_FILES } from "./config-file.js";
 import { dropNetwork, NETWORK_LOCK, removeContainersOf } from "./delete.js";
 import type { ClusterFile } from "./files.js";
 import { imageHint, nodeImage } from "./images.js";
@@ -66,6 +66,7 @@ export function writeWebhookFiles(context: KindContext, clusterId: string): Prom
     const { authnDir } = files.paths(clusterId);
     await files.writeText(`${authnDir}/${WEBHOOK_FILES.authentication}`, webhook.authentication);
     await files.writeText(`${authnDir}/${WEBHOOK_FILES.authorization}`, webhook.authorization);
+    await files.writeText(`${authnDir}/${WEBHOOK_FILES.authorizers}`, JSON.stringify(authorizers()));
   });
 }
 
