@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
 import { registerFaultRoutes } from "./api/admin/faults.js";
+import { registerGarbageRoutes } from "./api/admin/garbage.js";
 import { registerRecordings } from "./api/admin/recordings.js";
 import { registerZonalShiftRoutes } from "./api/admin/zonal-shifts.js";
 import type { EksAuthDependencies } from "./api/eks-auth/pod-credentials.js";
@@ -318,6 +319,12 @@ export async function startEmulator(options: {
         tokenWebhook: () => webhook,
       });
       registerFaultRoutes(app, { faults });
+      registerGarbageRoutes(app, {
+        collectGarbage: async (how) => {
+          const { collectGarbage } = await import("./main/garbage.js");
+          return collectGarbage({ state, backends: backends.values() }, how);
+        },
+      });
       registerZonalShiftRoutes(app, { zonalShifts });
       registerRecordings(app, { recorder, clock, idle: reconcilers.idle });
       registerExplainAccess(app, { state, explain: explainIn });

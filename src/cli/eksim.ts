@@ -166,6 +166,12 @@ withTarget(program.command("status").description("clusters, node groups and inst
   .action(async (options) => (await import("./status.js")).status(options));
 
 withTarget(
+  program.command("gc").description("name clusters and machines in the container engine that nobody knows any more"),
+)
+  .option("-y, --yes", "remove those that this emulator's data directory has made")
+  .action(async (options) => (await import("./gc.js")).collectGarbage(options));
+
+withTarget(
   program
     .command("vpc-exec <command> [args...]")
     .description("run a command, such as kubectl, as if inside a cluster's VPC: it enters by the private endpoint"),
