@@ -196,7 +196,7 @@ export function buildGateway(dependencies: GatewayDependencies): FastifyInstance
   function refusal(request: FastifyRequest, error: unknown): Answer {
     const { raw, id } = request;
     const url = raw.url ?? request.url;
-    if (!isQueryRequest({ method: request.method, url }, raw.headers["content-type"]))
+    if (url.startsWith("/_eksim") || !isQueryRequest({ method: request.method, url }, raw.headers["content-type"]))
       return errorAnswer(error, id, report(request));
     const { namespace } = queryModel(
       /Credential=[^/]+\/\d+\/[^/]+\/iam\//.test(raw.headers.authorization ?? "") ? "iam" : "sts",

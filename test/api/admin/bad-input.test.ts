@@ -27,7 +27,7 @@ const send = (method: string, path: string, body: string): Promise<{ status: num
   });
 
 const word = fc.constantFrom(
-  ..."health coverage clock advance zones us-east-1a use1-az1 fail restore nodes i-1 kill registrations connect status events".split(
+  ..."health coverage clock advance zones us-east-1a use1-az1 fail restore nodes i-1 kill registrations connect status events faults catalogue".split(
     " ",
   ),
   ..."__proto__ constructor .. %zz %2F %00 %e0%a4".split(" "),
