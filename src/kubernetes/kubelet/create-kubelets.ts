@@ -256,7 +256,8 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       for (const [name, agent] of agents) if (!isEqual(before[name], next[name])) agent.setTrouble(next[name] ?? {});
     },
     setNodeReports(name, next) {
-      nodeReports.set(name, next);
+      if (Object.keys(next).length > 0) nodeReports.set(name, next);
+      else nodeReports.delete(name);
       agents.get(name)?.setReports(next);
     },
     setPodTroubles(next) {

@@ -1,20 +1,20 @@
-import { type Clock, formatMicros, type Timer } from "../../clock/clock.js";
+import type { Clock, Timer } from "../../clock/clock.js";
 import type { KubeApi } from "../api.js";
 import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
-import { isStatusError } from "../errors.js";
 import { conditionOf } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
-import type { Lease, Node, Pod } from "../schema/generated/types.js";
+import type { Node, Pod } from "../schema/generated/types.js";
 import type { NodeReports, NodeTrouble } from "../trouble.js";
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
 import { createMachineClock } from "./machine-clock.js";
-import { newNode, nodeResources, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
+import { nodeResources, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
 import { createPodWorkers, type PodWorkers, type PodWorkersOptions } from "./pod-workers.js";
 import { PRESSURE_TEXTS } from "./pressure.js";
 import { createPressureWatch } from "./pressure-watch.js";
-import { drawTiming, LEASE_DURATION_SECONDS, LEASE_RENEWAL_MS, STATUS_REPORT_MS, type Timing } from "./timings.js";
+import { createRegistration } from "./registration.js";
+import { drawTiming, LEASE_RENEWAL_MS, STATUS_REPORT_MS, type Timing } from "./timings.js";
 
 /** One simulated kubelet: registers its node, keeps it Ready, falls silent and comes back as power and network do. */
 export interface NodeAgent {
@@ -68,9 +68,6 @@ export interface NodeAgentOptions {
 
 /** nodeStatusUpdateFrequency: how often a kubelet looks whether its node's status is as it should be. */
 const NODE_LOOK_MS = 10_000;
-const LEASES = "leases.coordination.k8s.io";
-const CSI_NODES = "csinodes.storage.k8s.io";
-const LEASE_NAMESPACE = "kube-node-lease";
 
 export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): NodeAgent {
   const { clock, log, wake } = options;
@@ -126,6 +123,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     shown: machineClock.shown,
   });
 
+  const registration = createRegistration(spec, { api, cloudApi: options.api, clock, log });
+
   const nodeEvent = (reason: string, message: string, type: "Normal" | "Warning" = "Normal"): void =>
     events.event({ apiVersion: "v1", kind: "Node", name, uid: name }, type, reason, message);
   const statusEvent = (reason: string): void => nodeEvent(reason, `Node ${name} status is now: ${reason}`);
@@ -155,10 +154,16 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     if (readiness === "ready" && !wasReady) statusEvent("NodeReady");
   };
 
-  /** Once more, with what is new. A kubelet that is still starting, or that comes back, reports by itself. */
+  /** Once more, with what is new, until it is heard. A kubelet that is still starting, or that comes back, reports by itself. */
   const reportAgain = async (): Promise<void> => {
     const ready = conditionOf(api.get<Node>("nodes", { name })?.status?.conditions, "Ready");
-    if (isUp && ready?.status === "True") await report("ready");
+    if (!isUp || ready?.status !== "True") return;
+    try {
+      await report("ready");
+    } catch (error) {
+      log.debug({ node: name, error }, "kubelet could not report");
+      if (!timer) after(LEASE_RENEWAL_MS, reportAgain);
+    }
   };
 
   const after = (delayMs: number, work: () => Promise<void>): void => {
@@ -182,15 +187,6 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const resourcesDiffer = ({ status }: Node): boolean => {
     const { capacity, allocatable } = nodeResources(spec, status);
     return !isEqual(status?.capacity, capacity) || !isEqual(status?.allocatable, allocatable);
-  };
-
-  const reportSoon = (): void => {
-    if (!isUp) return;
-    const done = reportAgain().catch((error: unknown) => {
-      log.debug({ node: name, error }, "kubelet could not report");
-      after(LEASE_RENEWAL_MS, reportAgain);
-    });
-    void clock.track(done);
   };
 
   const correctResources = async (): Promise<void> => {
@@ -229,40 +225,11 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     for (const key of keys) wake(key);
   };
 
-  /** Something that a kubelet keeps beside its Node, named alike and gone with it. */
-  const putCompanion = async (resource: string, node: Node, namespace: string | undefined, spec: object) => {
-    if (api.get(resource, { namespace, name })) return;
-    const owner = { apiVersion: "v1", kind: "Node", name, uid: node.metadata.uid };
-    await api
-      .create(resource, { metadata: { name, namespace, ownerReferences: [owner] }, spec })
-      .catch((error: unknown) => {
-        if (!isStatusError(error, "AlreadyExists")) log.warn({ node: name, resource, error }, "not created");
-      });
-  };
-
-  const putCompanions = async (node: Node): Promise<void> => {
-    const lease: Lease["spec"] = {
-      holderIdentity: name,
-      leaseDurationSeconds: LEASE_DURATION_SECONDS,
-      renewTime: formatMicros(clock.now()),
-    };
-    await putCompanion(LEASES, node, LEASE_NAMESPACE, lease);
-    // Drivers register through sockets of their plugins, which are programs, and no program runs here.
-    await putCompanion(CSI_NODES, node, undefined, { drivers: [] });
-  };
-
-  const ensureNode = async (): Promise<{ node: Node; isNew: boolean }> => {
-    const present = api.get<Node>("nodes", { name });
-    if (present) return { node: present, isNew: false };
-    // Not as the node itself: the cloud's controller adds labels that a kubelet may not give itself, and here they come with the registration.
-    return { node: await options.api.create<Node>("nodes", newNode(spec, clock.now())), isNew: true };
-  };
-
   const start = async (): Promise<void> => {
-    const { node, isNew } = await ensureNode();
+    const { node, isNew } = await registration.ensureNode();
     isRegistered = true;
     beat();
-    await putCompanions(node);
+    await registration.putCompanions(node);
     const isReady = conditionOf(node.status?.conditions, "Ready")?.status === "True" && diedMs === undefined;
     networkReadyMs = isReady ? clock.now() : clock.now() + draw("nodeReady");
     if (isNew) {
@@ -333,7 +300,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       const skewMs = next.clockSkewMs ?? 0;
       if (skewMs !== machineClock.skewMs) {
         machineClock.set(skewMs, clock.now());
-        reportSoon();
+        void clock.track(reportAgain());
       }
       pressure.feel([...(next.pressures ?? []), ...(next.diskFull ? ["DiskPressure" as const] : [])]);
     },
@@ -341,7 +308,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       // Being told that there is nothing more to say of a type is news as well.
       if (isEqual(next, reports) && isEqual(Object.keys(next), Object.keys(reports))) return;
       reports = next;
-      reportSoon();
+      void clock.track(reportAgain());
     },
     async shutDown() {
       if (isUp) {

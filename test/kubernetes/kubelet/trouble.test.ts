@@ -457,6 +457,19 @@ describe("what other programs of a node report", () => {
     await clock.advance(5 * SECOND);
     expect(condition("KernelReady")?.status).toBe("False");
   });
+
+  it("is said again until an API server answers, and so are pressures", async () => {
+    const { clock, cluster, condition, trouble } = await withNode();
+    for (const id of ["m0", "m1"]) cluster.setMember(id, "down");
+    cluster.setNodeReports("node-0", { KernelReady: { status: "False", reason: "ForkFailedOutOfPIDs", message: "" } });
+    trouble({ pressures: ["PIDPressure"] });
+    await clock.advance(15 * SECOND);
+    expect(condition("KernelReady")).toBeUndefined();
+    for (const id of ["m0", "m1"]) cluster.setMember(id, "up");
+    await clock.advance(20 * SECOND);
+    expect(condition("KernelReady")?.status).toBe("False");
+    expect(condition("PIDPressure")).toMatchObject({ status: "True", reason: "KubeletHasInsufficientPID" });
+  });
 });
 
 /** Kubelets alone, for what their programs print. */
