@@ -29,6 +29,8 @@ export interface PodStreams {
    * whether the pod is there is not looked at.
    */
   dial?(pod: ObjectKey): Exchange;
+  /** Whether the kubelet of a node answers now; undefined where nothing is known of the node's machine. */
+  reachesNode?(name: string): boolean | undefined;
   /** Runs a command in a running container and resolves with its exit code; 126/127 as a container runtime would for what cannot be run. */
   exec(pod: ObjectKey, options: ExecOptions, io: ProcessIo): Promise<number>;
   /** Joins the container's own process: its output from now on, until it ends (resolves with its exit code) or the client goes. */

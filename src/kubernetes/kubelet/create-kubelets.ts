@@ -305,6 +305,10 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
         if (!reached) throw backendSilent(pod);
         return reached;
       },
+      reachesNode(name) {
+        const agent = agents.get(name);
+        return agent && dial(agent) !== undefined;
+      },
       clock,
       behaviourOf: behaviour,
       find(key) {

@@ -29,6 +29,7 @@ export interface StreamSources {
   /** Throws StatusError when there is no such pod here, or its node does not answer. */
   find(key: ObjectKey): PodPresence;
   dial: PodStreams["dial"];
+  reachesNode: PodStreams["reachesNode"];
   behaviourOf: BehaviourOf;
 }
 
@@ -84,7 +85,7 @@ function feed(
   void pump();
 }
 
-export function createPodStreams({ clock, find, dial, behaviourOf }: StreamSources): PodStreams {
+export function createPodStreams({ clock, find, dial, reachesNode, behaviourOf }: StreamSources): PodStreams {
   /** Runs one of the programmed answers. */
   const programmed = (
     presence: PodPresence,
@@ -101,6 +102,7 @@ export function createPodStreams({ clock, find, dial, behaviourOf }: StreamSourc
 
   return {
     ...(dial ? { dial } : {}),
+    ...(reachesNode ? { reachesNode } : {}),
     async exec(key, options, io) {
       const presence = find(key);
       const code = programmed(presence, options, io);

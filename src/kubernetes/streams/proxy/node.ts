@@ -70,14 +70,15 @@ const PAGES: Readonly<Record<string, (view: NodeView) => Answer>> = {
   }),
 };
 
-export function proxyToNode({ registry }: ServerDependencies, id: string, path: string): Answer {
+export function proxyToNode({ registry, podStreams }: ServerDependencies, id: string, path: string): Answer {
   const { name, port } = splitName(id) ?? { name: id, port: "" };
   const node = registry.store.get("nodes", undefined, name) as Node | undefined;
   if (!node) throw notFound("", "nodes", name);
   const address = `${node.status?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? name}:${port || KUBELET_PORT}`;
   const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
   if (port && port !== KUBELET_PORT) throw unreachable(`dial tcp ${address}: connect: connection refused`);
-  if (!ready || ready.status === "Unknown") throw unreachable(`dial tcp ${address}: i/o timeout`);
+  const isReached = podStreams?.reachesNode?.(name) ?? (ready !== undefined && ready.status !== "Unknown");
+  if (!isReached) throw unreachable(`dial tcp ${address}: i/o timeout`);
   const page = PAGES[path.replace(/\?.*$/s, "").replace(/(.)\/+$/, "$1")];
   if (!page)
     return {
