@@ -36,6 +36,7 @@ import { listenOnStablePort } from "./endpoint-port.js";
 import type { Fargate } from "./fargate/fargate.js";
 import { type ClusterModules, loadClusterModules } from "./load.js";
 import { eksLoadBalancers } from "./load-balancers.js";
+import { nodeClaimAdmission } from "./node-claims.js";
 import type { NodeMonitoring } from "./node-monitoring.js";
 import { kubeletNodeSpec } from "./node-spec.js";
 import { clusterObjects, observeDeployments } from "./objects.js";
@@ -187,6 +188,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
           endpointUrl: options.podEndpointUrl,
           isReached: () => cluster.webhookTroubleOf(...POD_IDENTITY_WEBHOOK) === undefined,
         }),
+        nodeClaimAdmission,
       ],
       persistence: options.persistenceFor(spec.clusterId),
       allowClient: (address) => gate.access === undefined || admitsClient(gate.access, address),

@@ -207,5 +207,10 @@ export function watchNodeDemand(api: KubeApi, changed: () => void): () => void {
     const placed = object.spec?.nodeName !== previous?.spec?.nodeName;
     if (left || placed || (isUnschedulable(object) && !(previous && isUnschedulable(previous)))) changed();
   });
-  return stopPods;
+  // Without a definition of theirs there are no pools, and the first pods that ask will find none.
+  const stopPools = api.get(DEFINITIONS, { name: NODE_POOLS }) ? api.watch(NODE_POOLS, changed) : () => {};
+  return () => {
+    stopPods();
+    stopPools();
+  };
 }

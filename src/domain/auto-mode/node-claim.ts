@@ -6,6 +6,8 @@ import { stableHex } from "../stable-hex.js";
 import { AUTO_MODE_DISK_GIB } from "./requirements.js";
 
 export const NODE_CLAIMS = "nodeclaims.karpenter.sh";
+/** API group of Auto Mode's node classes: claims that refer to one are Auto Mode's own. */
+export const NODE_CLASS_GROUP = "eks.amazonaws.com";
 
 export type NodeClaimView = Pick<
   InstanceRecord,
@@ -70,7 +72,7 @@ export function nodeClaim(view: NodeClaimView): Manifest {
         labels: { ...nodePool.labels, "karpenter.sh/nodepool": nodePool.name },
       },
       spec: {
-        nodeClassRef: { group: "eks.amazonaws.com", kind: "NodeClass", name: "default" },
+        nodeClassRef: { group: NODE_CLASS_GROUP, kind: "NodeClass", name: "default" },
         requirements: NARROWED.flatMap((key) => {
           const value = nodePool.labels[key];
           return value === undefined ? [] : [{ key, operator: "In", values: [value] }];
