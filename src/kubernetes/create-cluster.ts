@@ -236,7 +236,7 @@ export function createSimulatedCluster(options: ClusterOptions): SimulatedCluste
 
   /** Begins what runs on the masters. */
   async function beginLoops(): Promise<void> {
-    if (!isStarted) return;
+    if (!isStarted || running) return;
     const begun: (() => void)[] = [];
     running = begun;
     const parts = loops.filter(({ publishesCa }) => !publishesCa).map((loop) => () => start([loop]));
