@@ -107,7 +107,8 @@ export function kubernetesAnswer(
         headers: {
           authorization: `Bearer ${token ?? eksToken(caller, cluster.clusterName)}`,
           accept: "application/json",
-          ...(text ? { "content-type": contentType } : {}),
+          // Told, because Node frames bodies of DELETE by itself in no way at all.
+          ...(text ? { "content-type": contentType, "content-length": Buffer.byteLength(text) } : {}),
         },
       },
       (response) => {

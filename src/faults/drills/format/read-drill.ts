@@ -26,7 +26,7 @@ import {
 } from "./fields.js";
 import { manifests, type ReadFile } from "./manifests.js";
 import { amount, clusterAt, type Naming, present, probe, workloadAt } from "./probe.js";
-import { type Surroundings, step } from "./step.js";
+import { STEP_NAMES, type Surroundings, step, stepNamed } from "./step.js";
 
 export const API_VERSION = "eksim.dev/v1";
 
@@ -85,14 +85,14 @@ const CLUSTER_NAME = pattern(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, "a name that a 
 const STEADY_LIMIT_MS = 900_000;
 const RECOVERY_LIMIT_MS = 3_600_000;
 
-type Outside = Omit<Surroundings, "clusters">;
+type Outside = Pick<Surroundings, "readFile" | "region">;
 
 function readRoot(spot: Spot, outside: Outside): Drill | undefined {
   // What is a cluster has to be known before anything that names one.
   const clusters = entries(spot)
     ?.filter(({ key }) => key === "setup")
     .flatMap(({ value }) => namedClusters(value));
-  const around: Surroundings = { ...outside, clusters: clusters ?? [] };
+  const around: Surroundings = { ...outside, clusters: clusters ?? [], steps: stepIds(spot), taken: new Set() };
   const steps: Read<Drill["steps"]> = list((at) => step(at, around));
   const values = object(spot, {
     apiVersion: required(oneOf([API_VERSION])),
@@ -123,7 +123,6 @@ function readRoot(spot: Spot, outside: Outside): Drill | undefined {
     expectations,
     cleanUp: values.cleanUp ?? { deleteClusters: true, steps: [] },
   };
-  checkIds(spot, drill);
   return drill;
 }
 
@@ -135,29 +134,18 @@ function namedClusters(setup: Spot): string[] {
     : [];
 }
 
-/** What names a step must name one that there is, and that does the right thing. */
-function checkIds(root: Spot, drill: Drill): void {
-  const seen = new Map<string, string>();
-  for (const one of [...drill.steps, ...drill.cleanUp.steps]) {
-    if (one.id === undefined) continue;
-    if (seen.has(one.id)) wrong(root, `two steps have the id ${one.id}`);
-    seen.set(one.id, one.step);
-  }
-  const ids = (kind?: string): string =>
-    [...seen]
-      .filter(([, step]) => kind === undefined || step === kind)
-      .map(([id]) => id)
-      .join(", ") || "none";
-  for (const one of [...drill.steps, ...drill.cleanUp.steps]) {
-    if (one.step === "stopFault" && one.of !== undefined && seen.get(one.of) !== "fault")
-      wrong(root, `stopFault: no fault step has the id ${one.of}; there is ${ids("fault")}, and \`all\``);
-    if (one.step === "cancelZonalShift" && seen.get(one.of) !== "zonalShift")
-      wrong(root, `cancelZonalShift: no zonalShift step has the id ${one.of}; there is ${ids("zonalShift")}`);
-  }
-  for (const { title, after } of drill.expectations) {
-    if (after !== undefined && !drill.steps.some(({ id }) => id === after))
-      wrong(root, `expectation "${title}": no step has the id ${after}; there is ${ids()}`);
-  }
+/** Ids of all steps, with what each does. */
+function stepIds(root: Spot): Map<string, string> {
+  const all = (root.node as { toJS?: (document: unknown) => unknown } | undefined)?.toJS?.(root.source.document);
+  const { steps, cleanUp } = (all ?? {}) as { steps?: unknown; cleanUp?: { steps?: unknown } | null };
+  const listed = [steps, cleanUp?.steps].flatMap((one) => (Array.isArray(one) ? (one as unknown[]) : []));
+  return new Map(
+    listed.flatMap((one) => {
+      const { id, ...rest } = (one ?? {}) as { id?: unknown };
+      const kind = STEP_NAMES.find((name) => name in rest);
+      return typeof id === "string" && kind !== undefined ? [[id, kind] as const] : [];
+    }),
+  );
 }
 
 const clockKind = pattern(/^(stepped|real|scaled:\d+(\.\d+)?)$/, "a clock: stepped, real or scaled:<n>");
@@ -255,7 +243,7 @@ const EXPECTATION_FIELDS = {
   after: optional(word),
 };
 
-function expectation(spot: Spot, naming: Naming): Expectation | undefined {
+function expectation(spot: Spot, naming: Surroundings): Expectation | undefined {
   const all = entries(spot);
   if (!all) return undefined;
   const read = Object.entries(EXPECTATION_FIELDS).map(([name, field]) => {
@@ -273,6 +261,8 @@ function expectation(spot: Spot, naming: Naming): Expectation | undefined {
     never?: boolean;
     after?: string;
   };
+  const afterSpot = all.find(({ key }) => key === "after")?.value;
+  if (after !== undefined && afterSpot && !stepNamed(afterSpot, after, naming)) return undefined;
   const timed = within !== undefined || holdsFor !== undefined;
   const happens = happensWithin !== undefined;
   if ([timed, happens, always === true, never === true].filter(Boolean).length > 1)

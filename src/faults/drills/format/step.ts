@@ -32,6 +32,10 @@ export interface Surroundings extends Naming {
   readFile: ReadFile;
   /** Region that names of zones are of. */
   region: string;
+  /** Ids of all steps, with what each does. */
+  steps: ReadonlyMap<string, string>;
+  /** Ids that have been read so far. */
+  taken: Set<string>;
 }
 
 type Doing = Step extends infer S ? (S extends Step ? Omit<S, "title" | "id"> : never) : never;
@@ -87,9 +91,10 @@ const STEPS: Readonly<Record<string, { read: ReadStep; beside?: readonly string[
     },
   },
   stopFault: {
-    read: (spot) => {
+    read: (spot, around) => {
       const of = text(spot);
-      return of === undefined ? undefined : { step: "stopFault", ...(of === "all" ? {} : { of }) };
+      if (of === "all") return { step: "stopFault" };
+      return of !== undefined && stepNamed(spot, of, around, "fault") ? { step: "stopFault", of } : undefined;
     },
   },
   wait: {
@@ -164,9 +169,11 @@ const STEPS: Readonly<Record<string, { read: ReadStep; beside?: readonly string[
     },
   },
   cancelZonalShift: {
-    read: (spot) => {
+    read: (spot, around) => {
       const of = text(spot);
-      return of === undefined ? undefined : { step: "cancelZonalShift", of };
+      return of !== undefined && stepNamed(spot, of, around, "zonalShift")
+        ? { step: "cancelZonalShift", of }
+        : undefined;
     },
   },
   command: {
@@ -228,6 +235,17 @@ function readUpgrade(spot: Spot, around: Surroundings): Doing | undefined {
   return { step: "upgradeCluster", cluster, version, force: force ?? false };
 }
 
+/** Whether a step, of a kind where one is wanted, has the id; told when none has. */
+export function stepNamed(spot: Spot, id: string, { steps }: Pick<Surroundings, "steps">, kind?: string): boolean {
+  const known = [...steps].filter(([, step]) => kind === undefined || step === kind).map(([name]) => name);
+  if (known.includes(id)) return true;
+  wrong(
+    spot,
+    `no ${kind === undefined ? "" : `${kind} `}step has the id ${id}; there is ${known.join(", ") || "none"}`,
+  );
+  return false;
+}
+
 type Beside = readonly { key: string; value: Spot }[];
 
 /** Values that stand beside the key of the step. */
@@ -274,6 +292,10 @@ export function step(spot: Spot, around: Surroundings): Step | undefined {
   if (stranger) return wrong(at(stranger.value), unknownKey(stranger.key, known));
   if (!only || !kind) return wrong(spot, `does nothing; give one of ${STEP_NAMES.join(", ")}`);
   const labels = fieldsOf(spot, all, LABELS);
+  if (labels?.id !== undefined) {
+    if (around.taken.has(labels.id)) return wrong(spot, `another step has the id ${labels.id} already`);
+    around.taken.add(labels.id);
+  }
   const doing = kind.read(only.value, around, all);
   if (!doing || !labels) return undefined;
   return { ...doing, title: labels.name ?? stepTitle(doing), ...(labels.id ? { id: labels.id } : {}) } as Step;
