@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { NodegroupRecord } from "../../src/domain/model.js";
-import { aFault } from "../state/records.js";
+import { aFault, SCOPE } from "../state/records.js";
 import { createMemoryBackend, type MemoryBackend } from "./memory-backend.js";
 import { makeWorld, type World } from "./world.js";
 
@@ -20,6 +20,11 @@ const lifecycles = (): Record<string, number> => {
   for (const { lifecycle, state } of w.instances()) {
     counts[`${lifecycle} ${state}`] = (counts[`${lifecycle} ${state}`] ?? 0) + 1;
   }
+  return counts;
+};
+const zonesOf = (instances: readonly { zone: string }[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const { zone } of instances) counts[zone] = (counts[zone] ?? 0) + 1;
   return counts;
 };
 const resize = async (desiredSize: number): Promise<void> => {
@@ -257,6 +262,30 @@ describe("the warm pool of a node group", () => {
     w.reconcilers.nudge("nodegroup", `${present.clusterId}/workers`);
     await w.until(() => w.group("workers") === undefined);
     expect(w.instances()).toEqual([]);
+  });
+
+  it("replaces an instance that was lost from the pool in the same zone, and is filled up again there", async () => {
+    await made({ maxGroupPreparedCapacity: 6 }, "aws");
+    const [lost] = w.instances().filter(({ lifecycle }) => lifecycle === "InService");
+    const pool = w.instances().filter(({ lifecycle }) => lifecycle === "Warmed");
+    await w.faults.killNode(SCOPE, lost?.instanceId ?? "");
+    await w.until(() => lifecycles()["InService running"] === 2 && lifecycles()["Warmed stopped"] === 4, 600_000);
+    const [taken] = pool.filter(({ instanceId }) => w.state.instances.get(instanceId)?.lifecycle === "InService");
+    expect(taken?.zone).toBe(lost?.zone);
+    expect(Object.values(zonesOf(w.instances())).sort()).toEqual([2, 2, 2]);
+  });
+
+  it("stands in the zones that have power while one has none, and in all of them afterwards", async () => {
+    await made({ maxGroupPreparedCapacity: 6 });
+    await w.faults.failZone(SCOPE, ZONES[0] as string);
+    const powered = () => w.instances().filter(({ zone, state }) => zone !== ZONES[0] && state !== "pending");
+    await w.until(() => powered().length === 6);
+    expect(zonesOf(powered())).toEqual({ "us-east-1b": 3, "us-east-1c": 3 });
+    await w.faults.restoreZone(SCOPE, ZONES[0] as string);
+    await w.until(() => w.instances().length === 6);
+    await w.clock.advance(600_000);
+    expect(lifecycles()).toEqual({ "InService running": 2, "Warmed stopped": 4 });
+    expect(w.instances().every(({ unhealthySinceMs }) => unhealthySinceMs === undefined)).toBe(true);
   });
 
   it("survives a restart", async () => {
