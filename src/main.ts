@@ -232,7 +232,7 @@ export async function startEmulator(options: {
     log,
     principalIdOf: directory.uniqueIdOf,
     onAttached: (cluster) => injector.reapply(cluster),
-    onNewcomer: (clusterId) => injector.newcomer(clusterId),
+    onNewcomer: (clusterId, name) => injector.newcomer(clusterId, name),
   });
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
   const zonalShifts = createZonalShiftControl({ state, clock, nudge: reconcilers.nudge });

@@ -51,7 +51,7 @@ export interface ReconcileContext {
   attach(cluster: ClusterRecord, how: "create" | "adopt"): Promise<void>;
   detach(clusterId: string): void;
   /** Called when a machine or a master has been added to a cluster: what its zone suffers from, it suffers from too. */
-  onNewcomer?: ((clusterId: string) => Promise<void>) | undefined;
+  onNewcomer?: ((clusterId: string, name: string) => Promise<void>) | undefined;
   /** Owes a look at the key at `dueMs` (epoch), or now. */
   schedule(kind: WorkKind, key: string, dueMs?: number): void;
 }

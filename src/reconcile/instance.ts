@@ -120,7 +120,7 @@ async function startKubelet(
   const { unjoined: _, ...rest } = present;
   const running: InstanceRecord = { ...rest, state: "running" };
   context.state.instances.put(running);
-  await context.onNewcomer?.(cluster.id);
+  await context.onNewcomer?.(cluster.id, spec.name);
   return context.state.instances.get(instanceId);
 }
 

@@ -42,7 +42,7 @@ export async function reconcileMembers(context: ReconcileContext, clusterId: str
       detail: { lostId: replace.lostId },
     });
   });
-  await context.onNewcomer?.(clusterId);
+  await context.onNewcomer?.(clusterId, id);
   context.schedule("members", clusterId);
 }
 

@@ -37,7 +37,7 @@ export interface ReconcilersOptions {
   /** Called when a cluster has been created or adopted: brings faults that are on into effect there. */
   onAttached?: (cluster: ClusterRecord) => Promise<void>;
   /** Called when a machine or a master has been added to a cluster. */
-  onNewcomer?: (clusterId: string) => Promise<void>;
+  onNewcomer?: (clusterId: string, name: string) => Promise<void>;
 }
 
 export interface Reconcilers {

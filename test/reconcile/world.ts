@@ -55,7 +55,7 @@ export function makeWorld<B extends ClusterBackend>(
     profile: PROFILES[options.profile ?? "instant"],
     log,
     onAttached: (cluster) => injector.reapply(cluster),
-    onNewcomer: (clusterId) => injector.newcomer(clusterId),
+    onNewcomer: (clusterId, name) => injector.newcomer(clusterId, name),
   });
   const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
   const faults = createFaultControl({ state, backends, injector });

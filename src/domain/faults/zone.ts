@@ -32,7 +32,7 @@ function isolation(fault: ActingFault, cluster: ClusterFacts): LinkImpairment[] 
   const direction = text(fault, "direction");
   const others = othersOf(fault, cluster);
   const machines: LinkEnd = { zone, of: "machines" };
-  switch (text(fault, "from")) {
+  switch (String(fault.parameters.from)) {
     case "zones":
       return others.flatMap((other) => links(direction, machines, { zone: other, of: "machines" }, { cut: true }));
     case "masters":
@@ -131,8 +131,8 @@ export const ZONE_FAULTS: readonly FaultDefinition[] = [
     },
     lasts: true,
     started: (fault) =>
-      `Zone ${fault.zone} is cut off from ${FROM_WORDS[text(fault, "from")]}${whose(fault)}${DIRECTION_WORDS[text(fault, "direction")]}.`,
-    ended: (fault) => `Zone ${fault.zone} reaches ${FROM_WORDS[text(fault, "from")]} again${whose(fault)}.`,
+      `Zone ${fault.zone} is cut off from ${FROM_WORDS[String(fault.parameters.from)]}${whose(fault)}${DIRECTION_WORDS[text(fault, "direction")]}.`,
+    ended: (fault) => `Zone ${fault.zone} reaches ${FROM_WORDS[String(fault.parameters.from)]} again${whose(fault)}.`,
     wants: (fault, cluster) => ({ impairments: { links: isolation(fault, cluster) } }),
   },
   {
