@@ -336,6 +336,8 @@ export type Observation =
   /** A Deployment that EKS manages: whether all the replicas it wants are available. */
   | { kind: "deployment"; namespace: string; name: string; ready: boolean }
   | { kind: "member"; memberId: string; state: "up" | "down" }
+  /** A node's machine has gone off, or come back, without the backend having been told to. */
+  | { kind: "machine"; nodeName: string; state: "on" | "off" }
   | { kind: "demand" };
 
 export interface ClusterSummary {

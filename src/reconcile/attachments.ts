@@ -10,6 +10,7 @@ import { scheduleAllOf } from "./cluster.js";
 import type { ReconcileContext } from "./context.js";
 import { fargateSpec } from "./fargate-profile.js";
 import { observeNode } from "./instance.js";
+import { observeMachine } from "./machine.js";
 import { observeMember } from "./members.js";
 import { clusterSpec, instanceSpec } from "./specs.js";
 
@@ -72,6 +73,7 @@ export function createAttachments(options: {
         for (const observation of seen) {
           if (observation.kind === "node") observeNode(context, cluster, observation);
           else if (observation.kind === "deployment") observeDeployment(context, cluster, observation);
+          else if (observation.kind === "machine") observeMachine(context, cluster, observation);
           else if (observation.kind === "member") observeMember(context, cluster, observation);
         }
         if (seen.some(({ kind }) => kind === "demand")) context.schedule("autopool", cluster.id);
@@ -111,7 +113,10 @@ async function adopt(
   });
   try {
     const { missingNodes, ...endpoint } = await backend.adoptCluster(spec(), nodes);
-    rejoin(context, instances, missingNodes);
+    // A machine that is gone is an instance that has failed: its name must not be given to another one, which would take its pods over.
+    state.transaction(() => {
+      for (const nodeName of missingNodes) observeMachine(context, cluster, { nodeName, state: "off" });
+    });
     return endpoint;
   } catch (error) {
     if (!(error instanceof BackendError && error.code === "missing")) throw error;

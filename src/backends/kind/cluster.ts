@@ -61,6 +61,8 @@ export interface Held {
   >;
   /** Nodes that eksim has cut off, frozen or stopped, by name. */
   powers: Map<string, "stopped" | "frozen" | "isolated">;
+  /** Machines of nodes as last told, by the nodes' names. */
+  machines: Map<string, "on" | "off">;
   impairments: Impairments;
   awsAuth: ConfigMapData | undefined;
   issuerKeys?: readonly IssuerKey[];

@@ -186,6 +186,7 @@ export async function removeNode(
   const container = await containerOf(context, held, nodeName);
   if (container) await context.engine.remove([container.name]);
   held.powers.delete(nodeName);
+  held.machines.delete(nodeName);
   try {
     const node = await held.client.get<Node>(nodePath(nodeName));
     const ready = node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");

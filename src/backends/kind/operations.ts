@@ -28,7 +28,7 @@ import { nodeFacts, observeDeployments, observeNodes, summarise } from "./observ
 import { endPods, pods, watchPods } from "./pods.js";
 import { rebootNode, setNodePower } from "./power.js";
 import { finishUpgrade } from "./upgrade.js";
-import { lookAtMasters, watchMasters } from "./watch-masters.js";
+import { lookAtMachines, watchMachines } from "./watch-machines.js";
 
 /** Field manager of what EKS itself writes. */
 const EKS = "eks";
@@ -56,19 +56,20 @@ export function createOperations(context: KindContext) {
       masters: new Map(),
       joins: new Map(),
       powers: new Map(),
+      machines: new Map(),
       impairments: NOTHING_WRONG,
       awsAuth: undefined,
       ending: new AbortController(),
       stops: [],
     };
-    await lookAtMasters(context, held);
+    await lookAtMachines(context, held);
     return held;
   };
 
   const keep = (held: Held): void => {
     const path = `/api/v1/namespaces/${AWS_AUTH.namespace}/configmaps`;
     held.stops.push(
-      watchMasters(context, held),
+      watchMachines(context, held),
       runCloudController(context, held),
       held.client.watch<ConfigMap>(
         path,
@@ -185,6 +186,8 @@ export function createOperations(context: KindContext) {
       const held = find(clusterId);
       held.listeners.add(listener);
       for (const [memberId, state] of held.masters) listener({ kind: "member", memberId, state });
+      for (const [nodeName, state] of held.machines)
+        if (state === "off") listener({ kind: "machine", nodeName, state });
       const stops = [observeNodes(held.client, listener), observeDeployments(held.client, EKS, listener)];
       held.stops.push(...stops);
       return () => {

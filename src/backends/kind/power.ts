@@ -52,6 +52,8 @@ export async function setNodePower(
   const container = await containerOf(context, held, nodeName);
   if (!container) throw new BackendError("missing", `there is no node ${nodeName}`);
   const { name, state } = container;
+  // Told before it happens: the engine's events come faster than its answer.
+  if (power !== "running") held.powers.set(nodeName, power);
   if (power === "stopped") {
     if (state !== "stopped") await engine.kill(name);
   } else if (power === "frozen") {
@@ -63,7 +65,6 @@ export async function setNodePower(
     await (power === "isolated" ? cutOff(engine, name) : putBack(engine, name));
   }
   if (power === "running") held.powers.delete(nodeName);
-  else held.powers.set(nodeName, power);
 }
 
 /** The machine restarts with its pods, and is afterwards as it was: off, frozen, cut off or neither. */
@@ -71,8 +72,15 @@ export async function rebootNode(context: KindContext, held: Held, nodeName: str
   const container = await containerOf(context, held, nodeName);
   if (!container) throw new BackendError("missing", `there is no node ${nodeName}`);
   if (container.state !== "running") return;
-  await context.engine.kill(container.name);
-  await context.engine.start(container.name);
+  const before = held.powers.get(nodeName);
+  // Told before it happens, as above: it is not off.
+  held.powers.set(nodeName, before ?? "stopped");
+  try {
+    await context.engine.kill(container.name);
+    await context.engine.start(container.name);
+  } finally {
+    if (before === undefined) held.powers.delete(nodeName);
+  }
   // What was cut off was so by rules in memory, which went with the machine's network.
   if (held.powers.get(nodeName) === "isolated") await cutOff(context.engine, container.name);
 }
