@@ -10,6 +10,7 @@ import type {
   PodDisruptionBudget,
   StatefulSet,
 } from "../../../src/kubernetes/schema/generated/types.js";
+import type { NodeTrouble } from "../../../src/kubernetes/trouble.js";
 import { nodeSpec } from "../simulated-cluster.js";
 import type { SoakCluster } from "./cluster.js";
 
@@ -197,6 +198,27 @@ const OPERATIONS: readonly { weight: number; run: Operation }[] = [
     },
   },
   {
+    weight: 4,
+    run: async (soak, random) => {
+      const { name: called } = nodeSpec(random.pick([...soak.nodes]) ?? 0);
+      const trouble = random.pick(NODE_TROUBLES) ?? {};
+      soak.cluster.setNodeTroubles({ [called]: trouble });
+      return `${JSON.stringify(trouble)} ${called}`;
+    },
+  },
+  {
+    weight: 4,
+    run: async (soak, random) => {
+      const pod = random.pick(soak.cluster.api.list<Pod>("pods").filter(isOurs));
+      if (!pod) return undefined;
+      const { namespace, name: called } = pod.metadata;
+      const how = random.pick(["crash", "oom", "crash-loop", "not-ready"] as const) ?? "crash";
+      if (how === "crash" || how === "oom") soak.cluster.breakDown({ namespace, name: called }, how);
+      else soak.cluster.setPodTroubles({ [`${namespace}/${called}`]: how });
+      return `${how} ${namespace}/${called}`;
+    },
+  },
+  {
     weight: 2,
     run: async (soak, random) => {
       const index = random.pick([...soak.nodes]) ?? 0;
@@ -271,6 +293,15 @@ async function evict(soak: SoakCluster, random: Random): Promise<string | undefi
   return `evict ${namespace}/${called}`;
 }
 
+const NODE_TROUBLES: readonly NodeTrouble[] = [
+  { pressures: ["MemoryPressure"] },
+  { pressures: ["DiskPressure", "PIDPressure"] },
+  { diskFull: true },
+  { unpullable: ["*"] },
+  { clockSkewMs: 240_000 },
+  { clockSkewMs: -3_600_000, unauthorized: true },
+];
+
 const TOTAL = OPERATIONS.reduce((sum, { weight }) => sum + weight, 0);
 
 /** One random operation; refusals that a user would meet as well (it exists already, the quota is used up) are no faults. */
@@ -302,8 +333,10 @@ export async function crowd(soak: SoakCluster): Promise<void> {
   });
 }
 
-/** Power on and uncordoned, everywhere: after a while everything must be as asked for. */
+/** Power on, uncordoned and well, everywhere: after a while everything must be as asked for. */
 export async function calm(soak: SoakCluster): Promise<void> {
+  soak.cluster.setNodeTroubles({});
+  soak.cluster.setPodTroubles({});
   for (const index of soak.nodes) soak.cluster.setNodePower(nodeSpec(index).name, "running");
   for (const node of soak.cluster.api.list<Node>("nodes")) {
     if (node.spec?.unschedulable)
