@@ -17,7 +17,7 @@ function links(
   direction: string,
   near: LinkEnd,
   far: LinkEnd,
-  what: Omit<LinkImpairment, "from" | "to">,
+  what: Pick<LinkImpairment, "cut" | "latencyMs" | "jitterMs" | "lossPercent">,
 ): LinkImpairment[] {
   return [
     ...(direction === "in" ? [] : [{ from: near, to: far, ...what }]),
