@@ -66,7 +66,7 @@ function headline(result: DrillResult): Markup {
   ];
   return markup`<header>
 <div class="verdict ${verdict}"><span class="stamp">${verdict}</span><div><h1>${name}</h1>
-<p class="why">${why ?? "Everything that the drill expects came true."}</p>${description && markup`<p class="description">${description.trim()}</p>`}</div></div>
+<p class="why">${why ?? "Everything that the drill expects came true."}</p>${paragraphs(description)}</div></div>
 <dl class="facts">${facts.map(([term, value]) => markup`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
 <nav aria-label="Parts of the report">${[
     ["timeline", "Timeline"],
@@ -80,6 +80,13 @@ function headline(result: DrillResult): Markup {
   ].map(([id, text]) => markup`<a href="#${id}">${text}</a>`)}</nav>
 </header>`;
 }
+
+/** A description as its author parted it; single line breaks are only where the file's lines ended. */
+const paragraphs = (text = ""): Markup[] =>
+  text
+    .split(/\n\s*\n/)
+    .filter((paragraph) => paragraph.trim() !== "")
+    .map((paragraph) => markup`<p class="description">${paragraph.trim()}</p>`);
 
 const below = (count: number, all: readonly unknown[]): string =>
   all.length === 0 ? "no workloads" : `${count} of ${counted(all.length, "workload")}`;

@@ -43,7 +43,9 @@ for (const source of document.querySelectorAll("script[type='application/json']"
   plot.addEventListener("pointerleave", () => cursor.setAttribute("visibility", "hidden"));
   for (const button of section.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => {
-      const scroll = plot.parentElement, middle = (scroll.scrollLeft + scroll.clientWidth / 2) / scroll.scrollWidth;
+      // From the whole it goes to the beginning, where the first fault is; from there on what is in the middle stays there.
+      const scroll = plot.parentElement, isWhole = scroll.scrollWidth <= scroll.clientWidth;
+      const middle = isWhole ? 0 : (scroll.scrollLeft + scroll.clientWidth / 2) / scroll.scrollWidth;
       plot.style.width = 100 * button.dataset.zoom + "%";
       scroll.scrollLeft = middle * scroll.scrollWidth - scroll.clientWidth / 2;
       for (const other of section.querySelectorAll("[data-zoom]")) other.setAttribute("aria-pressed", String(other === button));

@@ -30,7 +30,7 @@ p{margin:0 0 10px;max-width:85ch}
 .stamp{flex:none;font-weight:700;letter-spacing:.04em;text-transform:uppercase;font-size:13px;padding:4px 10px;border-radius:5px;margin-top:3px;background:var(--good-ground);color:var(--good)}
 .failed .stamp{background:var(--bad-ground);color:var(--bad)}.error .stamp{background:var(--wait-ground);color:var(--wait)}
 .why{font-size:16px;margin:8px 0 0;overflow-wrap:anywhere}
-.description{color:var(--quiet);margin:8px 0 0;white-space:pre-line}
+.description{color:var(--quiet);margin:8px 0 0}
 dl.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(136px,1fr));gap:12px 20px;margin:20px 0 0}
 .facts dt{color:var(--quiet);font-size:13px}.facts dd{margin:0;font-weight:600;overflow-wrap:anywhere}
 nav{display:flex;flex-wrap:wrap;gap:4px 18px;margin:20px 0 0;font-size:14px}
@@ -64,6 +64,7 @@ svg.free{overflow:visible}
 .mark path.stroke{fill:none;stroke:var(--bad);stroke-width:2.4;stroke-linecap:round}
 .mark.master-back path{fill:var(--master)}.mark path.outline{fill:var(--ground);stroke:var(--bad);stroke-width:2}
 .mark.repair path{fill:var(--wait)}
+.leader{fill:none;stroke:var(--quiet);stroke-width:.8}
 .cursor{stroke:var(--text);stroke-width:1;pointer-events:none}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;list-style:none;padding:0;margin:10px 0 0;font-size:13px;color:var(--quiet)}
 .legend li{display:inline-flex;align-items:center;gap:6px}

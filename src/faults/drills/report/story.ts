@@ -22,7 +22,12 @@ export function storyOf(result: DrillResult): StoryLine[] {
   const lines: StoryLine[] = [
     ...result.faults.flatMap((fault): StoryLine[] => {
       const where = fault.zone && !fault.title.includes(fault.zone) ? ` (${fault.zone})` : "";
-      const begun: StoryLine = { atMs: fault.startedAtMs, kind: "fault", bad: true, text: `${fault.title}${where}` };
+      const begun: StoryLine = {
+        atMs: fault.startedAtMs,
+        kind: "fault",
+        bad: true,
+        text: `${sentence(fault.title)}${where}`,
+      };
       const { endedAtMs } = fault;
       if (endedAtMs === undefined || endedAtMs === fault.startedAtMs) return [begun];
       const lasted = spanText(endedAtMs - fault.startedAtMs);
@@ -40,14 +45,17 @@ export function storyOf(result: DrillResult): StoryLine[] {
     ...repairLines(result),
     ...result.workloads.flatMap((workload) => breachLines(workload, result)),
     ...apiLines(result),
-    ...result.checks.map(
-      ({ phase, title, ok, message, tookMs, limitMs }): StoryLine => ({
-        atMs: checkedAt(result, phase, ok ? tookMs : limitMs),
-        kind: "check",
-        bad: !ok,
-        text: `${ok ? "met" : "not met"}: ${title}${message ? ` (${message})` : ""}`,
-      }),
-    ),
+    // That the steady state was reached goes without saying: the steps would not have begun.
+    ...result.checks
+      .filter(({ phase, ok }) => phase === "expectations" || !ok)
+      .map(
+        ({ phase, title, ok, message, tookMs, limitMs }): StoryLine => ({
+          atMs: checkedAt(result, phase, ok ? tookMs : limitMs),
+          kind: "check",
+          bad: !ok,
+          text: `${ok ? "met" : "not met"}: ${title}${message ? ` (${message})` : ""}`,
+        }),
+      ),
   ];
   const fromMs = result.faults.length === 0 ? result.startedAtMs : zeroOf(result);
   const untilMs = watchedUntil(result);
@@ -70,6 +78,9 @@ export const storyText = (result: DrillResult): string =>
   storyOf(result)
     .map(({ atMs, bad, text }) => `${offsetText(atMs - zeroOf(result)).padStart(9)}  ${bad ? "!" : " "} ${text}`)
     .join("\n");
+
+/** Lines end without a full stop, wherever their words are from. */
+const sentence = (text: string): string => text.replace(/\.$/, "");
 
 /** A step that started or ended a fault is told by that fault. */
 const isTold =
@@ -106,7 +117,7 @@ function repairLines({ events, clusters }: DrillResult): StoryLine[] {
 function groupText(kind: MarkKind, marks: readonly Mark[], cluster: string | undefined): string {
   const events = marks.flatMap((mark) => mark.events);
   const only = events.length === 1 ? events[0] : undefined;
-  if (only) return only.message.replace(/\.$/, "");
+  if (only) return sentence(only.message);
   const places = [...new Map(marks.map(({ zone }) => [zone, 0])).keys()].flatMap((zone) => {
     const count = marks.filter((mark) => mark.zone === zone).reduce((sum, mark) => sum + mark.events.length, 0);
     return zone === undefined ? [] : [`${count} in ${zone}`];

@@ -17,8 +17,10 @@ const ROW = { axis: 22, strip: 20, fault: 19, head: 20, curve: 36, bar: 16, mark
 const MOST_FAULTS = 12;
 /** Marks nearer than this share of the time axis are one. */
 const TOGETHER = 1 / 110;
+/** Half of what a sign takes, in pixels. */
+const HALF_SIGN = 6;
 /** How wide a plot is taken to be where things are kept from lying on each other, in pixels. */
-const NOMINAL_WIDTH = 800;
+const NOMINAL_WIDTH = 850;
 
 /** The least share of the time axis that a phase needs for its name; of shorter ones the mark's title tells it. */
 const NAMED_PHASE = 0.055;
@@ -33,17 +35,19 @@ interface Row {
   content: (top: number) => Markup;
 }
 
-/** Share of the time axis that what came before the first fault may take: waiting for the steady state is not what a reader is after. */
-const MOST_BEFORE = 0.08;
+/** Shares of the time axis for what came before the first fault: waiting for the steady state is not what a reader is after, but how it was he wants to see. */
+const BEFORE = { least: 0.025, most: 0.08 };
 
 /** From shortly before the first fault, or from the start when there was none, to where clean-up begins. */
 export function axisOf(result: DrillResult): Axis {
-  const steady = result.phases.find(({ name }) => name === "steady-state")?.startedAtMs ?? result.startedAtMs;
+  const { startedAtMs, phases, faults } = result;
+  const steady = phases.find(({ name }) => name === "steady-state")?.startedAtMs ?? startedAtMs;
   const zeroMs = zeroOf(result);
   const untilMs = watchedUntil(result);
-  const startMs =
-    result.faults.length === 0 ? result.startedAtMs : Math.max(steady, zeroMs - (untilMs - zeroMs) * MOST_BEFORE);
-  return { startMs, endMs: Math.max(startMs + 1000, untilMs), zeroMs };
+  const before = (share: number): number => zeroMs - Math.round((untilMs - zeroMs) * share);
+  const startMs = Math.max(startedAtMs, Math.min(before(BEFORE.least), Math.max(steady, before(BEFORE.most))));
+  const fromMs = faults.length === 0 ? startedAtMs : startMs;
+  return { startMs: fromMs, endMs: Math.max(fromMs + 1000, untilMs), zeroMs };
 }
 
 export const faultEnd = ({ endedAtMs }: FaultSpan, axis: Axis): number => endedAtMs ?? axis.endMs;
@@ -145,9 +149,13 @@ function stepRows({ steps }: DrillResult, axis: Axis): Row[] {
       height: ROW.strip + 2,
       labels: (top) => rowLabel("steps", top, ROW.strip),
       content: (top) =>
-        markup`${placed.map(
-          ({ item: { number, title, ok, startedAtMs }, place }) =>
-            markup`<svg class="free" x="${place}" y="${top + 9}"><g class="step ${ok ? "" : "bad"}"><title>${`${offsetText(startedAtMs - axis.zeroMs)} step ${number}: ${title}`}</title><circle r="8.5"/><text text-anchor="middle" y="4">${number}</text></g></svg>`,
+        markup`${placed.map(({ item: { number, title, ok, startedAtMs }, place, shift }) =>
+          signAt(
+            place,
+            shift,
+            top + 9,
+            markup`<g class="step ${ok ? "" : "bad"}"><title>${`${offsetText(startedAtMs - axis.zeroMs)} step ${number}: ${title}`}</title><circle r="8.5"/><text text-anchor="middle" y="4">${number}</text></g>`,
+          ),
         )}`,
     },
   ];
@@ -202,12 +210,13 @@ function zoneRows(
     });
   const most = (value: (zone: ZoneSample) => number): number =>
     Math.max(1, ...samples.flatMap(({ zones }) => Object.values(zones).map(value)));
+  const setUpMs = result.phases.find(({ name }) => name === "setup")?.endedAtMs ?? axis.startMs;
   const marks = marksOf(
     result.events.filter(
       (event) =>
         event.zone === zone &&
         event.clusterName === cluster &&
-        event.atMs >= axis.startMs &&
+        event.atMs >= Math.max(axis.startMs, setUpMs) &&
         event.atMs < watchedUntil(result),
     ),
     (axis.endMs - axis.startMs) * TOGETHER,
@@ -318,12 +327,13 @@ function markRow(axis: Axis, marks: readonly Mark[], text: string): Row {
     height: ROW.marks,
     labels: (top) => rowLabel(text, top, ROW.marks),
     content: (top) =>
-      markup`${placed.map(({ item, place }) => {
+      markup`${placed.map(({ item, place, shift }) => {
         const at = offsetText(item.atMs - axis.zeroMs);
         const first = item.events.slice(0, 6).map(({ message }) => message);
         const rest = item.events.length - first.length;
         const title = [`${at} ${markText(item)}`, ...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join("\n");
-        return markup`<svg class="free" x="${place}" y="${top + 9}"><g class="mark ${item.kind}"><title>${title}</title>${GLYPHS[item.kind]}${item.events.length > 1 && markup`<text x="7" y="4">${item.events.length}</text>`}</g></svg>`;
+        const sign = markup`<g class="mark ${item.kind}"><title>${title}</title>${GLYPHS[item.kind]}${item.events.length > 1 && markup`<text x="7" y="4">${item.events.length}</text>`}</g>`;
+        return signAt(place, shift, top + 9, sign);
       })}`,
   };
 }
@@ -339,21 +349,28 @@ export const GLYPHS: Readonly<Record<Mark["kind"], Markup>> = {
   "master-back": markup`<path d="M0-6 6 0 0 6-6 0Z"/>`,
 };
 
-/** Puts things that would lie on each other beside each other, in the order of their moments. */
+/**
+ * Puts things that would lie on each other beside each other, in the order of their moments: each is anchored where it belongs, and moved to the right by
+ * pixels, of which a wider plot needs the same and shows less.
+ */
 function apart<T>(
   items: readonly T[],
   axis: Axis,
   moment: (item: T) => number,
   needs: (item: T) => number,
-): { item: T; place: string }[] {
-  let freeFrom = Number.NEGATIVE_INFINITY;
+): { item: T; place: string; shift: number }[] {
+  let freeFrom = 0;
   return items.map((item) => {
     const wanted = ((moment(item) - axis.startMs) / (axis.endMs - axis.startMs)) * NOMINAL_WIDTH;
-    const left = Math.min(Math.max(wanted, freeFrom, 6), NOMINAL_WIDTH - 6);
+    const left = Math.min(Math.max(wanted, freeFrom, HALF_SIGN), Math.max(wanted, NOMINAL_WIDTH) - HALF_SIGN);
     freeFrom = left + needs(item);
-    return { item, place: `${Number((left / (NOMINAL_WIDTH / 100)).toFixed(3))}%` };
+    return { item, place: x(axis, moment(item)), shift: Math.round(left - wanted) };
   });
 }
+
+/** A sign on its place; where it had to move, a line leads to where it belongs. */
+const signAt = (place: string, shift: number, top: number, sign: Markup): Markup =>
+  markup`<svg class="free" x="${place}" y="${top}">${shift > HALF_SIGN && markup`<path class="leader" d="M0-9V-7H${shift}"/>`}<g transform="translate(${shift})">${sign}</g></svg>`;
 
 function clusterRows(axis: Axis, samples: readonly Sample[]): Row[] {
   const up = seriesOf(samples, ({ apiAvailable }) => Number(apiAvailable));

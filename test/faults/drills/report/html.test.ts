@@ -123,9 +123,10 @@ describe("the HTML report", () => {
     expect(withClass(plot, "lane")).toHaveLength(4);
     const [shade, ...others] = withClass(plot, "hatched");
     expect(others).toEqual([]);
-    // From minute 2 to 47 of an axis that ends with minute 59 and begins at the steady state.
-    expect(Number.parseFloat(shade!.attributes.x!)).toBeCloseTo((100 * 1) / 58, 1);
-    expect(Number.parseFloat(shade!.attributes.width!)).toBeCloseTo((100 * 45) / 58, 1);
+    // From minute 2 to 47 of an axis that ends with minute 59 and begins a fortieth of that before the fault.
+    const length = 57 * 1.025;
+    expect(Number.parseFloat(shade!.attributes.x!)).toBeCloseTo((100 * 57 * 0.025) / length, 1);
+    expect(Number.parseFloat(shade!.attributes.width!)).toBeCloseTo((100 * 45) / length, 1);
     expect(withClass(plot, "master-lost")).toHaveLength(1);
   });
 
@@ -136,6 +137,17 @@ describe("the HTML report", () => {
     expect(marks[0]).toContain("+1:00 2 instances launched Instance i-1 is launched. Instance i-2 is launched.");
     expect(marks[1]).toContain("+1:00 1 instance launched");
     expect(withClass(plot, "termination")).toEqual([]);
+  });
+
+  it("shows a little of what was before the first fault, however long the steady state was waited for", () => {
+    const label = (result: DrillResult): string => textOf(withClass(withClass(pageOf(result), "card")[0]!, "axis")[0]!);
+    const phases = outage().phases.map((one) =>
+      one.name === "steady-state" ? { ...one, startedAtMs: at(-500) } : one,
+    );
+    expect(label(outage())).toBe("−1:26");
+    expect(label(outage({ startedAtMs: at(-600), phases }))).toBe("−4:34");
+    expect(label(outage({ startedAtMs: at(2) }))).toBe("+0:00");
+    expect(label(outage({ faults: [] }))).toBe("+0:00");
   });
 
   it("marks where a workload was below its minimum, and for how long", () => {
