@@ -5,7 +5,7 @@ import type { Runner, RunOptions, RunResult } from "../../../src/backends/kind/r
 export interface Recorded {
   /** The whole command, argument by argument. */
   command: readonly string[];
-  stdout?: string;
+  stdout?: string | (() => string);
   stderr?: string;
   exitCode?: number;
   /** What has to be given to it. */
@@ -26,6 +26,8 @@ export interface RecordedRunner extends Runner {
   left(): string[][];
   /** A line of what is followed, such as an event. */
   say(line: string): void;
+  /** What there is in Docker: questions about containers are answered from it, and need not be written down. */
+  containers: RecordedContainer[];
 }
 
 export function recordedRunner(): RecordedRunner {
@@ -33,6 +35,30 @@ export function recordedRunner(): RecordedRunner {
   const ran: string[][] = [];
   const secrets: string[] = [];
   const followers = new Set<(line: string) => void>();
+  const containers: RecordedContainer[] = [];
+
+  /** The answer to `docker ps` by labels and to `docker container inspect`. */
+  const look = ([tool, verb, ...args]: readonly string[]): RunResult | undefined => {
+    if (tool !== "docker") return undefined;
+    if (verb === "container" && args[0] === "inspect") {
+      const found = args.slice(1).flatMap((name) => recorded.containers.filter((one) => one.name === name));
+      const missing = args.length - 1 - found.length;
+      return {
+        stdout: inspected(found),
+        stderr: missing > 0 ? "No such container: x" : "",
+        exitCode: missing > 0 ? 1 : 0,
+      };
+    }
+    const labels = args.flatMap((arg) => (arg.startsWith("label=") ? [arg.slice("label=".length).split("=")] : []));
+    if (verb !== "ps" || labels.length === 0) return undefined;
+    const shown = args.at(-1) ?? "";
+    const found = recorded.containers.filter((one) =>
+      labels.every(([name = "", value]) => (value === undefined ? name in one.labels : one.labels[name] === value)),
+    );
+    const asked = /\.Label "([^"]+)"/.exec(shown)?.[1];
+    const lines = found.map((one) => (asked === undefined ? one.name : (one.labels[asked] ?? "")));
+    return { stdout: lines.map((line) => `${line}\n`).join(""), stderr: "", exitCode: 0 };
+  };
 
   const find = (command: readonly string[]): Recorded => {
     const text = JSON.stringify(command);
@@ -46,8 +72,9 @@ export function recordedRunner(): RecordedRunner {
     return found;
   };
 
-  return {
+  const recorded: RecordedRunner = {
     ran,
+    containers,
     secrets,
     expect: (...recorded) => void expected.push(...recorded),
     left: () => expected.filter(({ always }) => !always).map(({ command }) => [...command]),
@@ -59,6 +86,8 @@ export function recordedRunner(): RecordedRunner {
         (options.secrets ?? []).reduce((text, secret) => text.replace(secret, "<secret>"), arg),
       );
       secrets.push(...(options.secrets ?? []));
+      const seen = look(command);
+      if (seen) return seen;
       ran.push(command);
       const { stdout = "", stderr = "", exitCode = 0, input, effect } = find(command);
       if (input instanceof RegExp ? !input.test(options.input ?? "") : input !== undefined && input !== options.input)
@@ -67,7 +96,7 @@ export function recordedRunner(): RecordedRunner {
       for (const line of stderr.split("\n")) options.onStderrLine?.(line);
       if (exitCode !== 0 && !options.anyExitCode)
         throw new BackendError("failed", `${tool} ${args[0]} failed with exit code ${exitCode}: ${stderr.trim()}`);
-      return { stdout, stderr, exitCode };
+      return { stdout: typeof stdout === "string" ? stdout : stdout(), stderr, exitCode };
     },
     follow(tool, args, { onLine }) {
       ran.push([tool, ...args]);
@@ -76,6 +105,7 @@ export function recordedRunner(): RecordedRunner {
       return () => void followers.delete(onLine);
     },
   };
+  return recorded;
 }
 
 export interface RecordedContainer {
@@ -109,21 +139,6 @@ export const inspected = (containers: readonly RecordedContainer[]): string =>
     })),
   );
 
-/** Two commands: which containers carry the labels, and what they look like. */
-export function listing(labels: Record<string, string>, containers: readonly RecordedContainer[]): Recorded[] {
-  const filters = Object.entries(labels).flatMap(([name, value]) => ["--filter", `label=${name}=${value}`]);
-  const names = containers.map(({ name }) => name);
-  return [
-    {
-      command: ["docker", "ps", "--all", ...filters, "--format", "{{.Names}}"],
-      stdout: names.map((name) => `${name}\n`).join(""),
-    },
-    ...(names.length > 0
-      ? [{ command: ["docker", "container", "inspect", ...names], stdout: inspected(containers) }]
-      : []),
-  ];
-}
-
 /** `docker network inspect kind` on a machine where kind has made it. */
 export const KIND_NETWORK = JSON.stringify([
   {
@@ -140,5 +155,13 @@ export const KIND_NETWORK = JSON.stringify([
     Labels: {},
   },
 ]);
+
+/** The same with the containers that run in it. */
+export const networkWith = (containers: readonly RecordedContainer[]): string => {
+  const [network] = JSON.parse(KIND_NETWORK) as Record<string, unknown>[];
+  const running = containers.filter(({ state = "running", address }) => state !== "exited" && address);
+  const endpoints = running.map(({ name, address }) => [name, { Name: name, IPv4Address: `${address}/16` }]);
+  return JSON.stringify([{ ...network, Containers: Object.fromEntries(endpoints) }]);
+};
 
 export const silentLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
