@@ -295,12 +295,16 @@ describe("adopting a cluster", () => {
       address: one.name === MASTERS[0] ? "172.18.0.4" : one.name === MASTERS[1] ? "172.18.0.3" : one.address,
     }));
     await restart(swapped as RecordedContainer[]);
+    const addressed = (index: 0 | 1) => (): void => {
+      find(MASTERS[index]).address = `172.18.0.${index + 3}`;
+    };
     const back = (index: 0 | 1) => [
       { command: ["docker", "kill", MASTERS[index]], effect: becomes(MASTERS[index], "exited") },
       { command: ["docker", "network", "disconnect", "kind", MASTERS[index]], always: true },
       {
         command: ["docker", "network", "connect", "--ip", `172.18.0.${index + 3}`, "kind", MASTERS[index]],
         always: true,
+        effect: addressed(index),
       },
       { command: ["docker", "start", MASTERS[index]], effect: becomes(MASTERS[index], "running") },
     ];
