@@ -24,6 +24,8 @@ export interface World {
   facts(): Promise<LintFacts>;
   /** Loses a zone's power for a time and gives what was seen. */
   lose(zone: string, facts: LintFacts, minutes?: number): Promise<DrillResult>;
+  /** Of which workloads pods were without a node at the end of the last loss. */
+  pendingWhileLost(): readonly string[];
 }
 
 export interface WorkloadSpec {
@@ -83,8 +85,10 @@ export async function startWorld(): Promise<World> {
   await eksim.advanceUntil(async () => (await clusterStatus()) === "ACTIVE", "5m");
   await eksim.eks("POST", `/clusters/${CLUSTER}/addons`, { addonName: "aws-ebs-csi-driver" });
 
+  let pending: string[] = [];
   const world: World = {
     eksim,
+    pendingWhileLost: () => pending,
     async nodegroup(name, { subnets = SUBNETS, desired = 3, max = 12, types } = {}) {
       await eksim.eks("POST", `/clusters/${CLUSTER}/node-groups`, {
         nodegroupName: name,
@@ -131,7 +135,7 @@ export async function startWorld(): Promise<World> {
         list: async (path) => (await get<{ items: unknown[] }>(path)).items,
         eks: (path) => eksim.eks("GET", path),
       }),
-    async lose(zone, facts, minutes = 4) {
+    async lose(zone, facts, minutes = 3) {
       const startedAtMs = eksim.now();
       const samples: Sample[] = [];
       const curves = new Map<string, [number, number][]>();
@@ -165,13 +169,15 @@ export async function startWorld(): Promise<World> {
         startedAtMs: eksim.now(),
       };
       await eksim.failZone(zone);
-      for (let second = 0; second < minutes * 60; second += 5) {
-        await eksim.advance("5s");
+      for (let second = 0; second < minutes * 60; second += 10) {
+        await eksim.advance("10s");
         await look();
       }
       fault.endedAtMs = eksim.now();
+      const homeless = (await pods()).filter(({ metadata, spec }) => !metadata.deletionTimestamp && !spec.nodeName);
+      pending = [...new Set(homeless.map(({ metadata }) => metadata.labels?.app ?? ""))].sort();
       await eksim.restoreZone(zone);
-      await eksim.advance("10m");
+      await eksim.advance("1m");
       await look();
       return {
         name: "outage",

@@ -55,4 +55,68 @@ describe("predictions compared with zones that were really lost", () => {
       { name: "quorum", says: "loses-its-volume", held: true },
     ]);
   });
+
+  it("what has no room, no node or no neighbour elsewhere stays away, and lint said so", async () => {
+    world = await startWorld();
+    // Full groups: what the lost zone had is launched elsewhere, and nothing beyond that.
+    await world.nodegroup("general", { desired: 3, max: 3 });
+    await world.nodegroup("single", { subnets: ["subnet-a"], desired: 1 });
+    const onHost = (name: string): Record<string, unknown> => ({
+      affinity: {
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { topologyKey: "topology.kubernetes.io/zone", labelSelector: { matchLabels: { app: name } } },
+          ],
+        },
+      },
+    });
+    const general = { nodeSelector: { group: "general" } };
+    await world.workload("Deployment", "alone", { replicas: 1, pod: { nodeSelector: { group: "single" } } });
+    await world.workload("Deployment", "a-zone-each", {
+      replicas: 3,
+      pod: { ...general, ...onHost("a-zone-each") },
+      budget: { minAvailable: 2 },
+    });
+    await world.workload("Deployment", "big", {
+      replicas: 3,
+      pod: { ...general, ...spread("big", "DoNotSchedule") },
+      requests: { cpu: "1200m" },
+    });
+    await world.workload("Deployment", "strict", {
+      replicas: 3,
+      pod: { ...general, ...spread("strict", "DoNotSchedule") },
+      budget: { maxUnavailable: 0 },
+    });
+    await world.settle();
+    const predictions = await outageOf(world, ZONES[0]);
+    expect(predictions.map(say)).toEqual([
+      { name: "a-zone-each", says: "survives", held: true },
+      { name: "alone", says: "loses-every-replica", held: true },
+      { name: "big", says: "survives", held: true },
+      { name: "strict", says: "below-minimum", held: true },
+    ]);
+    // What was said of places came so too: pending at the end are those of which it was said, and no others.
+    const found = Object.fromEntries(
+      predictions.map(({ name, message }) => [name, message.includes("no place") ? 1 : 0]),
+    );
+    expect(found).toEqual({ "a-zone-each": 1, alone: 1, big: 0, strict: 0 });
+    expect(world.pendingWhileLost()).toEqual(["a-zone-each", "alone"]);
+  });
+
+  it("holds of each zone in turn", async () => {
+    world = await startWorld();
+    await world.nodegroup("general", { desired: 3 });
+    await world.workload("Deployment", "two", { replicas: 2, pod: spread("two") });
+    await world.workload("Deployment", "four", { replicas: 4, pod: spread("four"), budget: { minAvailable: 3 } });
+    await world.workload("StatefulSet", "ledger", { replicas: 1, more: ownVolume });
+    await world.settle();
+    for (const zone of ZONES) {
+      const predictions = await outageOf(world, zone);
+      expect(
+        predictions.map(({ held }) => held),
+        zone,
+      ).toEqual([true, true, true]);
+      await world.settle();
+    }
+  });
 });
