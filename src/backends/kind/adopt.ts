@@ -26,7 +26,7 @@ export async function wakeContainers(context: KindContext, file: ClusterFile): P
   const masters = containers.filter(({ name }) => file.masters.some(({ container }) => container === name));
   if (masters.length === 0)
     throw new BackendError("missing", `no container is left of the masters of cluster ${file.spec.name}`);
-  await writeWebhookFiles(context, file.spec.clusterId);
+  const webhook = await writeWebhookFiles(context, file.spec.clusterId);
   await Promise.all(containers.filter(({ state }) => state === "paused").map(({ name }) => engine.unpause(name)));
   const off = new Set(containers.filter(({ state }) => state === "stopped").map(({ name }) => name));
   for (const container of astray(containers, file)) {
@@ -40,6 +40,8 @@ export async function wakeContainers(context: KindContext, file: ClusterFile): P
   // Masters first, since others may have been given their addresses if they came before.
   const others = containers.filter((one) => off.has(one.name) && !masters.includes(one));
   await Promise.all(others.map(({ name }) => engine.start(name)));
+  const awake = masters.filter(({ name }) => !off.has(name));
+  if (webhook.changed) for (const { name } of awake) await restartApiServer(context, name);
   const machines = containers.filter(({ role }) => role !== "external-load-balancer");
   await Promise.all(machines.map((machine) => clear(context, machine)));
 }
@@ -54,6 +56,14 @@ function astray(containers: readonly Container[], { masters }: ClusterFile): Con
     const own = masters.find(({ container }) => container === name);
     return own ? own.address !== address : masters.some((master) => master.address === address);
   });
+}
+
+/** It reads the webhook's address at its start alone. The kubelet starts it again, and the others serve meanwhile. */
+async function restartApiServer({ engine }: KindContext, master: string): Promise<void> {
+  const found = await engine.exec(master, ["crictl", "ps", "--quiet", "--name", "^kube-apiserver$"]);
+  const [id = ""] = found.stdout.trim().split("\n");
+  if (/^[0-9a-f]+$/.test(id))
+    await engine.exec(master, ["crictl", "stop", "--timeout", "10", id], { anyExitCode: true });
 }
 
 async function clear({ engine, log }: KindContext, { name }: Container): Promise<void> {

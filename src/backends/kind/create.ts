@@ -51,22 +51,37 @@ export async function makeCluster(context: KindContext, spec: ClusterSpec): Prom
     );
     await files.remove(spec.clusterId);
     await dropNetwork(context);
+    // Whoever waits for the cluster learns that it cannot be made, however kind said so.
+    if (error instanceof BackendError && error.code === "timeout")
+      throw new BackendError("failed", error.message, { cause: error });
     if (error instanceof BackendError && /failed to pull image|pull access denied|no such image/i.test(error.message))
       throw new BackendError("failed", `${error.message}\n${imageHint(spec.version, image)}`, { cause: error });
     throw error;
   }
 }
 
-/** Makes the network when there is none, has the webhook served there, and writes down what the API servers read of it. */
-export function writeWebhookFiles(context: KindContext, clusterId: string): Promise<void> {
+/**
+ * Makes the network when there is none, has the webhook served there, and writes down what the API servers read of it. Gives whether that is something else
+ * than before, which API servers that run do not notice.
+ */
+export function writeWebhookFiles(context: KindContext, clusterId: string): Promise<{ changed: boolean }> {
   const { engine, files, locks } = context;
   return locks.exclusive(NETWORK_LOCK, async () => {
     const { gateways } = await engine.network({ [LABELS.owner]: await files.owner() });
     const webhook = await context.webhookFiles(clusterId, gateways);
     const { authnDir } = files.paths(clusterId);
-    await files.writeText(`${authnDir}/${WEBHOOK_FILES.authentication}`, webhook.authentication);
-    await files.writeText(`${authnDir}/${WEBHOOK_FILES.authorization}`, webhook.authorization);
-    await files.writeText(`${authnDir}/${WEBHOOK_FILES.authorizers}`, JSON.stringify(authorizers()));
+    const texts: Record<keyof typeof WEBHOOK_FILES, string> = {
+      ...webhook,
+      authorizers: JSON.stringify(authorizers()),
+    };
+    let changed = false;
+    for (const [file, text] of Object.entries(texts) as [keyof typeof WEBHOOK_FILES, string][]) {
+      const path = `${authnDir}/${WEBHOOK_FILES[file]}`;
+      if ((await files.readText(path)) === text) continue;
+      await files.writeText(path, text);
+      changed = true;
+    }
+    return { changed };
   });
 }
 

@@ -41,6 +41,8 @@ export interface Files {
   /** What is written is whole, or what was there before. */
   write(file: ClusterFile): Promise<void>;
   writeText(path: string, text: string): Promise<void>;
+  /** Undefined when there is no such file. */
+  readText(path: string): Promise<string | undefined>;
   remove(clusterId: string): Promise<void>;
   /** Ids of clusters that there are files of. */
   list(): Promise<string[]>;
@@ -52,7 +54,7 @@ const OWNER = "owner";
 const isAbsent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
 
 /** Undefined when there is no such file. */
-async function text(path: string): Promise<string | undefined> {
+async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
@@ -108,11 +110,12 @@ export function createFiles(dir: string): Files {
     },
     paths,
     read: async (clusterId) => {
-      const content = await text(join(paths(clusterId).dir, RECORD));
+      const content = await readText(join(paths(clusterId).dir, RECORD));
       return content === undefined ? undefined : (JSON.parse(content) as ClusterFile);
     },
     write: (file) => writeText(join(paths(file.spec.clusterId).dir, RECORD), `${JSON.stringify(file, null, 2)}\n`),
     writeText,
+    readText,
     remove: (clusterId) => rm(paths(clusterId).dir, { recursive: true, force: true }),
     list: async () => {
       try {

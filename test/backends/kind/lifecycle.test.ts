@@ -26,6 +26,7 @@ let dir: string;
 let runner: ReturnType<typeof recordedRunner>;
 let backend: KindBackend;
 let told: string[];
+let webhookAt: string;
 
 const inside = (container: string, ...command: string[]): string[] => [
   "docker",
@@ -91,7 +92,7 @@ function makeBackend(): KindBackend {
     nodeImages: new Map(),
     parallel: 2,
     webhookFiles: async (clusterId, addresses) => ({
-      authentication: `${clusterId} at ${addresses[0]}`,
+      authentication: `${clusterId} at ${addresses[0]}${webhookAt}`,
       authorization: "B",
     }),
     runner,
@@ -138,6 +139,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), "eksim-kind-"));
   writeFileSync(join(dir, "owner"), OWNER);
   told = [];
+  webhookAt = "";
   backend = makeBackend();
 });
 afterEach(async () => {
@@ -263,6 +265,25 @@ describe("adopting a cluster", () => {
     expect(endpoint).toEqual(made);
     expect(missingNodes).toEqual([contractNode(1).name]);
     expect(runner.left()).toEqual([]);
+  });
+
+  it("has API servers read where the webhook is now, one after the other, when it has moved", async () => {
+    await create();
+    await restart(FRESH);
+    webhookAt = ":20017";
+    runner.expect(
+      ...MASTERS.flatMap(clean),
+      ...MASTERS.flatMap((name, index) => [
+        {
+          command: inside(name, "crictl", "ps", "--quiet", "--name", "^kube-apiserver$"),
+          stdout: `0badcafe${index}\n`,
+        },
+        { command: inside(name, "crictl", "stop", "--timeout", "10", `0badcafe${index}`) },
+      ]),
+    );
+    await backend.adoptCluster(contractSpec, []);
+    expect(runner.left()).toEqual([]);
+    expect(readFileSync(join(clusterDir(), "authn/authentication.json"), "utf8")).toContain(":20017");
   });
 
   it("starts masters that stand still at the addresses they had, and then the rest", async () => {
