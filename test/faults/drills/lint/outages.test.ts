@@ -20,7 +20,8 @@ async function outageOf(one: World, zone: string): Promise<Prediction[]> {
   return judgePredictions(said, result).filter((prediction) => prediction.zone === zone);
 }
 
-describe("predictions compared with zones that were really lost", () => {
+// Whole outages, minute by minute: on a machine with much else to do they take their time.
+describe("predictions compared with zones that were really lost", { timeout: 300_000 }, () => {
   it("what is spread survives, what is pinned, alone or too tight does not", async () => {
     world = await startWorld();
     await world.nodegroup("general", { desired: 6 });
