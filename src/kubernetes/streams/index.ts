@@ -60,7 +60,7 @@ export function createStreams(dependencies: ServerDependencies): Streams {
   }
 
   /** Admission sees connections as the operation CONNECT, with the options of the query as the object. */
-  async function admitConnection({ entry, target, info, user }: ResourceExchange): Promise<void> {
+  async function admitConnection({ entry, target, info, user, inside }: ResourceExchange): Promise<void> {
     const { namespace, name = "", subresource = "" } = target;
     const kind = OPTIONS_KIND[subresource] ?? `${entry.info.kind}ProxyOptions`;
     // Options have no metadata, unlike everything else that admission sees.
@@ -73,6 +73,7 @@ export function createStreams(dependencies: ServerDependencies): Streams {
       name,
       user,
       dryRun: false,
+      patient: !inside,
       object,
     };
     await admit(registry, "admit", request);
