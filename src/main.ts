@@ -74,6 +74,23 @@ function kindRefusal({ dataDir, clock }: Config): string | undefined {
   return undefined;
 }
 
+/** Finds out before anything is written whether kind clusters can be made. */
+async function checkKindTools({ kind }: Config, log: Log): Promise<void> {
+  const [{ createRunner }, { checkTools }] = await Promise.all([
+    import("./backends/kind/runner.js"),
+    import("./backends/kind/tools.js"),
+  ]);
+  const clock = createClock({ kind: "real" }, { seed: 1 });
+  try {
+    const runner = createRunner({ clock, log, environment: kind.environment });
+    log.info({ ...(await checkTools(runner, kind.provider)) }, "kind clusters are made with these versions");
+  } catch (error) {
+    throw error instanceof BackendError ? new UsageError(error.message, { cause: error }) : error;
+  } finally {
+    clock.stop();
+  }
+}
+
 /** The data directory that is none. */
 const IN_MEMORY = ":memory:";
 
@@ -156,6 +173,7 @@ export async function startEmulator(options: {
   const { config, log, version } = options;
   const noKind = kindRefusal(config);
   if (config.backend === "kind" && noKind !== undefined) throw new UsageError(`--backend kind: ${noKind}`);
+  if (config.backend === "kind") await checkKindTools(config, log);
   await checkAddress(config);
   const state = openState({
     file: config.dataDir === IN_MEMORY ? config.dataDir : join(config.dataDir, "state.db"),
@@ -214,14 +232,6 @@ export async function startEmulator(options: {
     ...config.kind,
     webhookFiles: (clusterId, addresses) => webhooks.filesForContainers(clusterId, addresses),
   });
-  if (config.backend === "kind") {
-    try {
-      log.info({ ...(await kind.checkTools()) }, "versions of what kind clusters are made with");
-    } catch (error) {
-      state.close();
-      throw error instanceof BackendError ? new UsageError(error.message, { cause: error }) : error;
-    }
-  }
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
   if (noKind === undefined) backends.set(kind.name, kind);
   const reconcilers = createReconcilers({

@@ -41,11 +41,35 @@ describe("configuration", () => {
     ["log-format", "xml"],
     ["clock-start", "yesterday"],
     ["pod-endpoint-url", "localhost:4566"],
+    ["kind-node-image", "1.36"],
+    ["kind-node-image", "latest=kindest/node"],
+    ["kind-parallel", "0"],
   ] as const)("refuses --%s %s and says what is allowed", (flag, value) => {
     expect(() => readConfig({ [flag]: value }, {})).toThrowError(UsageError);
     expect(() => readConfig({}, { [environmentName(flag)]: value })).toThrowError(
       new RegExp(`--${flag}.*${environmentName(flag)}.*give`),
     );
+  });
+
+  it("has node images of kind by version, its provider by kind's own switch, and shows tools only what they need", () => {
+    const { kind } = readConfig(
+      { "kind-node-image": "1.36=local/node:a, 1.35=kindest/node:v1.35.6" },
+      {
+        KIND_EXPERIMENTAL_PROVIDER: "podman",
+        PATH: "/bin",
+        DOCKER_HOST: "unix:///x",
+        KUBECONFIG: "/mine",
+        SECRET: "s",
+      },
+    );
+    expect([...kind.nodeImages]).toEqual([
+      ["1.36", "local/node:a"],
+      ["1.35", "kindest/node:v1.35.6"],
+    ]);
+    expect(kind.provider).toBe("podman");
+    expect(kind.environment).toEqual({ KIND_EXPERIMENTAL_PROVIDER: "podman", PATH: "/bin", DOCKER_HOST: "unix:///x" });
+    expect(readConfig({}, {}).kind).toMatchObject({ provider: "docker", parallel: 2 });
+    expect(() => readConfig({}, { KIND_EXPERIMENTAL_PROVIDER: "lxc" })).toThrowError(/docker, podman or nerdctl/);
   });
 
   it("wants a clock start only where time is simulated", () => {

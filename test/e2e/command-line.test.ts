@@ -89,7 +89,9 @@ describe("eksim start", () => {
     [["start", "--colour"], /--colour/],
     [["start", "--port", "http"], /--port.*whole number/],
     [["start", "--clock", "sundial"], /--clock.*scaled/],
-    [["start", "--backend", "kind"], /kind/],
+    [["start", "--backend", "kind", "--clock", "stepped"], /--backend kind: real containers keep real time/],
+    [["start", "--backend", "kind", "--data-dir", ":memory:"], /--backend kind: .*--data-dir/],
+    [["start", "--kind-node-image", "newest"], /--kind-node-image.*1\.36=kindest\/node/],
     [["nonsense"], /unknown command 'nonsense'/],
   ])("refuses %j in one line, with exit code 2", async (args, text) => {
     const refused = await runCommand(args);

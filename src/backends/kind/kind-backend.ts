@@ -33,14 +33,11 @@ export interface KindBackendOptions {
 
 type Operations = ReturnType<typeof createOperations>;
 
-/** `checkTools` rejects with BackendError in words that say what is missing or too old, and what helps. */
-export type KindBackend = ClusterBackend & { checkTools(): Promise<ToolVersions> };
-
-export function createKindBackend(options: KindBackendOptions): KindBackend {
+export function createKindBackend(options: KindBackendOptions): ClusterBackend {
   let loaded: Operations | undefined;
-  let loading: Promise<{ operations: Operations; tools(): Promise<ToolVersions> }> | undefined;
+  let loading: Promise<Operations> | undefined;
 
-  const load = (): NonNullable<typeof loading> => {
+  const work = (): Promise<Operations> => {
     loading ??= (async () => {
       const [
         { createOperations },
@@ -81,7 +78,7 @@ export function createKindBackend(options: KindBackendOptions): KindBackend {
         webhookFiles,
       });
       loaded = operations;
-      return { operations, tools };
+      return operations;
     })();
     return loading;
   };
@@ -91,11 +88,8 @@ export function createKindBackend(options: KindBackendOptions): KindBackend {
     if (loaded) return loaded;
     throw new BackendError("missing", `the backend kind holds no cluster ${clusterId}`);
   };
-  const work = async (): Promise<Operations> => (await load()).operations;
-
   return {
     name: "kind",
-    checkTools: async () => (await load()).tools(),
     createCluster: async (...asked) => (await work()).createCluster(...asked),
     adoptCluster: async (...asked) => (await work()).adoptCluster(...asked),
     deleteCluster: async (...asked) => (await work()).deleteCluster(...asked),

@@ -26,6 +26,19 @@ const update = (changes: Omit<UpdateClusterConfigCommandInput, "name">) =>
 const describeDemo = async () => (await rig.client.send(new DescribeClusterCommand({ name: "demo" }))).cluster;
 
 describe("CreateCluster", () => {
+  it("has the backend that its tag names, if there is such a one", async () => {
+    await rig.close();
+    rig = await startRig({ backendRefusal: (name) => (name === "kind" ? undefined : "there is none") });
+    await create({ tags: { "eksim:backend": "kind" } });
+    await create({ name: "usual", tags: { "eksim:backend": "embedded" } });
+    const backendOf = (name: string) => rig.state.clusters.get({ ...SCOPE, name })?.backend;
+    expect([backendOf("demo"), backendOf("usual")]).toEqual(["kind", "embedded"]);
+    expect(await refusal(create({ name: "third", tags: { "eksim:backend": "minikube" } }))).toMatchObject({
+      name: "InvalidParameterException",
+      message: "The tag eksim:backend cannot be minikube: there is none",
+    });
+  });
+
   it("answers the cluster CREATING, without endpoint, issuer or security group, and with EKS's defaults", async () => {
     const { cluster } = await create();
     expect(cluster).toMatchObject({

@@ -126,6 +126,54 @@ describe("the token webhook", () => {
     expect(await post("", { url: new URL("/healthz", webhook.url).href })).toEqual({ status: 200, text: "ok" });
   });
 
+  it("takes reviews that say in the query how long the API server waits", async () => {
+    const { status } = await post(reviewOf(tokenFor("demo")), { url: `${webhook.url}?timeout=30s` });
+    expect(status).toBe(200);
+  });
+
+  it("says what access policies allow, to a user that it has authenticated", async () => {
+    await eksCall(caller, "POST", "/clusters/demo/access-entries", {
+      principalArn: "arn:aws:iam::000000000000:user/viewer",
+    });
+    await eksCall(
+      caller,
+      "POST",
+      "/clusters/demo/access-entries/arn%3Aaws%3Aiam%3A%3A000000000000%3Auser%2Fviewer/access-policies",
+      {
+        policyArn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+        accessScope: { type: "namespace", namespaces: ["default"] },
+      },
+    );
+    const { user } = JSON.parse((await post(reviewOf(tokenFor("demo", "viewer")))).text).status;
+    const url = webhook.url.replace(/authenticate$/, "authorize");
+    const ask = async (spec: Record<string, unknown>, apiVersion = "authorization.k8s.io/v1") => {
+      const body = {
+        apiVersion,
+        kind: "SubjectAccessReview",
+        spec: { user: user.username, groups: user.groups, extra: user.extra, ...spec },
+      };
+      const { status, text } = await post(JSON.stringify(body), { url });
+      return status === 200 ? JSON.parse(text).status : status;
+    };
+    const pods = { verb: "list", version: "v1", resource: "pods", namespace: "default" };
+    expect(await ask({ resourceAttributes: pods })).toEqual({
+      allowed: true,
+      reason: expect.stringContaining("AmazonEKSViewPolicy"),
+    });
+    expect(await ask({ resourceAttributes: pods }, "authorization.k8s.io/v1beta1")).toMatchObject({ allowed: true });
+    // Neither allowed nor denied: RBAC has been asked before.
+    for (const refused of [
+      { ...pods, verb: "delete" },
+      { ...pods, namespace: "kube-system" },
+      { ...pods, resource: "secrets" },
+    ])
+      expect(await ask({ resourceAttributes: refused })).toMatchObject({ allowed: false });
+    expect(await ask({ nonResourceAttributes: { path: "/metrics", verb: "get" } })).toMatchObject({ allowed: false });
+    expect(await ask({ resourceAttributes: pods, extra: {} })).toMatchObject({ allowed: false });
+    expect(await ask({})).toBe(400);
+    expect(await ask({ resourceAttributes: pods }, "v7")).toBe(400);
+  });
+
   it("is certified by an authority of its own, and so by no cluster's", async () => {
     const clusterCa = Buffer.from(
       (await eksCall<{ cluster: { certificateAuthority: { data: string } } }>(caller, "GET", "/clusters/demo")).cluster

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ClusterSpec, Observation } from "../../../src/backends/backend.js";
-import { createKindBackend, type KindBackend } from "../../../src/backends/kind/kind-backend.js";
+import type { ClusterBackend, ClusterSpec, Observation } from "../../../src/backends/backend.js";
+import { createKindBackend } from "../../../src/backends/kind/kind-backend.js";
 import { contractNode, contractSpec } from "../contract.js";
 import { eventually, kubeconfigOf, type StandIn, standIn } from "./api-server.js";
 import { networkWith, type RecordedContainer, recordedRunner } from "./recorded.js";
@@ -24,7 +24,7 @@ const FRESH: readonly RecordedContainer[] = [
 let world: StandIn;
 let dir: string;
 let runner: ReturnType<typeof recordedRunner>;
-let backend: KindBackend;
+let backend: ClusterBackend;
 let told: string[];
 let webhookAt: string;
 
@@ -58,7 +58,7 @@ const holds =
     runner.containers = containers;
   };
 
-function makeBackend(): KindBackend {
+function makeBackend(): ClusterBackend {
   runner = recordedRunner();
   runner.expect(
     {
