@@ -9,6 +9,9 @@ export interface Alarm {
   stop(): void;
 }
 
+/** How long it is silent after a call that failed. */
+const AFTER_FAILURE_MS = 1000;
+
 /** `nextMs` = when `ring` is to be called next, epoch milliseconds; not finite: never. Calls do not overlap. */
 export function createAlarm(options: {
   clock: Clock;
@@ -19,13 +22,17 @@ export function createAlarm(options: {
   const { clock, nextMs, ring, failed } = options;
   let timer: { atMs: number; handle: Timer } | undefined;
   let ringing: Promise<void> | undefined;
+  let notBeforeMs = 0;
   let stopped = false;
 
   const fire = async (): Promise<void> => {
+    notBeforeMs = 0;
     try {
       await ring();
     } catch (error) {
       failed(error);
+      // What is due stays due: it must not ring without end at one moment.
+      notBeforeMs = clock.now() + AFTER_FAILURE_MS;
     }
     ringing = undefined;
     set();
@@ -33,7 +40,7 @@ export function createAlarm(options: {
 
   const set = (): void => {
     if (stopped || ringing) return;
-    const atMs = nextMs();
+    const atMs = Math.max(nextMs(), notBeforeMs);
     if (timer?.atMs === atMs) return;
     timer?.handle.cancel();
     timer = undefined;

@@ -69,6 +69,9 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
       if (error instanceof EmptyTargets && draft.emptyTargets === "skip") return skip(draft, error.message);
       throw error instanceof BackendError ? cannot(draft, error) : error;
     }
+    // Called off in between.
+    const present = state.faults.get(draft.id);
+    if (present && present.phase !== "scheduled") return present;
     const [onlyCluster, ...others] = targets.clusterIds ?? [];
     const clusterName =
       draft.clusterName ?? (onlyCluster && others.length === 0 ? state.clusters.byId(onlyCluster)?.name : undefined);
@@ -206,10 +209,22 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
     failed: (error) => log.warn({ err: error }, "faults that were due could not be dealt with"),
   });
 
+  /** Ids that were given out at this moment: their faults may not be in the state yet. */
+  const given = { atMs: 0, ids: new Set<string>() };
+  const newId = (): string => {
+    if (given.atMs !== clock.now()) given.ids.clear();
+    given.atMs = clock.now();
+    const random = clock.random(`fault ${clock.now()}`);
+    let id = `fault-${random.hex(8)}`;
+    while (state.faults.get(id) || given.ids.has(id)) id = `fault-${random.hex(8)}`;
+    given.ids.add(id);
+    return id;
+  };
+
   const draftOf = (scope: Scope, read: ReadRequest): FaultRecord => {
     const { definition, target, parameters, delayMs, durationMs, emptyTargets } = read;
     const nowMs = clock.now();
-    const id = newFaultId(state, clock);
+    const id = newId();
     const startedAtMs = nowMs + delayMs;
     return {
       id,
@@ -281,13 +296,6 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
       await clusterFaults.stop();
     },
   };
-}
-
-function newFaultId(state: State, clock: Clock): string {
-  const random = clock.random(`fault ${clock.now()}`);
-  let id = `fault-${random.hex(8)}`;
-  while (state.faults.get(id)) id = `fault-${random.hex(8)}`;
-  return id;
 }
 
 const cannot = ({ kind }: FaultRecord, { message }: BackendError): DomainError =>

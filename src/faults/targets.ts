@@ -63,7 +63,7 @@ export async function resolveTargets(
   const choose = <T>(items: readonly T[], what: string): T[] => chosen(items, target, seed, what);
   switch (definition.target.type) {
     case "account":
-      return {};
+      return { clusterIds: [] };
     case "zone":
       return { zone: target.zone ?? "", newcomers: true };
     case "cluster":

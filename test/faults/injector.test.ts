@@ -291,6 +291,14 @@ describe("several faults", () => {
     expect(broken(w.backend)).toEqual([]);
   });
 
+  it("that are asked for in the same moment are several", async () => {
+    const { w } = await six();
+    const both = await Promise.all([A, B].map((zone) => start(w, "node-freeze", { target: { zone } })));
+    expect(new Set(both.map(({ id }) => id)).size).toBe(2);
+    expect(powers(w, A)).toEqual(["frozen", "frozen"]);
+    expect(powers(w, B)).toEqual(["frozen", "frozen"]);
+  });
+
   it("end together, and everything is as before", async () => {
     const { w } = await six();
     await start(w, "zone-power-loss", { target: { zone: A } });

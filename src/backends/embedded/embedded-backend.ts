@@ -354,7 +354,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     setNodePower: async (clusterId, nodeName, power) => {
       const held = find(clusterId);
       const node = held.nodes.get(nodeName);
-      if (!node) throw new BackendError("missing", `there is no node ${nodeName}`);
+      if (!node) {
+        if (held.fargate.setNodePower(nodeName, power)) return;
+        throw new BackendError("missing", `there is no node ${nodeName}`);
+      }
       // The cloud tells machines that are off from those that run, not silent ones from those that speak.
       held.machines.set(providerId(node.zone, node.instanceId), power === "stopped" ? "stopped" : "running");
       held.power.set(nodeName, power);

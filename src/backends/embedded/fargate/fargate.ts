@@ -2,7 +2,7 @@
 import type { Clock } from "../../../clock/clock.js";
 import { PROFILE_LABEL } from "../../../domain/fargate.js";
 import type { AdmissionPlugin } from "../../../kubernetes/admission/plugin.js";
-import type { ClusterLog, SimulatedCluster } from "../../../kubernetes/cluster.js";
+import type { ClusterLog, NodePower, SimulatedCluster } from "../../../kubernetes/cluster.js";
 import { keyOf } from "../../../kubernetes/object.js";
 import type { Node, Pod } from "../../../kubernetes/schema/generated/types.js";
 import type { ClusterSpec, FargateSpec } from "../../backend.js";
@@ -23,6 +23,8 @@ export interface Fargate {
   set(fargate: FargateSpec): Promise<string[]>;
   /** As ClusterBackend.setZonePower. */
   setZonePower(zone: string, power: "running" | "stopped"): void;
+  /** Power of one of its machines; false: it has none of that name. */
+  setNodePower(name: string, power: NodePower): boolean;
   /** Minor version of new machines. */
   setVersion(version: string): void;
 }
@@ -78,6 +80,14 @@ export function createFargate(options: {
       if (power === "stopped") dark.add(zone);
       else dark.delete(zone);
       scheduler?.setPower(zone, power);
+    },
+    setNodePower: (name, power) => {
+      const node = cluster?.api.list<Node>("nodes").find((each) => each.metadata.name === name && isMachine(each));
+      const id = node?.spec?.providerID ?? "";
+      if (!cluster || !options.machines.has(id)) return false;
+      options.machines.set(id, power === "stopped" ? "stopped" : "running");
+      cluster.setNodePower(name, power);
+      return true;
     },
     setVersion: (version) => {
       settings.version = version;
