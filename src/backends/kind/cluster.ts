@@ -64,6 +64,10 @@ export interface Held {
   /** Machines of nodes as last told, by the nodes' names. */
   machines: Map<string, "on" | "off">;
   impairments: Impairments;
+  /** By node, as last known. */
+  podRanges: Map<string, readonly string[]>;
+  /** Nodes may have conditions that eksim has set. */
+  hasConditions: boolean;
   awsAuth: ConfigMapData | undefined;
   issuerKeys?: readonly IssuerKey[];
   joinToken?: { token: Promise<string>; untilMs: number };

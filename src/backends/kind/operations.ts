@@ -58,6 +58,9 @@ export function createOperations(context: KindContext) {
       powers: new Map(),
       machines: new Map(),
       impairments: NOTHING_WRONG,
+      podRanges: new Map(),
+      // An earlier process may have set some.
+      hasConditions: true,
       awsAuth: undefined,
       ending: new AbortController(),
       stops: [],

@@ -54,6 +54,19 @@ describe("links that break", () => {
     expect(late["machines-b"]?.delays).toEqual([]);
   });
 
+  it("cut a machine off from the load balancer, which stands in no zone, when it reaches no majority of the masters", () => {
+    const C = station("c", "masters", ["172.18.0.4"]);
+    const stations = [...ALL, C];
+    const cut = (...zones: string[]): LinkImpairment[] =>
+      zones.map((zone) => ({ from: { zone }, to: { zone: "a" }, cut: true }));
+    const lostBy = (one: Station, links: LinkImpairment[]) =>
+      troubleOf(one, stations, { links, zonesWithoutDns: [] }, ["172.18.0.9"]).losses.map(({ addresses }) => addresses);
+    expect(lostBy(A2, cut("b", "c"))).toContainEqual(["172.18.0.9"]);
+    expect(lostBy(A, cut("b", "c"))).toContainEqual(["172.18.0.9"]);
+    expect(lostBy(A2, cut("b"))).not.toContainEqual(["172.18.0.9"]);
+    expect(lostBy(B2, cut("b", "c"))).toEqual([]);
+  });
+
   it("may be within a zone; nobody is cut off from himself", () => {
     const cut = troubles({ from: { zone: "a" }, to: { zone: "a" }, cut: true });
     expect(cut["masters-a"]?.losses).toEqual([{ addresses: ["172.18.0.5"], percent: 100 }]);
