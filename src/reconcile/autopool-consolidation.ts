@@ -5,6 +5,7 @@
 import { BackendError, type NodeDemand, type NodeLoad, type NodePatch } from "../backends/backend.js";
 import { consolidatableAtMs, decideConsolidation, type LoadedNode } from "../domain/auto-mode/consolidation.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
+import { stableHex } from "../domain/stable-hex.js";
 import type { State } from "../state/state.js";
 import {
   autoInstances,
@@ -22,6 +23,8 @@ import { shiftedZonesOf } from "./shifted.js";
 /** Keeps new pods away from nodes that are to go. */
 const DISRUPTED = { key: "karpenter.sh/disrupted", effect: "NoSchedule" };
 const ZONE = "topology.kubernetes.io/zone";
+/** Secret of the cluster: what there was when consolidation last found nothing. */
+const LAST_LOOK = "auto-mode-consolidation";
 
 /** By pool: nodes that are there, and those of them that are going or not Ready. */
 export function poolCounts(instances: readonly InstanceRecord[]): Map<string, { total: number; disrupted: number }> {
@@ -76,6 +79,9 @@ async function giveUpWhatIsNotNeeded(
   { instances, quiet }: { instances: readonly InstanceRecord[]; quiet: readonly InstanceRecord[] },
 ): Promise<void> {
   const { state } = context;
+  // Packing costs as much as there are nodes and offerings: what could not be packed before is only tried again when something has changed.
+  const look = stableHex(JSON.stringify([demand.pools, instances.map(lookOf), quiet.map(lookOf)]), 16);
+  if (state.secrets.get(cluster.id, LAST_LOOK) === look) return;
   const loads = await context.backendOf(cluster).nodeLoads?.(cluster.id);
   if (!loads) return;
   const filter = offeringFilter(context, cluster);
@@ -86,7 +92,7 @@ async function giveUpWhatIsNotNeeded(
     budgets: new Map(demand.pools.map(({ name, budgets }) => [name, budgets])),
     counts: poolCounts(instances),
   });
-  if (!found) return;
+  if (!found) return state.secrets.put(cluster.id, LAST_LOOK, look);
   const { instanceIds, replacement } = found;
   if (!replacement) {
     state.transaction(() => {
@@ -116,6 +122,12 @@ async function giveUpWhatIsNotNeeded(
     if (instanceIds.includes(instance.instanceId)) await patch(context, cluster, instance, { addTaints: [DISRUPTED] });
   }
 }
+
+const lookOf = ({ instanceId, podCount, nodeReady }: InstanceRecord): unknown[] => [
+  instanceId,
+  podCount?.sinceMs,
+  nodeReady,
+];
 
 function loadedNode(load: NodeLoad, quiet: readonly InstanceRecord[]): LoadedNode {
   const { name, labels, taints, open, free, pods, blockedBy } = load;
