@@ -76,8 +76,16 @@ export function requestsOf({ containers = [], initContainers = [], resources, ov
   return sum(asked, amountsOf(overhead), { pods: 1 });
 }
 
+const NOTHING_LACKS: readonly string[] = [];
+
 /** Names of what there is too little of. */
-export const lacking = (room: Amounts, needs: Amounts): string[] =>
-  Object.entries(needs)
-    .filter(([name, amount]) => amount > 0 && amount > (room[name] ?? 0))
-    .map(([name]) => name);
+export function lacking(room: Amounts, needs: Amounts): readonly string[] {
+  let names: string[] | undefined;
+  for (const name in needs) {
+    const amount = needs[name] ?? 0;
+    if (amount <= 0 || amount <= (room[name] ?? 0)) continue;
+    names ??= [];
+    names.push(name);
+  }
+  return names ?? NOTHING_LACKS;
+}

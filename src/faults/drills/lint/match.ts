@@ -13,18 +13,18 @@ export function tolerates(tolerations: readonly Toleration[], taint: Taint): boo
   );
 }
 
+const CORDON: Taint = { key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" };
+
 /** Taints that keep new pods away, the cordon among them. */
-export function isTaintedFor({ tolerations }: Pick<PodFacts, "tolerations">, node: NodeFacts): boolean {
-  const cordon: Taint[] = node.unschedulable ? [{ key: "node.kubernetes.io/unschedulable", effect: "NoSchedule" }] : [];
-  return [...cordon, ...node.taints].some(
-    (taint) => taint.effect !== "PreferNoSchedule" && !tolerates(tolerations, taint),
-  );
-}
+export const isTaintedFor = ({ tolerations }: Pick<PodFacts, "tolerations">, node: NodeFacts): boolean =>
+  (node.unschedulable && !tolerates(tolerations, CORDON)) ||
+  node.taints.some((taint) => taint.effect !== "PreferNoSchedule" && !tolerates(tolerations, taint));
 
 /** nodeSelector and required node affinity. */
-export const isWantedBy = ({ nodeSelector, nodeTerms }: PodFacts, { labels }: NodeFacts): boolean =>
-  Object.entries(nodeSelector).every(([key, value]) => labels[key] === value) &&
-  (nodeTerms === undefined || nodeTerms.some((term) => term.length > 0 && meets(labels, term)));
+export function isWantedBy({ nodeSelector, nodeTerms }: PodFacts, { labels }: NodeFacts): boolean {
+  for (const key in nodeSelector) if (labels[key] !== nodeSelector[key]) return false;
+  return nodeTerms === undefined || nodeTerms.some((term) => term.length > 0 && meets(labels, term));
+}
 
 export const reaches = ({ reachableFrom }: ClaimFacts, { labels }: NodeFacts): boolean =>
   reachableFrom === undefined || reachableFrom.some((term) => meets(labels, term));

@@ -2,7 +2,7 @@
  * Where pods find a place once their nodes are gone: a scheduler in small, with the filters of kube-scheduler, its preemption, and its liking for the emptiest
  * node. Only demands count; wishes do not.
  */
-import { lacking, sum } from "./amounts.js";
+import { lacking } from "./amounts.js";
 import type { Amounts, ClaimFacts, NodeFacts, PodFacts } from "./facts.js";
 import { isMeantBy, isTaintedFor, isWantedBy, matches, portsClash, reaches } from "./match.js";
 
@@ -24,10 +24,34 @@ export interface Placements {
   pushedOut: readonly PodFacts[];
 }
 
+/** A node while places are being found. What it has left and whom it has are kept up to date: thousands of pods ask. */
 interface Place {
   node: NodeFacts;
   pods: PodFacts[];
-  used: Amounts;
+  room: Record<string, number>;
+  /** Pods that count for spreads, by their kind (`kindOf`). */
+  kinds: Map<string, number>;
+}
+
+/** What all of a search needs to know. */
+interface Search {
+  places: readonly Place[];
+  /** By namespace and name. */
+  claims: ReadonlyMap<string, ClaimFacts>;
+  /** A pod of each kind: those of a kind match the same selectors. */
+  kinds: Map<string, PodFacts>;
+  kindNames: Map<PodFacts, string>;
+  /** By node: pods that want certain others nowhere near. Mostly there are none. */
+  repelling: Map<Place, PodFacts[]>;
+}
+
+/** Namespace and labels: all that selectors look at. */
+function kindOf(pod: PodFacts, { kindNames }: Search): string {
+  const known = kindNames.get(pod);
+  if (known !== undefined) return known;
+  const kind = JSON.stringify([pod.namespace, Object.entries(pod.labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  kindNames.set(pod, kind);
+  return kind;
 }
 
 type Judge = (place: Place) => Obstacle | undefined;
@@ -58,10 +82,17 @@ function attempt(
   claims: readonly ClaimFacts[],
   preferred: "emptiest" | "fullest",
 ): Placements {
-  const places = new Map(nodes.map((node): [string, Place] => [node.name, { node, pods: [], used: {} }]));
+  const places = new Map(nodes.map((node) => [node.name, emptyPlace(node)]));
+  const search: Search = {
+    places: [...places.values()],
+    claims: new Map(claims.map((claim) => [`${claim.namespace}/${claim.name}`, claim])),
+    kinds: new Map(),
+    kindNames: new Map(),
+    repelling: new Map(),
+  };
   for (const pod of running) {
     const found = places.get(pod.node ?? "");
-    if (found) settle(found, pod);
+    if (found) settle(search, found, pod);
   }
   const pushedOut: PodFacts[] = [];
   const placed: Placement[] = [];
@@ -70,66 +101,67 @@ function attempt(
     (a, b) => b.priority - a.priority || size(b) - size(a) || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),
   );
   for (const pod of order) {
-    const all = [...places.values()];
-    const judge = judgeOf(pod, all, claims);
+    const judge = judgeOf(pod, search);
     const obstacles = new Map<string, Obstacle>();
     let best: { place: Place; fullness: number } | undefined;
-    for (const candidate of all) {
+    for (const candidate of search.places) {
       const obstacle = judge(candidate);
       if (obstacle) {
-        obstacles.set(JSON.stringify(obstacle), obstacle);
+        obstacles.set(obstacle.why === "room" ? obstacle.of.join() : obstacle.why, obstacle);
         continue;
       }
       const fullness = fullnessOf(candidate);
       const isBetter = !best || (preferred === "emptiest" ? fullness < best.fullness : fullness > best.fullness);
       if (isBetter) best = { place: candidate, fullness };
     }
-    const target = best?.place ?? makeRoom(pod, all, judge, pushedOut);
-    if (target) settle(target, pod);
+    const target = best?.place ?? makeRoom(pod, search, judge, pushedOut);
+    if (target) settle(search, target, pod);
     placed.push(target ? { pod, node: target.node, obstacles: [] } : { pod, obstacles: [...obstacles.values()] });
   }
   return { placed, pushedOut };
 }
 
-function settle(place: Place, pod: PodFacts): void {
-  place.pods.push(pod);
-  place.used = sum(place.used, pod.requests);
+const emptyPlace = (node: NodeFacts): Place => ({ node, pods: [], room: { ...node.allocatable }, kinds: new Map() });
+
+/** `sign` -1 takes it away again. */
+function settle(search: Search, place: Place, pod: PodFacts, sign: 1 | -1 = 1): void {
+  if (sign === 1) place.pods.push(pod);
+  else place.pods = place.pods.filter((one) => one !== pod);
+  for (const name in pod.requests) place.room[name] = (place.room[name] ?? 0) - sign * (pod.requests[name] ?? 0);
+  if (pod.apart.length > 0) {
+    const there = search.repelling.get(place) ?? [];
+    search.repelling.set(place, sign === 1 ? [...there, pod] : there.filter((one) => one !== pod));
+  }
+  if (pod.terminating) return;
+  const kind = kindOf(pod, search);
+  search.kinds.set(kind, pod);
+  place.kinds.set(kind, (place.kinds.get(kind) ?? 0) + sign);
 }
 
-function fullnessOf({ node, used }: Place): number {
-  const shares = ["cpu", "memory"].map((name) => (used[name] ?? 0) / Math.max(1, node.allocatable[name] ?? 0));
-  return shares.reduce((total, share) => total + share, 0);
+function fullnessOf({ node: { allocatable }, room }: Place): number {
+  const share = (name: string): number => 1 - (room[name] ?? 0) / Math.max(1, allocatable[name] ?? 0);
+  return share("cpu") + share("memory");
 }
-
-const roomOf = ({ node, used }: Place): Amounts =>
-  Object.fromEntries(Object.entries(node.allocatable).map(([name, amount]) => [name, amount - (used[name] ?? 0)]));
 
 /** All filters in the scheduler's order; what the whole cluster says is worked out once a pod. */
-function judgeOf(pod: PodFacts, places: readonly Place[], claims: readonly ClaimFacts[]): Judge {
-  const own = claims.filter(({ namespace, name }) => namespace === pod.namespace && pod.claims.includes(name));
-  const byDriver = driverCounts(own);
-  const usersElsewhere = (place: Place): boolean =>
-    own.some(
-      (claim) =>
-        claim.oneNode &&
-        places.some(
-          (other) =>
-            other !== place &&
-            other.pods.some(
-              ({ namespace, claims: used }) => namespace === claim.namespace && used.includes(claim.name),
-            ),
-        ),
-    );
-  const neighbours = neighbourRules(pod, places);
+function judgeOf(pod: PodFacts, search: Search): Judge {
+  const own = pod.claims.flatMap((name) => search.claims.get(`${pod.namespace}/${name}`) ?? []);
+  const volumes = driverCounts(own);
+  const users = usersOf(own, search);
+  const neighbours = neighbourRules(pod, search);
   return (place) => {
     const { node } = place;
     if (!isWantedBy(pod, node)) return { why: "nodes" };
     if (isTaintedFor(pod, node) || !node.ready) return { why: "taints" };
     if (own.some((claim) => !reaches(claim, node))) return { why: "volume" };
-    if (own.length > 0 && usersElsewhere(place)) return { why: "claim" };
+    if (users.size > (users.has(node.name) ? 1 : 0)) return { why: "claim" };
     if (pod.hostPorts.length > 0 && place.pods.some(({ hostPorts }) => portsClash(pod.hostPorts, hostPorts)))
       return { why: "ports" };
-    const missing = lacking(roomOf(place), withVolumes(pod.requests, byDriver, node));
+    const missing = [
+      ...lacking(place.room, pod.requests),
+      // Attachments count only where the node says how many it has.
+      ...lacking(place.room, volumes).filter((name) => name in node.allocatable),
+    ];
     if (missing.length > 0) return { why: "room", of: missing };
     return neighbours(place);
   };
@@ -141,43 +173,48 @@ function driverCounts(claims: readonly ClaimFacts[]): Amounts {
   return counts;
 }
 
-/** Attachments count only where the node says how many it has. */
-const withVolumes = (requests: Amounts, volumes: Amounts, { allocatable }: NodeFacts): Amounts => ({
-  ...requests,
-  ...Object.fromEntries(Object.entries(volumes).filter(([name]) => name in allocatable)),
-});
+/** Nodes with pods that use one of the claims which one node at a time may have. */
+function usersOf(claims: readonly ClaimFacts[], { places }: Search): Set<string> {
+  const alone = claims.filter(({ oneNode }) => oneNode);
+  if (alone.length === 0) return new Set();
+  const uses = ({ namespace, claims: used }: PodFacts): boolean =>
+    alone.some((claim) => claim.namespace === namespace && used.includes(claim.name));
+  return new Set(places.filter(({ pods }) => pods.some(uses)).map(({ node }) => node.name));
+}
 
 /** Affinity, anti-affinity (of the pod, and of those that are there against it) and demanded spread. */
-function neighbourRules(pod: PodFacts, places: readonly Place[]): Judge {
+function neighbourRules(pod: PodFacts, { places, kinds: known, repelling }: Search): Judge {
   const domain = ({ node }: Place, key: string): string | undefined => node.labels[key];
-  const eligible = places.filter(({ node }) => isWantedBy(pod, node));
-  const repelledFrom = new Set<string>();
-  for (const { node, pods } of places) {
-    for (const other of pods) {
-      for (const term of other.apart)
-        if (isMeantBy(term, pod)) repelledFrom.add(`${term.topologyKey}=${node.labels[term.topologyKey]}`);
-      for (const term of pod.apart)
-        if (isMeantBy(term, other)) repelledFrom.add(`${term.topologyKey}=${node.labels[term.topologyKey]}`);
-    }
+  /** How many of the pods that a selector means a node has. */
+  const counter = (isMeant: (other: PodFacts) => boolean): ((place: Place) => number) => {
+    const meant = [...known].filter(([, other]) => isMeant(other)).map(([kind]) => kind);
+    return (place) => meant.reduce((total, kind) => total + (place.kinds.get(kind) ?? 0), 0);
+  };
+  const repelled: { key: string; from: Set<string | undefined> }[] = [];
+  for (const [place, pods] of repelling)
+    for (const term of pods.flatMap(({ apart }) => apart))
+      if (isMeantBy(term, pod))
+        repelled.push({ key: term.topologyKey, from: new Set([domain(place, term.topologyKey)]) });
+  for (const term of pod.apart) {
+    const count = counter((other) => isMeantBy(term, other));
+    const there = places.filter((place) => count(place) > 0);
+    repelled.push({ key: term.topologyKey, from: new Set(there.map((place) => domain(place, term.topologyKey))) });
   }
-  const keys = new Set([...repelledFrom].map((at) => at.slice(0, at.indexOf("="))));
   const spreads = pod.spread.map((rule) => {
     const counts = new Map<string, number>();
-    for (const candidate of eligible) {
+    const count = counter((other) => other.namespace === pod.namespace && matches(rule.selector, other.labels));
+    for (const candidate of places) {
       const at = domain(candidate, rule.topologyKey);
-      if (at === undefined) continue;
-      const here = candidate.pods.filter(
-        (other) => other.namespace === pod.namespace && !other.terminating && matches(rule.selector, other.labels),
-      ).length;
-      counts.set(at, (counts.get(at) ?? 0) + here);
+      // Nodes that the pod could not be on anyway do not count (nodeAffinityPolicy Honor).
+      if (at === undefined || !isWantedBy(pod, candidate.node)) continue;
+      counts.set(at, (counts.get(at) ?? 0) + count(candidate));
     }
     const least = counts.size < (rule.minDomains ?? 1) ? 0 : Math.min(...counts.values());
     return { rule, counts, least, self: matches(rule.selector, pod.labels) ? 1 : 0 };
   });
   const companions = pod.together.map((term) => {
-    const at = new Set<string | undefined>();
-    for (const candidate of places)
-      if (candidate.pods.some((other) => isMeantBy(term, other))) at.add(domain(candidate, term.topologyKey));
+    const count = counter((other) => isMeantBy(term, other));
+    const at = new Set(places.filter((one) => count(one) > 0).map((one) => domain(one, term.topologyKey)));
     return { term, at, isFirst: at.size === 0 && isMeantBy(term, pod) };
   });
   return (place) => {
@@ -189,30 +226,33 @@ function neighbourRules(pod: PodFacts, places: readonly Place[]): Judge {
       const here = domain(place, term.topologyKey);
       if (here === undefined || !(at.has(here) || isFirst)) return { why: "together" };
     }
-    for (const key of keys) if (repelledFrom.has(`${key}=${place.node.labels[key]}`)) return { why: "apart" };
+    for (const { key, from } of repelled) {
+      const here = domain(place, key);
+      if (here !== undefined && from.has(here)) return { why: "apart" };
+    }
     return undefined;
   };
 }
 
 /** Preemption: the node on which the fewest pods of lower priority have to go for this one, the least important of them first. */
-function makeRoom(pod: PodFacts, places: readonly Place[], judge: Judge, pushedOut: PodFacts[]): Place | undefined {
+function makeRoom(pod: PodFacts, search: Search, judge: Judge, pushedOut: PodFacts[]): Place | undefined {
   if (!pod.preempts) return undefined;
-  let best: { place: Place; rest: PodFacts[]; victims: PodFacts[] } | undefined;
-  for (const place of places) {
+  let best: { place: Place; victims: PodFacts[] } | undefined;
+  for (const place of search.places) {
     const lesser = place.pods.filter(({ priority }) => priority < pod.priority).sort((a, b) => a.priority - b.priority);
+    if (lesser.length === 0) continue;
     const victims: PodFacts[] = [];
-    let left: Place = place;
-    while (judge(left)?.why === "room" && victims.length < lesser.length) {
-      victims.push(lesser[victims.length] as PodFacts);
-      const pods = place.pods.filter((one) => !victims.includes(one));
-      left = { node: place.node, pods, used: sum({}, ...pods.map(({ requests }) => requests)) };
+    while (judge(place)?.why === "room" && victims.length < lesser.length) {
+      const victim = lesser[victims.length] as PodFacts;
+      victims.push(victim);
+      settle(search, place, victim, -1);
     }
-    if (judge(left) || victims.length === 0) continue;
-    if (!best || victims.length < best.victims.length) best = { place, rest: left.pods, victims };
+    const fits = judge(place) === undefined;
+    for (const victim of victims) settle(search, place, victim);
+    if (fits && (!best || victims.length < best.victims.length)) best = { place, victims };
   }
   if (!best) return undefined;
-  best.place.pods = best.rest;
-  best.place.used = sum({}, ...best.rest.map(({ requests }) => requests));
+  for (const victim of best.victims) settle(search, best.place, victim, -1);
   pushedOut.push(...best.victims);
   return best.place;
 }

@@ -50,12 +50,14 @@ export function loseZone(facts: LintFacts, zone: string): ZoneLoss {
   // Fargate makes a machine for each pod, wherever there is a zone left.
   if (left.length > 0) for (const pod of lost) if (gone.get(pod.node ?? "")?.replacedBy === "fargate") late.add(pod);
 
+  const podsByWorkload = groupBy(pods, ({ workload }) => (workload ? workloadKeyOf(workload) : ""));
+  const victims = new Set(after.pushedOut);
   const outcome = (workload: WorkloadFacts): WorkloadLoss => {
     const key = workloadKeyOf(workload);
-    const isMine = (pod: PodFacts): boolean => pod.workload !== undefined && workloadKeyOf(pod.workload) === key;
-    const mine = lost.filter(isMine);
-    const ready = pods.filter((pod) => isMine(pod) && pod.ready && !pod.terminating);
-    const pushedOut = after.pushedOut.filter(isMine).length;
+    const all = podsByWorkload.get(key) ?? [];
+    const mine = all.filter((pod) => gone.has(pod.node ?? "") && !pod.terminating);
+    const ready = all.filter((pod) => pod.ready && !pod.terminating);
+    const pushedOut = all.filter((pod) => victims.has(pod)).length;
     const stuck = mine.flatMap((pod) => {
       const claim = heldBy(pod, facts, [...left, ...launched]);
       return claim === undefined ? [] : [{ pod, claim }];
@@ -69,7 +71,7 @@ export function loseZone(facts: LintFacts, zone: string): ZoneLoss {
       atOnce: free.filter((pod) => early.has(pod)).length,
       later: free.filter((pod) => !early.has(pod) && late.has(pod)).length,
       stuck,
-      homeless: after.placed.filter(({ pod, node }) => !node && free.includes(pod)),
+      homeless: after.placed.filter(({ pod, node }) => !node && free.length > 0 && free.includes(pod)),
       pushedOut,
     };
   };
