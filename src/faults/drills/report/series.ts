@@ -59,6 +59,10 @@ export function watchedUntil({ phases, startedAtMs, endedAtMs }: DrillResult): n
 export const breachesOf = ({ readyOverTime = [], minimum }: WorkloadResult, endMs: number): Span[] =>
   spansWhere(readyOverTime, endMs, (ready) => ready < minimum);
 
+/** The greatest value of a curve, or `least`. Curves may have more points than a call of Math.max takes arguments. */
+export const peakOf = (series: Series, least: number): number =>
+  series.reduce((most, [, value]) => Math.max(most, value), least);
+
 /** The names of all zones that were ever seen of a cluster, in order. */
 export const zonesSeen = (samples: readonly Sample[]): string[] =>
   [...new Set(samples.flatMap(({ zones }) => Object.keys(zones)))].sort();

@@ -6,7 +6,7 @@ import type { DrillResult, FaultSpan, Sample } from "../result.js";
 import { LOSSES, type Mark, marksOf, markText } from "./marks.js";
 import { type Markup, markup } from "./markup.js";
 import { type Axis, area, block, label, labelsOf, line, stretched, width, x } from "./plot.js";
-import { type Series, type Span, seriesOf, spansWhere, watchedUntil, zonesSeen } from "./series.js";
+import { peakOf, type Series, type Span, seriesOf, spansWhere, watchedUntil, zonesSeen } from "./series.js";
 import { counted, offsetText, spanText, zeroOf } from "./wording.js";
 
 type ZoneSample = Sample["zones"][string];
@@ -92,8 +92,9 @@ ${placed.map(({ content, at }) => content(at))}
 /** The picture in a few words, for those who do not see it; the list of what happened follows on the page. */
 function describe(samples: readonly Sample[], faults: readonly FaultSpan[], axis: Axis): string {
   const zones = zonesSeen(samples).map((zone) => {
-    const ready = samples.map((sample) => sample.zones[zone]?.readyNodes ?? 0);
-    return `${zone}: between ${Math.min(...ready)} and ${Math.max(...ready)} nodes Ready`;
+    const ready = seriesOf(samples, (sample) => sample.zones[zone]?.readyNodes ?? 0);
+    const least = ready.reduce((fewest, [, nodes]) => Math.min(fewest, nodes), Number.POSITIVE_INFINITY);
+    return `${zone}: between ${least} and ${peakOf(ready, 0)} nodes Ready`;
   });
   const length = spanText(axis.endMs - axis.startMs);
   return `${length} of simulated time, ${counted(faults.length, "fault")}. ${zones.join("; ")}.`;
@@ -209,7 +210,10 @@ function zoneRows(
       return found ? value(found) : 0;
     });
   const most = (value: (zone: ZoneSample) => number): number =>
-    Math.max(1, ...samples.flatMap(({ zones }) => Object.values(zones).map(value)));
+    peakOf(
+      seriesOf(samples, ({ zones }) => Math.max(1, ...Object.values(zones).map(value))),
+      1,
+    );
   const setUpMs = result.phases.find(({ name }) => name === "setup")?.endedAtMs ?? axis.startMs;
   const marks = marksOf(
     result.events.filter(
@@ -293,7 +297,7 @@ function masterRow(axis: Axis, members: Series, up: Series): Row {
     (missing) => missing > 0,
   );
   const standing = spansWhere(up, axis.endMs, (running) => running > 0);
-  const most = Math.max(0, ...up.map(([, value]) => value));
+  const most = peakOf(up, 0);
   return {
     height: ROW.bar,
     labels: (top) => rowLabel(most > 1 ? `masters (${most})` : "master", top, ROW.bar - 4),
@@ -375,7 +379,7 @@ const signAt = (place: string, shift: number, top: number, sign: Markup): Markup
 function clusterRows(axis: Axis, samples: readonly Sample[]): Row[] {
   const up = seriesOf(samples, ({ apiAvailable }) => Number(apiAvailable));
   const pending = seriesOf(samples, ({ pendingPods }) => pendingPods);
-  const most = Math.max(1, ...pending.map(([, value]) => value));
+  const most = peakOf(pending, 1);
   const height = ROW.bar + ROW.curve + 8;
   return [
     {

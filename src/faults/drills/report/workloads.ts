@@ -2,7 +2,7 @@
 import type { DrillResult, WorkloadResult } from "../result.js";
 import { type Markup, markup } from "./markup.js";
 import { type Axis, area, block, labelsOf, line, stretched, x } from "./plot.js";
-import { breachesOf, within } from "./series.js";
+import { breachesOf, peakOf, within } from "./series.js";
 import { axisOf, concerns, faultEnd } from "./timeline.js";
 import { counted, offsetText, spanText, workloadText } from "./wording.js";
 
@@ -45,7 +45,7 @@ function card(result: DrillResult, workload: WorkloadResult, axis: Axis): Markup
   const { readyOverTime = [], wanted, minimum, lowestReady } = workload;
   const fate = fateOf(workload);
   const curve = within(readyOverTime, axis);
-  const most = Math.max(1, wanted, minimum, ...curve.map(([, ready]) => ready));
+  const most = peakOf(curve, Math.max(1, wanted, minimum));
   const breaches = breachesOf(workload, axis.endMs);
   const faults = result.faults.filter((fault) => workload.cluster === undefined || concerns(fault, workload.cluster));
   const y = (value: number): number => PLOT_HEIGHT - (value / most) * PLOT_HEIGHT;
