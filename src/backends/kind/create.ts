@@ -28,7 +28,8 @@ export async function makeCluster(context: KindContext, spec: ClusterSpec): Prom
   await writeWebhookFiles(context, spec.clusterId);
   const options: KindConfigOptions = {
     kindName,
-    port: spec.port || (await freePort()),
+    // Kubeconfigs carry the port that it had before.
+    port: spec.port !== 0 && (await isFree(spec.port)) ? spec.port : await freePort(),
     authnDir: paths.authnDir,
     cgroupV1: cgroups === 1 && Number(spec.version.split(".")[1]) >= REFUSES_CGROUP_V1,
   };

@@ -47,7 +47,11 @@ export function createOperations(context: KindContext) {
 
   const hold = async (file: ClusterFile): Promise<Held> => {
     const { clusterId } = file.spec;
-    const access = await readAdminAccess(files.paths(clusterId).kubeconfig);
+    const { kubeconfig } = files.paths(clusterId);
+    if ((await files.readText(kubeconfig)) === undefined) {
+      await context.runner.run("kind", ["export", "kubeconfig", "--name", file.kindName, "--kubeconfig", kubeconfig]);
+    }
+    const access = await readAdminAccess(kubeconfig);
     const held: Held = {
       file,
       endpoint: { endpoint: access.server, port: access.port, certificateAuthority: access.ca },

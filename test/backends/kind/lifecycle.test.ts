@@ -267,6 +267,19 @@ describe("adopting a cluster", () => {
     expect(runner.left()).toEqual([]);
   });
 
+  it("has kind write its kubeconfig again when somebody has removed it", async () => {
+    const made = await create();
+    await restart(FRESH);
+    const kubeconfig = join(clusterDir(), "kubeconfig");
+    rmSync(kubeconfig);
+    runner.expect(...MASTERS.flatMap(clean), {
+      command: ["kind", "export", "kubeconfig", "--name", NAME, "--kubeconfig", kubeconfig],
+      effect: () => writeFileSync(kubeconfig, kubeconfigOf(world.access)),
+    });
+    expect(await backend.adoptCluster(contractSpec, [])).toMatchObject(made);
+    expect(runner.left()).toEqual([]);
+  });
+
   it("has API servers read where the webhook is now, one after the other, when it has moved", async () => {
     await create();
     await restart(FRESH);
