@@ -118,6 +118,8 @@ export interface Prediction {
   says: "survives" | "below-minimum" | "loses-every-replica" | "loses-its-volume";
   /** A sentence with the reason. */
   message: string;
+  /** Its claims whose volumes nobody reaches without the zone; a workload may survive without some of them. */
+  volumes?: readonly string[];
   /** What would help, a sentence each. */
   help?: readonly string[];
   held?: boolean;

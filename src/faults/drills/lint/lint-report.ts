@@ -37,7 +37,7 @@ const SAYS: Readonly<Record<Prediction["says"], string>> = {
   "loses-its-volume": "loses its volume",
 };
 
-/** By zone what would be lost there and why; survivors are counted, and with `all` named too. */
+/** By zone what would be lost there and why; survivors are counted, those that lose some of their volumes told, and with `all` every one of them. */
 export function lintText(
   report: LintReport,
   { all = false, color = false }: { all?: boolean; color?: boolean } = {},
@@ -47,11 +47,12 @@ export function lintText(
   for (const zone of report.zones) {
     const mine = report.predictions.filter((prediction) => prediction.zone === zone);
     const lost = mine.filter(({ says }) => says !== "survives");
+    const told = mine.filter(({ says, volumes }) => says !== "survives" || volumes !== undefined);
     const others = mine.length - lost.length;
     lines.push(
       `${paint("bold", `without ${zone}`)}: ${counted(others, "workload")} of ${mine.length} ${others === 1 ? "survives" : "survive"}`,
     );
-    for (const { says, kind, namespace, name, message, help = [] } of all ? mine : lost) {
+    for (const { says, kind, namespace, name, message, help = [] } of all ? mine : told) {
       const ink = says === "survives" ? "green" : says === "below-minimum" ? "yellow" : "red";
       const sign = says === "survives" ? "✓" : "✗";
       lines.push(`  ${paint(ink, `${sign} ${plain(`${kind} ${namespace}/${name}`)} ${SAYS[says]}`)}`);

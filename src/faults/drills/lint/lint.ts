@@ -33,6 +33,7 @@ function predict(loss: WorkloadLoss, zoneLoss: ZoneLoss, facts: LintFacts): Pred
     name,
     says,
     message: messageOf(loss, zoneLoss),
+    ...(loss.stuck.length > 0 ? { volumes: loss.stuck.map(({ claim }) => claim).sort() } : {}),
     ...(help.length > 0 ? { help } : {}),
   };
 }

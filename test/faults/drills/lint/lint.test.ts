@@ -158,6 +158,16 @@ describe("volumes", () => {
     });
   });
 
+  it("volumes out of reach are named, also of what survives without them", () => {
+    const world = facts({ workloads: [workload("db", 3, { minimum: 2 })], pods: replicas, claims });
+    expect(said(world).volumes).toEqual(["data-a"]);
+    const text = lintText(lintReport(world));
+    expect(text).toContain(
+      "✓ Deployment default/db survives\n      2 of 3 replicas stay ready, it needs 2. data-a can be reached",
+    );
+    expect(lintExitCode(lintReport(world))).toBe(0);
+  });
+
   it("one that cannot do without it loses its volume", () => {
     const world = facts({ workloads: [workload("db", 3, { minimum: 3 })], pods: replicas, claims });
     expect(said(world)).toMatchObject({
