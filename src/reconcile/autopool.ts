@@ -109,10 +109,12 @@ function replaceLost(context: ReconcileContext, cluster: ClusterRecord): number 
     // Karpenter acts on the notice, not on EC2's earlier recommendation.
     if (instance.interruptionAtMs !== undefined)
       terminateInstance(context, cluster, instance.instanceId, "interruption");
-    const joinedByMs = instance.launchedAtMs + LIMITS.joinMs;
-    if (instance.lifecycle === "Pending" && joinedByMs <= clock.now())
-      terminateInstance(context, cluster, instance.instanceId, "unregistered");
-    else if (instance.lifecycle === "Pending") nextMs = Math.min(nextMs ?? joinedByMs, joinedByMs);
+    // One that has served before only joins anew.
+    if (instance.lifecycle === "Pending" && instance.inServiceSinceMs === undefined) {
+      const joinedByMs = instance.launchedAtMs + LIMITS.joinMs;
+      if (joinedByMs <= clock.now()) terminateInstance(context, cluster, instance.instanceId, "unregistered");
+      else nextMs = Math.min(nextMs ?? joinedByMs, joinedByMs);
+    }
     if (!isUnhealthy(instance)) continue;
     const dueMs = replacementDueMs(instance, { nowMs: clock.now(), ...profile });
     if (dueMs <= clock.now()) terminateInstance(context, cluster, instance.instanceId, "unhealthy");
