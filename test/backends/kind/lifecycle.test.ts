@@ -420,6 +420,128 @@ describe("masters", () => {
   });
 });
 
+describe("replacing a master", () => {
+  const next = `${NAME}-master-4`;
+  const balancer = `${NAME}-external-load-balancer`;
+  const etcd = [
+    "etcdctl",
+    "--endpoints=https://127.0.0.1:2379",
+    "--cacert=/etc/kubernetes/pki/etcd/ca.crt",
+    "--cert=/etc/kubernetes/pki/etcd/server.crt",
+    "--key=/etc/kubernetes/pki/etcd/server.key",
+  ];
+  const CDS = JSON.stringify({
+    resources: [{ load_assignment: { endpoints: [{ lb_endpoints: [{ endpoint: { address: {} } }] }] } }],
+  });
+  const LIST = MASTERS.map(
+    (name, index) => `${index}a, started, ${name}, https://172.18.0.${index + 3}:2380, x, false`,
+  ).join("\n");
+
+  /** Everything that is asked of the tools, on whichever master is asked. */
+  const recordReplacement = (survivor: string): void => {
+    const run = runner.run;
+    runner.run = (tool, args, options) => {
+      if (args[0] !== "run") return run(tool, args, options);
+      runner.ran.push([tool, "run", String(args[2])]);
+      runner.containers.push({ name: next, labels: kindLabels("control-plane"), address: "172.18.130.9" });
+      return Promise.resolve({ stdout: "", stderr: "", exitCode: 0 });
+    };
+    runner.expect(
+      { command: inside(survivor, "crictl", "ps", "--quiet", "--name", "^etcd$"), stdout: "0badcafe\n", always: true },
+      {
+        command: inside(survivor, "crictl", "exec", "0badcafe", ...etcd, "member", "list", "-w", "simple"),
+        stdout: LIST,
+        always: true,
+      },
+      { command: inside(survivor, "crictl", "exec", "0badcafe", ...etcd, "member", "remove", "0a") },
+      {
+        command: ["docker", "rm", "--force", "--volumes", MASTERS[0]],
+        effect: () => holds(...runner.containers.filter(({ name }) => name !== MASTERS[0]))(),
+      },
+      { command: inside(next, "systemctl", "is-system-running"), stdout: "running\n" },
+      { command: inside(next, "ctr", "version") },
+      ...[MASTERS[0], MASTERS[1]].flatMap((master) => [
+        {
+          command: inside(master, "kubeadm", "token", "create", "--ttl", "30m"),
+          stdout: "abcdef.0123456789abcdef\n",
+          always: true,
+        },
+        {
+          command: inside(
+            master,
+            "kubeadm",
+            "init",
+            "phase",
+            "upload-certs",
+            "--upload-certs",
+            "--certificate-key",
+            "<secret>",
+          ),
+          always: true,
+        },
+      ]),
+      {
+        command: written(next, "/kind/kubeadm.conf"),
+        input:
+          /"localAPIEndpoint":\{"advertiseAddress":"172\.18\.130\.9","bindPort":6443\}.*topology\.kubernetes\.io\/zone=us-east-1b|topology\.kubernetes\.io\/zone=us-east-1b.*"advertiseAddress":"172\.18\.130\.9"/,
+      },
+      { command: inside(next, "kubeadm", "join", "--config", "/kind/kubeadm.conf") },
+      {
+        command: inside(
+          next,
+          "curl",
+          "--silent",
+          "--insecure",
+          "--fail",
+          "--max-time",
+          "3",
+          "https://localhost:6443/readyz",
+        ),
+      },
+      { command: inside(balancer, "cat", "/home/envoy/cds.yaml"), stdout: CDS },
+      {
+        command: written(balancer, "/home/envoy/cds.yaml.tmp"),
+        input: new RegExp(`^(?!.*"${MASTERS[0]}").*${next}`, "s"),
+      },
+      { command: inside(balancer, "mv", "/home/envoy/cds.yaml.tmp", "/home/envoy/cds.yaml") },
+    );
+  };
+  const order = (...marks: string[]): number[] =>
+    marks.map((mark) => runner.ran.findIndex((command) => command.join(" ").includes(mark)));
+  const MARKS = ["member remove", `rm --force --volumes ${MASTERS[0]}`, "kubeadm join", "mv /home/envoy"] as const;
+
+  it("takes a lost one out of etcd before its successor joins: a dead member counts", async () => {
+    await create();
+    runner.expect({ command: ["docker", "kill", MASTERS[0]], effect: becomes(MASTERS[0], "exited") });
+    await backend.setMember(id, "master-1", "down");
+    recordReplacement(MASTERS[1]);
+    const seen: Observation[] = [];
+    backend.observe(id, (one) => seen.push(one));
+    await backend.replaceMember(id, "master-1", { id: "master-4", zone: "us-east-1b" });
+    expect(runner.left()).toEqual([]);
+    const [removed, gone, joined, served] = order(...MARKS) as [number, number, number, number];
+    expect([removed, gone, joined, served]).toEqual([removed, gone, joined, served].sort((a, b) => a - b));
+    expect(seen).toContainEqual({ kind: "member", memberId: "master-4", state: "up" });
+    const { zones } = await backend.summary(id);
+    expect([zones["us-east-1a"]?.members ?? 0, zones["us-east-1b"]?.members, zones["us-east-1b"]?.membersUp]).toEqual([
+      0, 2, 2,
+    ]);
+    expect(runner.secrets[0]).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it("keeps one that works until its successor serves, and nobody is sent to it any more", async () => {
+    await create();
+    recordReplacement(MASTERS[1]);
+    await backend.replaceMember(id, "master-1", { id: "master-4", zone: "us-east-1b" });
+    expect(runner.left()).toEqual([]);
+    const [removed, gone, joined, served] = order(...MARKS) as [number, number, number, number];
+    expect([joined, served, removed, gone]).toEqual([joined, served, removed, gone].sort((a, b) => a - b));
+    const { masters } = JSON.parse(readFileSync(join(clusterDir(), "cluster.json"), "utf8"));
+    expect(masters.map((master: { id: string }) => master.id)).toEqual(["master-2", "master-3", "master-4"]);
+    expect(masters[2]).toMatchObject({ container: next, address: "172.18.130.9", zone: "us-east-1b" });
+  });
+});
+
 describe("nodes", () => {
   const node = contractNode(0);
   const machine = `${NAME}-${node.instanceId}`;
