@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { MessageChannel } from "node:worker_threads";
 import { processEnvironment, UsageError } from "../config.js";
 import type { Drill } from "../faults/drills/drill.js";
 import { factsOf } from "../faults/drills/foretell.js";
@@ -46,8 +47,11 @@ export async function run(named: string, options: RunDrillOptions): Promise<void
     if (stop.signal.aborted) process.exit(INTERRUPTED);
     stop.abort(new Error("interrupted"));
   };
+  // Nobody reads any more, as after `| head`: that is no reason to leave anything broken.
+  const hangUp = (): void => stop.abort(new Error("interrupted"));
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  process.stdout.on("error", hangUp);
   const view = viewFor(options);
   try {
     const result = await onStage(drill, options, (target) =>
@@ -68,6 +72,7 @@ export async function run(named: string, options: RunDrillOptions): Promise<void
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
+    process.stdout.off("error", hangUp);
   }
 }
 
@@ -154,7 +159,7 @@ async function onStage<T>(
   if (options.endpoint !== undefined) {
     if (options.seed !== undefined || options.backend !== undefined)
       throw new UsageError("--seed and --backend are those of the emulator at --endpoint; leave them out here");
-    return work(await remoteTarget(targetOf(options)));
+    return whileRunning(async () => work(await remoteTarget(targetOf(options))));
   }
   const { clock, profile, clockStart = CLOCK_START, region } = drill.options;
   const backend = backendOf(options.backend) ?? drill.options.backend ?? "embedded";
@@ -172,6 +177,18 @@ async function onStage<T>(
     return await work(await eksim.drillTarget({ isPrivate: backend === "embedded" }));
   } finally {
     await eksim.stop();
+  }
+}
+
+/** Waiting timers alone do not keep a process, and between two looks at an emulator elsewhere there is nothing else. */
+async function whileRunning<T>(work: () => Promise<T>): Promise<T> {
+  const { port1, port2 } = new MessageChannel();
+  port1.on("message", () => {});
+  try {
+    return await work();
+  } finally {
+    port1.close();
+    port2.close();
   }
 }
 
