@@ -90,7 +90,21 @@ export interface KubernetesEndpoint {
 }
 
 /** One call of a cluster's API server over HTTPS with an EKS token, whatever it answers. */
-export function kubernetesAnswer(
+export async function kubernetesAnswer(
+  caller: Caller,
+  cluster: KubernetesEndpoint,
+  request: KubernetesRequest,
+): Promise<HttpAnswer> {
+  try {
+    return await askOnce(caller, cluster, request);
+  } catch (error) {
+    // A master that is gone takes along connections that were waiting for their next request: that says nothing of this one.
+    if (!(error as { reusedSocket?: boolean }).reusedSocket || request.signal?.aborted) throw error;
+    return askOnce(caller, cluster, request);
+  }
+}
+
+function askOnce(
   caller: Caller,
   cluster: KubernetesEndpoint,
   { method, path, body, contentType = "application/json", signal, agent, token }: KubernetesRequest,
@@ -137,7 +151,7 @@ export interface KubernetesRequest {
   /** Default: JSON. */
   contentType?: string;
   signal?: AbortSignal;
-  /** Keeps connections for later calls. An error on one that was kept has `reusedSocket`. */
+  /** Keeps connections for later calls. */
   agent?: Agent;
   /** Default: a new one. */
   token?: string;

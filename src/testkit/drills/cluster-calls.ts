@@ -26,16 +26,13 @@ export function clusterCalls(caller: Caller): ClusterCalls {
   };
 
   return {
-    kubernetes: async (cluster, call, signal) => {
-      const request = { ...call, agent, token: tokenFor(cluster.clusterName), ...(signal ? { signal } : {}) };
-      try {
-        return await kubernetesAnswer(caller, cluster, request);
-      } catch (error) {
-        // The server may have let go of a connection that was waiting for its next request: that says nothing of this one.
-        if (!(error as { reusedSocket?: boolean }).reusedSocket || signal?.aborted) throw error;
-        return kubernetesAnswer(caller, cluster, request);
-      }
-    },
+    kubernetes: (cluster, call, signal) =>
+      kubernetesAnswer(caller, cluster, {
+        ...call,
+        agent,
+        token: tokenFor(cluster.clusterName),
+        ...(signal ? { signal } : {}),
+      }),
     close: () => agent.destroy(),
   };
 }
