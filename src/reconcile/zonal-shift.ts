@@ -23,7 +23,14 @@ export async function reconcileZonalShift(context: ReconcileContext, clusterId: 
   endThoseDue(context, cluster);
   const shifts = state.zonalShifts.list(clusterId);
   const active = shifts.filter(({ status }) => status === "ACTIVE");
-  await context.backendOf(cluster).setShiftedZones?.(clusterId, shiftedZones(shifts));
+  const backend = context.backendOf(cluster);
+  if (!backend.setShiftedZones && active.length > 0) {
+    context.log.warn(
+      { cluster: cluster.name, backend: backend.name },
+      "the backend cannot take a zone's endpoints out of EndpointSlices: the zonal shift leaves traffic as it is",
+    );
+  }
+  await backend.setShiftedZones?.(clusterId, shiftedZones(shifts));
   for (const shift of shifts) if (shift.status !== "ACTIVE") await restore(context, cluster, shift);
   if (active.length === 0) return;
   const nodes = await nodesOf(context, cluster);
