@@ -9,8 +9,9 @@ import { data, type Markup, markup, trusted } from "./markup.js";
 import { PAGE_SCRIPT } from "./page-script.js";
 import { PAGE_STYLE } from "./page-style.js";
 import { zonesSeen } from "./series.js";
+import { GLYPHS } from "./signs.js";
 import { storyOf } from "./story.js";
-import { axisOf, GLYPHS, PATTERNS, timeline } from "./timeline.js";
+import { axisOf, PATTERNS, timeline } from "./timeline.js";
 import { counted, instantText, offsetText, spanText, workloadText, zeroOf } from "./wording.js";
 import { workloadPlots, workloadTable } from "./workloads.js";
 

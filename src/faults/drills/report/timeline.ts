@@ -3,37 +3,23 @@
  * replaced there, then the API server and the pods that found no place.
  */
 import type { DrillResult, FaultSpan, Sample } from "../result.js";
-import { LOSSES, type Mark, marksOf, markText } from "./marks.js";
+import { LOSSES, marksOf } from "./marks.js";
 import { type Markup, markup } from "./markup.js";
-import { type Axis, area, block, label, labelsOf, line, stretched, width, x } from "./plot.js";
+import { type Axis, block, label, labelsOf, width, x } from "./plot.js";
+import { curveRow, markRow, masterRow, NOTHING, ROW, type Row, rowLabel } from "./rows.js";
 import { peakOf, type Series, type Span, seriesOf, spansWhere, watchedUntil, zonesSeen } from "./series.js";
+import { apart, signAt } from "./signs.js";
 import { counted, offsetText, spanText, zeroOf } from "./wording.js";
 
 type ZoneSample = Sample["zones"][string];
 
-/** Heights of the rows, in pixels. */
-const ROW = { axis: 22, strip: 20, fault: 19, head: 20, curve: 36, bar: 16, marks: 17, gap: 10 };
 /** Faults that get a row of their own; the others are counted. */
 const MOST_FAULTS = 12;
 /** Marks nearer than this share of the time axis are one. */
 const TOGETHER = 1 / 110;
-/** Half of what a sign takes, in pixels. */
-const HALF_SIGN = 6;
-/** How wide a plot is taken to be where things are kept from lying on each other, in pixels. */
-const NOMINAL_WIDTH = 850;
 
 /** The least share of the time axis that a phase needs for its name; of shorter ones the mark's title tells it. */
 const NAMED_PHASE = 0.055;
-const NOTHING = markup``;
-
-/** A part of the picture from `top` down. Labels go to a column beside the plot, which stays where it is when the plot is scrolled. */
-interface Row {
-  height: number;
-  labels?: (top: number) => Markup;
-  /** What lies under the lines of the time axis. */
-  ground?: (top: number) => Markup;
-  content: (top: number) => Markup;
-}
 
 /** Shares of the time axis for what came before the first fault: waiting for the steady state is not what a reader is after, but how it was he wants to see. */
 const BEFORE = { least: 0.025, most: 0.08 };
@@ -99,9 +85,6 @@ function describe(samples: readonly Sample[], faults: readonly FaultSpan[], axis
   const length = spanText(axis.endMs - axis.startMs);
   return `${length} of simulated time, ${counted(faults.length, "fault")}. ${zones.join("; ")}.`;
 }
-
-const rowLabel = (text: string, top: number, height: number, className = "row"): Markup =>
-  markup`<text class="${className}" x="0" y="${top + height / 2 + 4}">${text}</text>`;
 
 function axisRow(axis: Axis): Row {
   return {
@@ -272,109 +255,6 @@ function zoneRows(
     { height: 6, content: () => NOTHING },
   ];
 }
-
-/** All there are as a pale ground, the ready ones in full colour: what is pale is not ready. */
-function curveRow(axis: Axis, text: string, most: number, className: string, all: Series, ready: Series): Row {
-  const height = ROW.curve - 6;
-  return {
-    height: ROW.curve,
-    labels: (top) =>
-      markup`${rowLabel(text, top, height)}<text class="scale" x="96" y="${top + 9}">${most}</text><text class="scale" x="96" y="${top + height}">0</text>`,
-    content: (top) =>
-      stretched(top, height, [
-        area(axis, all, most, height, `${className} all`),
-        area(axis, ready, most, height, `${className} ready`),
-        line(axis, all, most, height, `${className} edge`),
-        markup`<path class="base" vector-effect="non-scaling-stroke" d="M0 ${height}H10000"/>`,
-      ]),
-  };
-}
-
-function masterRow(axis: Axis, members: Series, up: Series): Row {
-  const down = spansWhere(
-    combined(members, up, (all, running) => all - running),
-    axis.endMs,
-    (missing) => missing > 0,
-  );
-  const standing = spansWhere(up, axis.endMs, (running) => running > 0);
-  const most = peakOf(up, 0);
-  return {
-    height: ROW.bar,
-    labels: (top) => rowLabel(most > 1 ? `masters (${most})` : "master", top, ROW.bar - 4),
-    content: (top) =>
-      markup`${standing.map((span) => block(axis, span, top + 2, ROW.bar - 8, "master", "master up"))}${down.map(
-        (span) =>
-          block(axis, span, top + 2, ROW.bar - 8, "down", `master down for ${spanText(span.endMs - span.startMs)}`),
-      )}`,
-  };
-}
-
-/** A curve from two: a value wherever one of them changes. */
-function combined(a: Series, b: Series, join: (a: number, b: number) => number): Series {
-  const moments = [...new Set([...a, ...b].map(([atMs]) => atMs))].sort((one, other) => one - other);
-  let [left, right] = [0, 0];
-  return moments.map((atMs) => {
-    left = a.find(([at]) => at === atMs)?.[1] ?? left;
-    right = b.find(([at]) => at === atMs)?.[1] ?? right;
-    return [atMs, join(left, right)] as const;
-  });
-}
-
-function markRow(axis: Axis, marks: readonly Mark[], text: string): Row {
-  const placed = apart(
-    marks,
-    axis,
-    ({ atMs }) => atMs,
-    ({ events }) => (events.length > 1 ? 16 + 7 * String(events.length).length : 15),
-  );
-  return {
-    height: ROW.marks,
-    labels: (top) => rowLabel(text, top, ROW.marks),
-    content: (top) =>
-      markup`${placed.map(({ item, place, shift }) => {
-        const at = offsetText(item.atMs - axis.zeroMs);
-        const first = item.events.slice(0, 6).map(({ message }) => message);
-        const rest = item.events.length - first.length;
-        const title = [`${at} ${markText(item)}`, ...first, ...(rest > 0 ? [`and ${rest} more`] : [])].join("\n");
-        const sign = markup`<g class="mark ${item.kind}"><title>${title}</title>${GLYPHS[item.kind]}${item.events.length > 1 && markup`<text x="7" y="4">${item.events.length}</text>`}</g>`;
-        return signAt(place, shift, top + 9, sign);
-      })}`,
-  };
-}
-
-/** Signs that can be told apart without their colours, each about ten pixels round its own zero. */
-export const GLYPHS: Readonly<Record<Mark["kind"], Markup>> = {
-  launch: markup`<path d="M0-5.5 5 4H-5Z"/>`,
-  "in-service": markup`<circle r="4.2"/>`,
-  termination: markup`<path d="M0 5.5 5-4H-5Z"/>`,
-  impaired: markup`<path class="stroke" d="M-4-4 4 4M4-4-4 4"/>`,
-  repair: markup`<path d="M-1.6-5.5H1.6V-1.6H5.5V1.6H1.6V5.5H-1.6V1.6H-5.5V-1.6H-1.6Z"/>`,
-  "master-lost": markup`<path class="outline" d="M0-5.5 5.5 0 0 5.5-5.5 0Z"/>`,
-  "master-back": markup`<path d="M0-6 6 0 0 6-6 0Z"/>`,
-};
-
-/**
- * Puts things that would lie on each other beside each other, in the order of their moments: each is anchored where it belongs, and moved to the right by
- * pixels, of which a wider plot needs the same and shows less.
- */
-function apart<T>(
-  items: readonly T[],
-  axis: Axis,
-  moment: (item: T) => number,
-  needs: (item: T) => number,
-): { item: T; place: string; shift: number }[] {
-  let freeFrom = 0;
-  return items.map((item) => {
-    const wanted = ((moment(item) - axis.startMs) / (axis.endMs - axis.startMs)) * NOMINAL_WIDTH;
-    const left = Math.min(Math.max(wanted, freeFrom, HALF_SIGN), Math.max(wanted, NOMINAL_WIDTH) - HALF_SIGN);
-    freeFrom = left + needs(item);
-    return { item, place: x(axis, moment(item)), shift: Math.round(left - wanted) };
-  });
-}
-
-/** A sign on its place; where it had to move, a line leads to where it belongs. */
-const signAt = (place: string, shift: number, top: number, sign: Markup): Markup =>
-  markup`<svg class="free" x="${place}" y="${top}">${shift > HALF_SIGN && markup`<path class="leader" d="M0-9V-7H${shift}"/>`}<g transform="translate(${shift})">${sign}</g></svg>`;
 
 function clusterRows(axis: Axis, samples: readonly Sample[]): Row[] {
   const up = seriesOf(samples, ({ apiAvailable }) => Number(apiAvailable));
