@@ -9,5 +9,6 @@ export type {
   PodHttpRequest,
 } from "../backends/embedded/embedded-backend.js";
 export type { FaultRequest, FaultTarget, FaultView } from "../domain/faults/index.js";
+export type { DrillResult } from "../faults/drills/result.js";
 export { ApiError } from "./http.js";
 export { type EksClientConfig, type Eksim, type EksimOptions, startEksim, type ZonalShift } from "./start-eksim.js";

@@ -7,6 +7,7 @@ import type { ZoneSummary } from "../domain/fault-control.js";
 import type { FaultRequest, FaultView } from "../domain/faults/index.js";
 import type { EventRecord, Scope } from "../domain/model.js";
 import type { ZonalShiftRecord } from "../domain/zonal-shift.js";
+import type { DrillResult } from "../faults/drills/result.js";
 import type { DrillTarget } from "../faults/drills/target.js";
 import { principalOfAccessKey } from "../identity/principal.js";
 import { createLog } from "../log.js";
@@ -92,6 +93,8 @@ export interface Eksim {
   kubeconfig(cluster: string): string;
   /** The same emulator and clusters as another principal: an IAM user named like the access key, or root of the account whose number it is. */
   as(accessKeyId: string): Eksim;
+  /** Runs a drill in this emulator, by file or by the name of one that comes with eksim: see docs/drills.md. What the drill makes, it takes away. */
+  runDrill(named: string, options?: { signal?: AbortSignal }): Promise<DrillResult>;
   /** Where drills are run: see `runDrill`. `isPrivate`: the emulator ends with the drill, and what the drill has made need not be deleted. */
   drillTarget(options?: { isPrivate?: boolean }): Promise<DrillTarget>;
   /** Resolves when nothing is left to do at the present time. */
@@ -168,7 +171,7 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
       throw new UsageError(`cluster ${name} has no endpoint yet`);
     return { endpoint: cluster.endpoint, caPem: cluster.certificateAuthorityPem, clusterName: name };
   };
-  return {
+  const handle: Eksim = {
     endpoint: emulator.endpoint,
     clientConfig: () => ({ endpoint: caller.endpoint, region: caller.region, credentials: caller.credentials }),
     now: () => clock.now(),
@@ -218,9 +221,15 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
       const { seed, backend } = emulator;
       return inProcessTarget({ emulator, caller, scope, seed, backend, isPrivate, endpointOf });
     },
+    runDrill: async (named, options = {}) => {
+      const { loadDrill } = await import("../faults/drills/library.js");
+      const { runDrill } = await import("../faults/drills/run-drill.js");
+      return runDrill(loadDrill(named, { region: scope.region }), await handle.drillTarget(), options);
+    },
     as: (accessKeyId) =>
       createHandle(emulator, { ...caller, credentials: { ...caller.credentials, accessKeyId } }, scope),
     idle: () => emulator.idle(),
     stop: () => emulator.stop(),
   };
+  return handle;
 }

@@ -254,6 +254,20 @@ expectations:
   );
 });
 
+describe("eksim.runDrill", () => {
+  it(
+    "runs a drill by its name, and takes away what the drill has made",
+    async () => {
+      const eksim = await startEksim({ seed: 1, clockStart: CLOCK_START, profile: "aws" });
+      running.push(eksim);
+      const result = await eksim.runDrill("zone-isolation");
+      expect([result.verdict, result.why]).toEqual(["passed", undefined]);
+      expect(await clusters(eksim)).toEqual([]);
+    },
+    PATIENCE_MS,
+  );
+});
+
 describe("expectations", () => {
   it(
     "are judged by every moment, not by looks now and then",
