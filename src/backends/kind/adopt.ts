@@ -10,7 +10,7 @@ import type { ClusterFile } from "./files.js";
 import { hasJoined } from "./join.js";
 import { KIND_LABELS, LABELS } from "./names.js";
 import { clearTrouble } from "./network.js";
-import { startJoin } from "./nodes.js";
+import { giveMetadata, startJoin } from "./nodes.js";
 import { startAtAddress } from "./power.js";
 
 /** etcd, API servers and the load balancer come up together, on a machine that may be busy with more. */
@@ -89,7 +89,10 @@ export async function adoptNodes(context: KindContext, held: Held, nodes: readon
   for (const node of nodes) {
     const container = workers.find((one) => nodeOf(one) === node.name);
     if (!container) missing.push(node.name);
-    else if (!(await hasJoined(engine, container.name))) startJoin(context, held, node, { runs: true });
+    else if (await hasJoined(engine, container.name)) {
+      held.nodes.set(node.name, node);
+      await giveMetadata(context, held, node.name);
+    } else startJoin(context, held, node, { runs: true });
   }
   return missing;
 }

@@ -6,12 +6,14 @@ import {
   type ClusterEndpoint,
   type ConfigMapData,
   type IssuerKey,
+  type NodeSpec,
   type Observation,
 } from "../backend.js";
 import type { Engine } from "./engine.js";
 import type { ClusterFile, Files, MasterFile } from "./files.js";
 import type { KubeClient } from "./kube-client.js";
 import type { Locks } from "./lock.js";
+import type { MetadataService } from "./metadata.js";
 import type { Runner } from "./runner.js";
 import type { ToolVersions } from "./tools.js";
 
@@ -34,6 +36,7 @@ export interface KindContext {
   engine: Engine;
   files: Files;
   locks: Locks;
+  metadata: MetadataService;
   /** Images by minor version, where they are not the usual ones. */
   nodeImages: ReadonlyMap<string, string>;
   /** The versions of the programs; rejects when one is missing or too old. */
@@ -49,6 +52,8 @@ export interface Held {
   listeners: Set<(observation: Observation) => void>;
   /** Masters' states as last told, by id. */
   masters: Map<string, "up" | "down">;
+  /** Nodes as they were launched, by name. */
+  nodes: Map<string, NodeSpec>;
   /** Nodes that are joining, by name. */
   joins: Map<
     string,

@@ -7,6 +7,7 @@ import type { Clock } from "../../clock/clock.js";
 import { BackendError, type ClusterBackend } from "../backend.js";
 import type { KindLog, WebhookFiles } from "./cluster.js";
 import type { Provider } from "./engine.js";
+import { LABELS } from "./names.js";
 import type { createOperations } from "./operations.js";
 import type { Runner } from "./runner.js";
 import type { ToolVersions } from "./tools.js";
@@ -44,6 +45,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         { createEngine },
         { createFiles },
         { createLocks },
+        { createMetadataService },
         { createRunner },
         { checkTools },
       ] = await Promise.all([
@@ -51,6 +53,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         import("./engine.js"),
         import("./files.js"),
         import("./lock.js"),
+        import("./metadata.js"),
         import("./runner.js"),
         import("./tools.js"),
       ]);
@@ -66,13 +69,18 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         });
         return check;
       };
+      const engine = createEngine(runner, provider);
+      const files = createFiles(resolve(options.dir));
+      const gateways = async (): Promise<readonly string[]> =>
+        (await engine.network({ [LABELS.owner]: await files.owner() })).gateways;
       const operations = createOperations({
         clock,
         log,
         runner,
-        engine: createEngine(runner, provider),
-        files: createFiles(resolve(options.dir)),
+        engine,
+        files,
         locks: createLocks(options.parallel),
+        metadata: createMetadataService({ engine, gateways, log }),
         nodeImages,
         tools,
         webhookFiles,

@@ -64,8 +64,22 @@ export async function addNode(context: KindContext, held: Held, node: NodeSpec):
   startJoin(context, held, node, { runs: false });
 }
 
+/** Lets the node's machine ask about itself, as instances of EC2 can. A restart of the machine takes that with its other rules. */
+export async function giveMetadata(context: KindContext, held: Held, nodeName: string): Promise<void> {
+  const node = held.nodes.get(nodeName);
+  const container = node && (await containerOf(context, held, nodeName));
+  if (!node || container?.state !== "running") return;
+  try {
+    await context.metadata.admit(container.name, container.address, { ...node, accountId: held.file.spec.accountId });
+  } catch (err) {
+    if (!(err instanceof BackendError)) throw err;
+    context.log.warn({ err, node: nodeName }, "a machine has no instance metadata");
+  }
+}
+
 /** Lets a machine join, which is run first unless it `runs`: one that had not joined when an earlier process ended. */
 export function startJoin(context: KindContext, held: Held, node: NodeSpec, { runs }: { runs: boolean }): void {
+  held.nodes.set(node.name, node);
   const controller = new AbortController();
   const signal = AbortSignal.any([controller.signal, held.ending.signal]);
   let told = (): void => {};
@@ -118,6 +132,7 @@ async function joinOnce(
     boot(context, machine.container, held.file.spec, signal),
     joinToken(context, held),
   ]);
+  await giveMetadata(context, held, node.name);
   const config = joinConfiguration(node.version, {
     nodeName: node.name,
     address,
@@ -188,9 +203,9 @@ export async function removeNode(
   held.powers.delete(nodeName);
   held.machines.delete(nodeName);
   try {
-    const node = await held.client.get<Node>(nodePath(nodeName));
-    const ready = node?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
-    if (node && (graceful || !ready)) await asBackendError(() => deleteNode(held.client, nodeName));
+    const object = await held.client.get<Node>(nodePath(nodeName));
+    const ready = object?.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True");
+    if (object && (graceful || !ready)) await asBackendError(() => deleteNode(held.client, nodeName));
   } catch (error) {
     // The machine is gone either way; an API server that does not answer now is asked again by the cloud controller.
     if (!(error instanceof BackendError || error instanceof KubeRefusal)) throw error;

@@ -58,6 +58,7 @@ export function createOperations(context: KindContext) {
       client: createKubeClient(access, { clock }),
       listeners: new Set(),
       masters: new Map(),
+      nodes: new Map(),
       joins: new Map(),
       powers: new Map(),
       machines: new Map(),
@@ -231,6 +232,7 @@ export function createOperations(context: KindContext) {
     // Containers go on without eksim, and are adopted by the next one.
     close: async () => {
       await Promise.all([...clusters.keys()].map(letGo));
+      context.metadata.close();
     },
   } satisfies Omit<ClusterBackend, "name" | "prepare">;
 

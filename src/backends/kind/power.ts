@@ -5,7 +5,7 @@ import { NETWORK } from "./engine.js";
 import type { MasterFile } from "./files.js";
 import { KIND_LABELS, LABELS, ownerPrefix } from "./names.js";
 import { cutOff, putBack } from "./network.js";
-import { containerOf } from "./nodes.js";
+import { containerOf, giveMetadata } from "./nodes.js";
 
 /** A master comes back with the address that etcd and its certificates hold on to. */
 export async function startAtAddress(context: KindContext, master: MasterFile): Promise<void> {
@@ -64,6 +64,7 @@ export async function setNodePower(
     if (state === "stopped") await engine.start(name);
     await (power === "isolated" ? cutOff(engine, name) : putBack(engine, name));
   }
+  if (power !== "stopped" && power !== "frozen") await giveMetadata(context, held, nodeName);
   if (power === "running") held.powers.delete(nodeName);
 }
 
@@ -81,6 +82,7 @@ export async function rebootNode(context: KindContext, held: Held, nodeName: str
   } finally {
     if (before === undefined) held.powers.delete(nodeName);
   }
+  await giveMetadata(context, held, nodeName);
   // What was cut off was so by rules in memory, which went with the machine's network.
   if (held.powers.get(nodeName) === "isolated") await cutOff(context.engine, container.name);
 }

@@ -156,12 +156,18 @@ export const KIND_NETWORK = JSON.stringify([
   },
 ]);
 
-/** The same with the containers that run in it. */
+/** An address that is nobody's: nothing can be served there. */
+export const NO_ADDRESS = "192.0.2.1";
+
+/** The same with the containers that run in it, on a machine that has no address there. */
 export const networkWith = (containers: readonly RecordedContainer[]): string => {
   const [network] = JSON.parse(KIND_NETWORK) as Record<string, unknown>[];
   const running = containers.filter(({ state = "running", address }) => state !== "exited" && address);
   const endpoints = running.map(({ name, address }) => [name, { Name: name, IPv4Address: `${address}/16` }]);
-  return JSON.stringify([{ ...network, Containers: Object.fromEntries(endpoints) }]);
+  return JSON.stringify([{ ...network, Containers: Object.fromEntries(endpoints) }]).replace(
+    /172\.18\.0\.1"/g,
+    `${NO_ADDRESS}"`,
+  );
 };
 
 export const silentLog = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
