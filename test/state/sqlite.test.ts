@@ -4,6 +4,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { EventRecord, FaultRecord, UpdateRecord } from "../../src/domain/model.js";
+import { MIGRATIONS } from "../../src/state/migrations.js";
 import { openState, StateError } from "../../src/state/sqlite.js";
 import type { State } from "../../src/state/state.js";
 import { aCluster, aFault, aNodegroup, anInstance, SCOPE } from "./records.js";
@@ -61,6 +62,37 @@ describe("the state file", () => {
       expect((error as StateError).exitCode).toBe(2);
     }
     expect(existsSync(`${file}-wal`)).toBe(false);
+  });
+
+  it("of before faults had a catalogue has its zone failures as faults of it", () => {
+    const file = join(directory, "eksim.db");
+    const [first = ""] = MIGRATIONS;
+    const db = new Database(file);
+    db.exec(first);
+    db.pragma("user_version = 1");
+    const put = db.prepare("INSERT INTO faults (id, account_id, region, ended, body) VALUES (?, ?, ?, ?, ?)");
+    const old = { ...SCOPE, startedAtMs: 7, parameters: {}, undo: {} };
+    const dark = { ...old, id: "f-1", kind: "zone-power-loss", zone: "us-east-1a", clusterName: "demo" };
+    const killed = { ...old, id: "f-2", kind: "instance-termination", endedAtMs: 7, parameters: { instanceId: "i-1" } };
+    for (const fault of [dark, killed])
+      put.run(fault.id, SCOPE.accountId, SCOPE.region, "endedAtMs" in fault ? 1 : 0, JSON.stringify(fault));
+    db.close();
+    const state = opened(file);
+    expect(state.faults.active()).toEqual([
+      {
+        ...dark,
+        phase: "active",
+        requestedAtMs: 7,
+        seed: 0,
+        target: { zone: "us-east-1a", cluster: "demo" },
+        targets: { zone: "us-east-1a", newcomers: true },
+        undo: { clusters: {} },
+      },
+    ]);
+    expect(state.faults.all().map(({ phase, targets }) => [phase, targets])).toEqual([
+      ["active", { zone: "us-east-1a", newcomers: true }],
+      ["ended", {}],
+    ]);
   });
 
   it("is refused when it is no database", () => {
