@@ -8,7 +8,8 @@ import type { ClusterRecord, FaultRecord, InstanceRecord, Scope } from "../domai
 import { clusterZones } from "../domain/zones.js";
 import type { State } from "../state/state.js";
 import type { Injector } from "./injector.js";
-import { clustersMeant, listed } from "./targets.js";
+import { listed } from "./target-search.js";
+import { clustersMeant } from "./targets.js";
 
 export function createFaultControl(options: {
   state: State;

@@ -22,7 +22,8 @@ import { createClusterFaults } from "./cluster-faults.js";
 import { tellEnd, tellRefusal, tellSchedule, tellStart } from "./events.js";
 import { performOnce } from "./once.js";
 import { terminateRows } from "./rows.js";
-import { checkNames, EmptyTargets, resolveTargets } from "./targets.js";
+import { EmptyTargets } from "./target-search.js";
+import { checkNames, resolveTargets } from "./targets.js";
 import { actingOn, unfinishedOn } from "./wants.js";
 
 export interface InjectorOptions {

@@ -2,7 +2,8 @@
 import type { PodFacts } from "../backends/backend.js";
 import { knownFault } from "../domain/faults/index.js";
 import type { ClusterRecord, FaultRecord } from "../domain/model.js";
-import { isMeant, type TargetSources } from "./targets.js";
+import { isMeant } from "./pod-targets.js";
+import type { TargetSources } from "./target-search.js";
 import { actingOn } from "./wants.js";
 
 export interface Newcomers {

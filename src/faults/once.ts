@@ -3,7 +3,7 @@ import { BackendError } from "../backends/backend.js";
 import type { Once } from "../domain/faults/index.js";
 import type { FaultRecord } from "../domain/model.js";
 import { ignoringMissing } from "./machines.js";
-import type { TargetSources } from "./targets.js";
+import type { TargetSources } from "./target-search.js";
 
 /** Rejects with BackendError `unsupported` before anything has happened. */
 export async function performOnce(

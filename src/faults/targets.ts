@@ -1,19 +1,12 @@
 /** From a selector to what it means now: names are looked up, shares are drawn by the fault's seed. What came of it goes into the fault's record. */
-import { BackendError, type ClusterBackend, type NodeFacts, type PodFacts } from "../backends/backend.js";
 import { createRandom } from "../clock/random.js";
 import { DomainError } from "../domain/errors.js";
-import type { FaultDefinition, FaultTarget, ResolvedTargets, TargetNode } from "../domain/faults/index.js";
-import type { ClusterRecord, InstanceRecord, Scope } from "../domain/model.js";
-import { nodegroupLabels } from "../domain/node.js";
+import type { FaultDefinition, FaultTarget, ResolvedTargets } from "../domain/faults/index.js";
+import type { ClusterRecord, Scope } from "../domain/model.js";
 import type { State } from "../state/state.js";
-
-export interface TargetSources {
-  state: State;
-  backendOf(cluster: ClusterRecord): ClusterBackend | undefined;
-}
-
-/** How many names an error lists. */
-const LISTED = 10;
+import { nodesMeant } from "./node-targets.js";
+import { podsMeant } from "./pod-targets.js";
+import { LISTED, listed, someOf, type TargetSources } from "./target-search.js";
 
 /** The clusters that are meant. Throws ResourceNotFoundException for one that is not there. */
 export function clustersMeant(state: State, scope: Scope, name: string | undefined): ClusterRecord[] {
@@ -42,13 +35,6 @@ export function checkNames(state: State, scope: Scope, target: FaultTarget): voi
       `No node group found for name: ${nodegroup}. ${listed("Node groups", known)}`,
       { clusterName: cluster.name, nodegroupName: nodegroup },
     );
-  }
-}
-
-/** Nothing is there that the selector means. */
-export class EmptyTargets extends DomainError {
-  constructor(message: string) {
-    super("InvalidParameterException", message);
   }
 }
 
@@ -107,11 +93,6 @@ function clusterIdsOf(
   return { clusterIds: [...new Set(found.map(({ clusterId }) => clusterId))] };
 }
 
-function someOf<T>(items: readonly T[], otherwise: string): readonly T[] {
-  if (items.length === 0) throw new EmptyTargets(otherwise);
-  return items;
-}
-
 /** As many as the selector asks for, in the order in which they were found. */
 function chosen<T>(items: readonly T[], { count, percent }: FaultTarget, seed: number, what: string): T[] {
   if (count === undefined && percent === undefined) return [...items];
@@ -164,190 +145,4 @@ function mastersMeant(
     masters,
     ...(target.zone ? { zone: target.zone } : {}),
   };
-}
-
-/** An instance that stands for a node, or a machine that no instance stands for. */
-interface Candidate extends TargetNode {
-  instance?: InstanceRecord;
-  labels: Readonly<Record<string, string>>;
-}
-
-const hasLabels = (labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> = {}): boolean =>
-  Object.entries(wanted).every(([key, value]) => labels[key] === value);
-
-async function nodesMeant(
-  sources: TargetSources,
-  clusters: readonly ClusterRecord[],
-  definition: FaultDefinition,
-  target: FaultTarget,
-): Promise<TargetNode[]> {
-  const all = (await Promise.all(clusters.map((cluster) => candidatesOf(sources, cluster)))).flat();
-  const named = target.nodes ? byName(all, target.nodes) : all.filter(isUp);
-  const meant = named.filter(
-    ({ zone, instance, labels }) =>
-      (target.zone === undefined || zone === target.zone) &&
-      (target.nodegroup === undefined || instance?.nodegroupName === target.nodegroup) &&
-      hasLabels(labels, target.labels),
-  );
-  const fit = meant.filter((candidate) => unfit(definition, candidate, sources.state) === undefined);
-  if (target.nodes && fit.length < meant.length) {
-    const [why] = meant.flatMap((candidate) => unfit(definition, candidate, sources.state) ?? []);
-    throw new DomainError("InvalidRequestException", `${definition.name}: ${why}`);
-  }
-  if (fit.length === 0) throw new EmptyTargets(nothingFits(sources.state, definition, all, meant));
-  return fit.map(({ clusterId, name, instanceId, zone }) => ({
-    clusterId,
-    name,
-    ...(instanceId ? { instanceId } : {}),
-    ...(zone ? { zone } : {}),
-  }));
-}
-
-function nothingFits(
-  state: State,
-  definition: FaultDefinition,
-  all: readonly Candidate[],
-  meant: readonly Candidate[],
-): string {
-  const [why] = meant.flatMap((candidate) => unfit(definition, candidate, state) ?? []);
-  if (why !== undefined) return `No node fits ${definition.name}: ${why}`;
-  return `No node is meant by this target. ${listed(
-    "Nodes",
-    all.filter(isUp).map(({ name }) => name),
-  )}`;
-}
-
-/** What selectors mean that name nobody: machines that run. */
-const isUp = ({ instance }: Candidate): boolean =>
-  instance === undefined ||
-  (instance.state === "running" && (instance.lifecycle === "InService" || instance.lifecycle === "Pending"));
-
-/** Why the fault cannot befall this machine. */
-function unfit(
-  { name, target }: FaultDefinition,
-  { instance, name: node }: Candidate,
-  state: State,
-): string | undefined {
-  if (!instance) return target.fargate ? undefined : `${node} is a machine of Fargate's, not an EC2 instance.`;
-  const what = `Instance ${instance.instanceId} (${node})`;
-  if (target.capacityType === "SPOT" && capacityTypeOf(instance, state) !== "SPOT")
-    return `${what} is On-Demand: EC2 interrupts Spot instances only.`;
-  if (name === "instance-stop" && instance.state !== "running")
-    return `${what} is ${instance.state}: EC2 stops running instances only.`;
-  return undefined;
-}
-
-function capacityTypeOf(instance: InstanceRecord, state: State): string {
-  if (instance.nodePool) return String(instance.nodePool.labels["karpenter.sh/capacity-type"] ?? "").toUpperCase();
-  const key = { accountId: instance.accountId, region: instance.region, name: instance.clusterName };
-  return state.nodegroups.get(key, instance.nodegroupName)?.capacityType ?? "ON_DEMAND";
-}
-
-async function candidatesOf(sources: TargetSources, cluster: ClusterRecord): Promise<Candidate[]> {
-  const { state } = sources;
-  const live = new Map((await liveNodes(sources, cluster)).map((node) => [node.name, node]));
-  const instances = state.instances
-    .ofCluster(cluster.id)
-    .filter(({ lifecycle }) => lifecycle !== "Warmed")
-    .map((instance): Candidate => {
-      const { privateDnsName: name, instanceId, zone } = instance;
-      // What users have changed of the labels counts, where the backend can tell.
-      const labels = live.get(name)?.labels ?? labelsOf(state, cluster, instance);
-      live.delete(name);
-      return { clusterId: cluster.id, name, instanceId, zone, instance, labels };
-    });
-  const others = [...live.values()].map(
-    ({ name, zone, labels }): Candidate => ({ clusterId: cluster.id, name, ...(zone ? { zone } : {}), labels }),
-  );
-  return [...instances, ...others.filter(({ name }) => !state.instances.byDnsName(cluster.id, name))];
-}
-
-async function liveNodes({ backendOf }: TargetSources, cluster: ClusterRecord): Promise<NodeFacts[]> {
-  try {
-    return (await backendOf(cluster)?.nodes?.(cluster.id)) ?? [];
-  } catch (error) {
-    // A cluster whose API does not answer still has its instances.
-    if (error instanceof BackendError) return [];
-    throw error;
-  }
-}
-
-function labelsOf(state: State, cluster: ClusterRecord, instance: InstanceRecord): Readonly<Record<string, string>> {
-  if (instance.nodePool) return instance.nodePool.labels;
-  const group = state.nodegroups.get(cluster, instance.nodegroupName);
-  return {
-    "topology.kubernetes.io/zone": instance.zone,
-    "node.kubernetes.io/instance-type": instance.instanceType,
-    ...(group ? nodegroupLabels(group, instance.amiId) : {}),
-  };
-}
-
-/** In the order asked for. */
-function byName(all: readonly Candidate[], names: readonly string[]): Candidate[] {
-  return names.map((asked) => {
-    const found = all.filter(({ name, instanceId }) => name === asked || instanceId === asked);
-    const [first] = found;
-    if (!first) {
-      const known = all.filter(isUp).map(({ name }) => name);
-      throw new DomainError("ResourceNotFoundException", `There is no node ${asked}. ${listed("Nodes", known)}`);
-    }
-    if (found.length > 1)
-      throw new DomainError(
-        "InvalidParameterException",
-        `There is more than one node ${asked}: name the cluster too, or an instance id.`,
-      );
-    return first;
-  });
-}
-
-type TargetPod = NonNullable<ResolvedTargets["pods"]>[number];
-
-async function podsMeant(
-  sources: TargetSources,
-  clusters: readonly ClusterRecord[],
-  target: FaultTarget,
-): Promise<TargetPod[]> {
-  const all = await Promise.all(
-    clusters.map(async (cluster) =>
-      (await podsOf(sources, cluster))
-        .filter((pod) => isMeant(pod, target))
-        .map(({ namespace, name }) => ({ clusterId: cluster.id, namespace, name })),
-    ),
-  );
-  const found = all.flat();
-  const missing = target.pods?.find((name) => !found.some((pod) => pod.name === name));
-  if (missing !== undefined)
-    throw new DomainError(
-      "ResourceNotFoundException",
-      `There is no pod ${missing} in namespace ${target.namespace} that is running.`,
-    );
-  return [...someOf(found, "No pod is meant by this target.")];
-}
-
-async function podsOf({ backendOf }: TargetSources, cluster: ClusterRecord): Promise<PodFacts[]> {
-  const backend = backendOf(cluster);
-  if (!backend?.pods)
-    throw new DomainError("InvalidRequestException", `The backend ${cluster.backend} cannot tell what pods there are.`);
-  const pods = await backend.pods(cluster.id);
-  return pods.sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
-}
-
-/** Pods that have ended, or are ending, are past being broken. */
-export function isMeant(pod: PodFacts, target: FaultTarget): boolean {
-  return (
-    !pod.terminating &&
-    pod.phase !== "Succeeded" &&
-    pod.phase !== "Failed" &&
-    (target.zone === undefined || pod.zone === target.zone) &&
-    (target.namespace === undefined || pod.namespace === target.namespace) &&
-    (target.pods === undefined || target.pods.includes(pod.name)) &&
-    (target.nodes === undefined || (pod.nodeName !== undefined && target.nodes.includes(pod.nodeName))) &&
-    hasLabels(pod.labels, target.podLabels)
-  );
-}
-
-export function listed(what: string, names: readonly string[]): string {
-  if (names.length === 0) return `There are no ${what.toLowerCase()}.`;
-  const more = names.length > LISTED ? `, and ${names.length - LISTED} more` : "";
-  return `${what}: ${names.slice(0, LISTED).join(", ")}${more}.`;
 }

@@ -235,6 +235,16 @@ describe("what a fault is aimed at", () => {
     expect(await names({ nodes: [first?.instanceId ?? ""] })).toEqual([first?.privateDnsName]);
   });
 
+  it("is the pods of a node, by whichever of its names", async () => {
+    const { w, cluster } = await six();
+    const [instance] = w.instances();
+    const { privateDnsName: nodeName = "", instanceId = "" } = instance ?? {};
+    w.backend.podsOf.set(cluster.id, [aPod("here", A, { nodeName }), aPod("elsewhere", A)]);
+    for (const node of [nodeName, instanceId]) await start(w, "pod-oom", { target: { nodes: [node] } });
+    const names = w.backend.ended.map(({ how, pods }) => [how, ...pods.map(({ name }) => name)]);
+    expect(names).toEqual(Array(2).fill(["oom", "here"]));
+  });
+
   it("stays the chosen nodes: what replaces them is well", async () => {
     const { w } = await six();
     const [node = ""] = nodesIn(w, A);
