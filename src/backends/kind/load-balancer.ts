@@ -15,7 +15,7 @@ interface Resource {
 
 /** The file with exactly these backends, in everything else as it was. */
 export async function withBackends(text: string, masters: readonly string[]): Promise<string> {
-  const { parse } = await import("yaml");
+  const { parse, stringify } = await import("yaml");
   const config = parse(text) as { resources?: Resource[] } | null;
   const group = config?.resources?.[0]?.load_assignment?.endpoints?.[0];
   const [model] = group?.lb_endpoints ?? [];
@@ -25,7 +25,8 @@ export async function withBackends(text: string, masters: readonly string[]): Pr
     ...model,
     endpoint: { ...model.endpoint, address: { socket_address: { address, port_value: 6443 } } },
   }));
-  return `${JSON.stringify(config, null, 2)}\n`;
+  // In the form that kind itself writes: not every balancer that stands in for Envoy reads JSON.
+  return stringify(config);
 }
 
 /** Sends requests to these masters from a moment later on. */
