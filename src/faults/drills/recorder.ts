@@ -107,6 +107,8 @@ function watchCluster(options: {
   const zones = new Map<string, { pods: number; readyPods: number }>();
   let pending = 0;
   let summary: ClusterSummary = { zones: {}, pendingPods: 0, apiAvailable: true };
+  /** Before the backend has been asked once there is nothing to look at. */
+  let isKnown = false;
   /** Moment of the look that is open; undefined: nothing has changed since the last one. */
   let openMs: number | undefined;
   let stopped = false;
@@ -115,7 +117,7 @@ function watchCluster(options: {
   let asker: Timer | undefined;
 
   const flush = (): void => {
-    if (openMs === undefined) return;
+    if (openMs === undefined || !isKnown) return;
     const changedOnes = [...workloads.values()].filter((one) => one.changed);
     for (const one of changedOnes) one.changed = false;
     close({
@@ -132,6 +134,7 @@ function watchCluster(options: {
   const open = (): void => {
     const nowMs = clock.now();
     if (openMs !== undefined && openMs < nowMs) flush();
+    if (!isKnown) openMs = nowMs;
     openMs ??= nowMs;
     changed();
   };
@@ -207,12 +210,16 @@ function watchCluster(options: {
         isStale = false;
         const next = await backend.summary(cluster.id);
         if (stopped) return;
-        if (isSameSummary(summary, next)) continue;
+        if (isKnown && isSameSummary(summary, next)) continue;
         open();
+        isKnown = true;
         summary = next;
       } while (isStale);
     } catch (error) {
-      if (!stopped) failed(error);
+      if (stopped) return;
+      failed(error);
+      // Nobody tells when it can be asked again.
+      if (backend.watchPods) asker = clock.timer(ASK_EVERY_MS, askSoon);
     } finally {
       asking = false;
     }

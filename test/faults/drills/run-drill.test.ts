@@ -254,6 +254,35 @@ expectations:
   );
 });
 
+describe("APIs in trouble", () => {
+  it(
+    "are waited for as long as they take, and answer what steps expect of them",
+    async () => {
+      const { result } = await run(`
+steps:
+  - { fault: aws-api-latency, id: late, parameters: { latency: 4s } }
+  - { name: late, eks: { method: GET, path: /clusters/shop, status: 200 } }
+  - { stopFault: late }
+  - { fault: aws-api-throttling, id: throttled, parameters: { share: 100 } }
+  - { name: throttled, eks: { method: GET, path: /clusters/shop, status: 429 } }
+  - { stopFault: all }
+  - { fault: api-server-latency, id: slow, parameters: { latency: 3s } }
+  - { name: slow, kubernetes: { method: GET, path: /api/v1/nodes, status: 200 } }
+`);
+      expect([result.verdict, result.why]).toEqual(["passed", undefined]);
+      const took = result.steps.map(({ title, startedAtMs, endedAtMs }) => [title, endedAtMs - startedAtMs]);
+      expect(took.filter(([title]) => ["late", "throttled", "slow"].includes(String(title)))).toEqual([
+        ["late", 4000],
+        ["throttled", 0],
+        ["slow", 3000],
+      ]);
+      // Those that the last step leaves are ended with the drill.
+      expect(result.faults.map(({ endedAtMs }) => endedAtMs === undefined)).toEqual([false, false, false]);
+    },
+    PATIENCE_MS,
+  );
+});
+
 describe("eksim.runDrill", () => {
   it(
     "runs a drill by its name, and takes away what the drill has made",
