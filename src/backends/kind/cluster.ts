@@ -98,6 +98,12 @@ export function noteMaster(held: Held, memberId: string, state: "up" | "down"): 
   tell(held, { kind: "member", memberId, state });
 }
 
+/** Containers of masters that are up, apart from one. */
+export const upMasters = ({ file, masters }: Held, except?: string): string[] =>
+  file.masters
+    .filter(({ id, container }) => masters.get(id) === "up" && container !== except)
+    .map(({ container }) => container);
+
 /** Masters with their zones, as the status page counts them. */
 export const memberStates = ({ file, masters }: Held): { zone: string; state: "up" | "down" }[] =>
   file.masters.map(({ id, zone }) => ({ zone, state: masters.get(id) ?? "down" }));

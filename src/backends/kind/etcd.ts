@@ -40,8 +40,28 @@ export async function etcdMembers(engine: Engine, master: string): Promise<EtcdM
   return parseMembers(await etcdctl(engine, master, ["member", "list", "-w", "simple"]));
 }
 
-/** A member counts for the quorum until it is removed, dead or not. Nothing when it is not there. */
+/**
+ * A member counts for the quorum until it is removed, dead or not. Asked on the masters in turn, since an etcd that has just been started may not answer yet.
+ * Nothing when it is not there.
+ */
 export async function removeEtcdMember(
+  engine: Engine,
+  masters: readonly string[],
+  leaving: { container: string; address: string },
+): Promise<void> {
+  let last = new BackendError("unavailable", `no other master than ${leaving.container} is up`);
+  for (const master of masters) {
+    try {
+      return await removeOn(engine, master, leaving);
+    } catch (error) {
+      if (!(error instanceof BackendError)) throw error;
+      last = error;
+    }
+  }
+  throw new BackendError("unavailable", last.message, { cause: last });
+}
+
+async function removeOn(
   engine: Engine,
   master: string,
   leaving: { container: string; address: string },

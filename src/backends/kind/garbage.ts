@@ -3,7 +3,7 @@
  * data directory, and machines of its own clusters. What other data directories have is told, and never touched.
  */
 import type { KnownCluster, Orphan } from "../backend.js";
-import type { Held, KindContext } from "./cluster.js";
+import { type Held, type KindContext, upMasters } from "./cluster.js";
 import { inventory, removeCluster } from "./delete.js";
 import type { Container } from "./engine.js";
 import { removeEtcdMember } from "./etcd.js";
@@ -62,10 +62,9 @@ async function machinesOf(
   const strangers = containers.filter((container) => isStranger(container, file, cluster));
   if (remove) {
     for (const stranger of strangers.filter(({ role }) => role === "control-plane")) {
-      const survivor = held?.file.masters.find(({ id }) => held.masters.get(id) === "up");
       // A member of etcd that is gone for good counts against the quorum until it has left.
-      if (survivor)
-        await removeEtcdMember(engine, survivor.container, { container: stranger.name, address: stranger.address });
+      if (held && upMasters(held).length > 0)
+        await removeEtcdMember(engine, upMasters(held), { container: stranger.name, address: stranger.address });
     }
     await engine.remove(strangers.map(({ name }) => name));
   }

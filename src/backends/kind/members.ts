@@ -1,7 +1,7 @@
 /** Masters: their power, and their replacement. At no step are fewer of etcd's members alive than its quorum needs. */
 import { randomBytes } from "node:crypto";
-import { BackendError, type MemberSpec } from "../backend.js";
-import { type Held, type KindContext, masterOf, noteMaster, until, untilReady } from "./cluster.js";
+import type { MemberSpec } from "../backend.js";
+import { type Held, type KindContext, masterOf, noteMaster, until, untilReady, upMasters } from "./cluster.js";
 import { zoneLabels } from "./config-file.js";
 import { deleteNode } from "./drain.js";
 import { removeEtcdMember } from "./etcd.js";
@@ -16,7 +16,7 @@ import { startAtAddress } from "./power.js";
 import { setTargetVersion } from "./upgrade.js";
 
 /** etcd has to find a leader, and API servers have to find etcd. */
-const READY_LIMIT_MS = 90_000;
+const READY_LIMIT_MS = 180_000;
 
 const hasQuorum = ({ masters, file }: Held): boolean =>
   file.masters.filter(({ id }) => masters.get(id) === "up").length * 2 > file.masters.length;
@@ -36,11 +36,21 @@ export async function setMember(
   await startAtAddress(context, master);
   noteMaster(held, memberId, "up");
   if (hasQuorum(held)) {
+    await untilServing(context, held, master.container);
     await untilReady(context.clock, held.client, { limitMs: READY_LIMIT_MS, signal: held.ending.signal });
   }
 }
 
-/** Gives the masters afterwards. One that still works is only let go when its successor serves. */
+/** Until the API server of that very master is ready, its etcd included. */
+async function untilServing({ engine, clock }: KindContext, held: Held, container: string): Promise<void> {
+  const command = ["curl", "--silent", "--insecure", "--fail", "--max-time", "3", "https://localhost:6443/readyz"];
+  const serves = async (): Promise<boolean> =>
+    (await engine.exec(container, command, { anyExitCode: true })).exitCode === 0;
+  const what = `the API server of ${container} was ready`;
+  await until(clock, serves, { limitMs: READY_LIMIT_MS, what, signal: held.ending.signal });
+}
+
+/** One that still works is only let go when its successor serves. */
 export async function replaceMember(
   context: KindContext,
   held: Held,
@@ -78,9 +88,7 @@ export async function replaceMember(
 /** The master leaves etcd, its machine and its Node go. */
 async function leave(context: KindContext, held: Held, master: MasterFile): Promise<void> {
   const { engine } = context;
-  const survivor = held.file.masters.find(({ id }) => id !== master.id && held.masters.get(id) === "up");
-  if (!survivor) throw new BackendError("unavailable", `no other master of cluster ${held.file.spec.name} is up`);
-  await removeEtcdMember(engine, survivor.container, master);
+  await removeEtcdMember(engine, upMasters(held, master.container), master);
   await engine.remove([master.container]);
   await asBackendError(async () => {
     await deleteNode(held.client, master.container);
@@ -101,7 +109,7 @@ async function deleteStaticPods({ client }: Held, nodeName: string): Promise<voi
 }
 
 async function joinMaster(context: KindContext, held: Held, member: MemberSpec): Promise<MasterFile> {
-  const { engine, clock, files, nodeImages } = context;
+  const { engine, files, nodeImages } = context;
   const { kindName, spec, masters } = held.file;
   const version = member.version ?? spec.version;
   const container = masterName(kindName, member.id);
@@ -131,12 +139,7 @@ async function joinMaster(context: KindContext, held: Held, member: MemberSpec):
       controlPlane: { certificateKey },
     });
     await kubeadmJoin(engine, container, config, held.ending.signal);
-    const serves = async (): Promise<boolean> => {
-      const command = ["curl", "--silent", "--insecure", "--fail", "--max-time", "3", "https://localhost:6443/readyz"];
-      return (await engine.exec(container, command, { anyExitCode: true })).exitCode === 0;
-    };
-    const what = `the API server of ${container} was ready`;
-    await until(clock, serves, { limitMs: READY_LIMIT_MS, what, signal: held.ending.signal });
+    await untilServing(context, held, container);
     return { id: member.id, zone: member.zone, container, address };
   } catch (error) {
     await clearRemains(context, held, container).catch(() => {});
@@ -148,8 +151,7 @@ async function joinMaster(context: KindContext, held: Held, member: MemberSpec):
 async function clearRemains({ engine }: KindContext, held: Held, container: string): Promise<void> {
   const [present] = await engine.inspect([container]);
   if (!present) return;
-  const survivor = held.file.masters.find(({ id }) => held.masters.get(id) === "up");
-  if (survivor) await removeEtcdMember(engine, survivor.container, { container, address: present.address });
+  await removeEtcdMember(engine, upMasters(held, container), { container, address: present.address });
   await engine.remove([container]);
   await deleteNode(held.client, container).catch(() => {});
 }

@@ -45,6 +45,8 @@ const written = (container: string, path: string): string[] => [
   "/dev/stdin",
   path,
 ];
+const readyz = (container: string): string[] =>
+  inside(container, "curl", "--silent", "--insecure", "--fail", "--max-time", "3", "https://localhost:6443/readyz");
 const find = (name: string): RecordedContainer =>
   runner.containers.find((one) => one.name === name) as RecordedContainer;
 const clusterDir = (): string => join(dir, id);
@@ -403,6 +405,9 @@ describe("masters", () => {
       { command: master("connect") },
       { command: ["docker", "start", MASTERS[0]], effect: becomes(MASTERS[0], "running") },
       { command: ["docker", "start", worker], effect: becomes(worker, "running") },
+      // Its API server is asked itself: through the load balancer another one would answer.
+      { command: readyz(MASTERS[0]), exitCode: 22 },
+      { command: readyz(MASTERS[0]) },
     );
     await backend.setMember(id, "master-1", "up");
     expect(runner.left()).toEqual([]);
@@ -486,18 +491,7 @@ describe("replacing a master", () => {
           /"localAPIEndpoint":\{"advertiseAddress":"172\.18\.130\.9","bindPort":6443\}.*topology\.kubernetes\.io\/zone=us-east-1b|topology\.kubernetes\.io\/zone=us-east-1b.*"advertiseAddress":"172\.18\.130\.9"/,
       },
       { command: inside(next, "kubeadm", "join", "--config", "/kind/kubeadm.conf") },
-      {
-        command: inside(
-          next,
-          "curl",
-          "--silent",
-          "--insecure",
-          "--fail",
-          "--max-time",
-          "3",
-          "https://localhost:6443/readyz",
-        ),
-      },
+      { command: readyz(next) },
       { command: inside(balancer, "cat", "/home/envoy/cds.yaml"), stdout: CDS },
       {
         command: written(balancer, "/home/envoy/cds.yaml.tmp"),

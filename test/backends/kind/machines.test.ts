@@ -262,14 +262,31 @@ describe("etcd", () => {
       { command: inside(...etcdctl, "member", "list", "-w", "simple"), stdout: LIST },
       { command: inside(...etcdctl, "member", "remove", id) },
     );
-    await removeEtcdMember(createEngine(runner, "docker"), "c-control-plane", leaving);
+    await removeEtcdMember(createEngine(runner, "docker"), ["c-control-plane"], leaving);
     expect(runner.left()).toEqual([]);
   });
 
-  it("is asked on a master where it runs", async () => {
+  it("is asked on another master when it does not run on the first", async () => {
+    const runner = recordedRunner();
+    const other = (...command: string[]) => ["docker", "exec", "--privileged", "c-control-plane3", ...command];
+    runner.expect(
+      { command: inside("crictl", "ps", "--quiet", "--name", "^etcd$"), stdout: "" },
+      { command: other("crictl", "ps", "--quiet", "--name", "^etcd$"), stdout: "0badcafe\n", always: true },
+      { command: other(...etcdctl, "member", "list", "-w", "simple"), stdout: LIST },
+      { command: other(...etcdctl, "member", "remove", "fd422379fda50e48") },
+    );
+    const leaving = { container: "c-control-plane2", address: "172.18.0.3" };
+    await removeEtcdMember(createEngine(runner, "docker"), ["c-control-plane", "c-control-plane3"], leaving);
+    expect(runner.left()).toEqual([]);
+  });
+
+  it("says so when it runs nowhere", async () => {
     const runner = recordedRunner();
     runner.expect({ command: inside("crictl", "ps", "--quiet", "--name", "^etcd$"), stdout: "" });
-    const asked = removeEtcdMember(createEngine(runner, "docker"), "c-control-plane", { container: "x", address: "y" });
+    const asked = removeEtcdMember(createEngine(runner, "docker"), ["c-control-plane"], {
+      container: "x",
+      address: "y",
+    });
     await expect(asked).rejects.toMatchObject({ code: "unavailable", message: "no etcd runs on c-control-plane" });
   });
 });
