@@ -72,11 +72,12 @@ export async function stopAllFaults(options: TargetOptions): Promise<void> {
 function outcome({ id, phase, title, fault, startedAtMs, endsAtMs, reason }: FaultView): string {
   if (reason !== undefined) return `The fault ${fault} has not begun: ${reason}`;
   if (phase === "ended") return title;
-  const end = `end it with: eksim fault stop ${id}`;
+  const stop = `eksim fault stop ${id}`;
   if (phase === "scheduled")
-    return `The fault ${fault} (${id}) begins at ${formatSeconds(startedAtMs)}. To call it off, ${end}`;
-  const byItself = endsAtMs === undefined ? "" : ` It ends by itself at ${formatSeconds(endsAtMs)}.`;
-  return `${title}${byItself} To ${end}`;
+    return `The fault ${fault} begins at ${formatSeconds(startedAtMs)}. Call it off with: ${stop}`;
+  return endsAtMs === undefined
+    ? `${title} End it with: ${stop}`
+    : `${title} It ends by itself at ${formatSeconds(endsAtMs)}, or with: ${stop}`;
 }
 
 /** What was typed, as the emulator takes it; what it means is checked there. */

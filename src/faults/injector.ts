@@ -157,6 +157,7 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
         ...present,
         phase: "ended",
         endedAtMs: nowMs,
+        ...(present.phase === "scheduled" ? { reason: "it was called off before it began" } : {}),
         undo: { ...present.undo, pending: true },
       };
       state.faults.put(done);

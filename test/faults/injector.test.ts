@@ -461,7 +461,8 @@ describe("time", () => {
   it("may be called off before it comes", async () => {
     const { w } = await six();
     const { id } = await start(w, "zone-power-loss", { target: { zone: A }, delay: "1m" });
-    await w.faults.stop(SCOPE, id);
+    const ended = await w.faults.stop(SCOPE, id);
+    expect(ended).toMatchObject({ phase: "ended", reason: "it was called off before it began" });
     await w.clock.advance(minutes(5));
     expect(broken(w.backend)).toEqual([]);
     expect(w.events().some((event) => event.includes("ZoneFailed"))).toBe(false);
