@@ -52,6 +52,8 @@ export interface Held {
   listeners: Set<(observation: Observation) => void>;
   /** Masters' states as last told, by id. */
   masters: Map<string, "up" | "down">;
+  /** Masters that are let go because others take their place, by id: their end is no news. */
+  leaving: Set<string>;
   /** Nodes as they were launched, by name. */
   nodes: Map<string, NodeSpec>;
   /** Nodes that are joining, by name. */
@@ -93,7 +95,7 @@ export function masterOf({ file }: Held, memberId: string): MasterFile {
 
 /** Notes that a master is up or down, and tells it when that is new. */
 export function noteMaster(held: Held, memberId: string, state: "up" | "down"): void {
-  if (held.masters.get(memberId) === state) return;
+  if (held.masters.get(memberId) === state || held.leaving.has(memberId)) return;
   held.masters.set(memberId, state);
   tell(held, { kind: "member", memberId, state });
 }

@@ -80,9 +80,14 @@ export async function replaceMember(
   await write([...others, ...(lost && works ? [lost] : []), next]);
   noteMaster(held, member.id, "up");
   await serve([...others, next]);
-  if (lost && works) await leave(context, held, lost);
-  held.masters.delete(lostId);
-  await write([...others, next]);
+  held.leaving.add(lostId);
+  try {
+    if (lost && works) await leave(context, held, lost);
+    await write([...others, next]);
+    held.masters.delete(lostId);
+  } finally {
+    held.leaving.delete(lostId);
+  }
 }
 
 /** The master leaves etcd, its machine and its Node go. */

@@ -58,6 +58,7 @@ export function createOperations(context: KindContext) {
       client: createKubeClient(access, { clock }),
       listeners: new Set(),
       masters: new Map(),
+      leaving: new Set(),
       nodes: new Map(),
       joins: new Map(),
       powers: new Map(),
