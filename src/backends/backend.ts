@@ -40,11 +40,7 @@ export interface ClusterBackend {
   awsAuth?(clusterId: string): ConfigMapData | undefined;
   /** Who may do what in the cluster as it is now. Absent: the backend cannot tell. */
   accessJudge?(clusterId: string): AccessJudge;
-  setNodePower(
-    clusterId: string,
-    nodeName: string,
-    power: "running" | "stopped" | "frozen" | "isolated",
-  ): Promise<void>;
+  setNodePower(clusterId: string, nodeName: string, power: NodePower): Promise<void>;
   setMember(clusterId: string, memberId: string, state: "up" | "down"): Promise<void>;
   /** Brings a replaced master in (maybe in another zone); the lost one has left the quorum properly. */
   replaceMember(clusterId: string, lostId: string, member: MemberSpec): Promise<void>;
@@ -67,7 +63,7 @@ export interface ClusterBackend {
    */
   setFargate?(clusterId: string, fargate: FargateSpec): Promise<{ remainingPods: string[] }>;
   /** Power of what AWS itself runs for the cluster in a zone, which no instance stands for: Fargate's machines. */
-  setZonePower?(clusterId: string, zone: string, power: "running" | "stopped"): Promise<void>;
+  setZonePower?(clusterId: string, zone: string, power: "running" | "off"): Promise<void>;
   /**
    * From now on exactly this is wrong with the cluster, whatever was before; asked again it changes nothing. Rejects with code `unsupported`, and changes
    * nothing, when there is something among it that this backend, or this machine, cannot bring about.
@@ -81,8 +77,8 @@ export interface ClusterBackend {
   /** Nodes as the API server has them now, whoever made them. Absent: only those that stand for instances are known. */
   nodes?(clusterId: string): Promise<NodeFacts[]>;
   /**
-   * The machine restarts, with its pods; its node stays. One that is off, frozen or cut off comes back as it was: power is setNodePower's affair alone. Absent:
-   * the backend cannot.
+   * The machine restarts, with its pods; its node stays. One that is off, frozen, silent or cut off comes back as it was: power is setNodePower's affair
+   * alone. Absent: the backend cannot.
    */
   rebootNode?(clusterId: string, nodeName: string): Promise<void>;
   /** Pods as they are now, those that ended included. */
@@ -123,6 +119,14 @@ export interface ClusterBackend {
   collectGarbage?(known: () => readonly KnownCluster[], options: { remove: boolean }): Promise<Orphan[]>;
   close(): Promise<void>;
 }
+
+/**
+ * How a machine is. `stopped`: by EC2, which says so, and so does the cloud controller in a taint. `off`: without power, as when its zone has lost it; to EC2
+ * the instance is running still (its status checks fail), and there is no such taint. Of either the pods are dead. `frozen`: it stands still, with its kubelet
+ * and its containers, and goes on where it was. `silent`: the kubelet is stopped; containers run on and serve, and nobody probes or restarts them. `isolated`:
+ * all of it goes on, but nothing gets through to it or from it.
+ */
+export type NodePower = "running" | "stopped" | "off" | "frozen" | "silent" | "isolated";
 
 export interface KnownCluster {
   clusterId: string;

@@ -1,13 +1,8 @@
 /** Commands the backend: machines, masters and network of a cluster become what its faults want of them, and all else of what they had touched becomes well. */
 import { BackendError, type ClusterBackend } from "../backends/backend.js";
-import type { MachineTrouble, WholeWants } from "../domain/faults/index.js";
+import type { WholeWants } from "../domain/faults/index.js";
 import { type Impairments, NOTHING_WRONG } from "../domain/impairments.js";
 import type { ClusterRecord, ClusterUndo } from "../domain/model.js";
-
-const POWER = { off: "stopped", stopped: "stopped", frozen: "frozen", isolated: "isolated" } as const satisfies Record<
-  MachineTrouble,
-  string
->;
 
 const isWell = (impairments: Impairments): boolean => JSON.stringify(impairments) === JSON.stringify(NOTHING_WRONG);
 
@@ -34,10 +29,10 @@ export async function bringAbout(
     if (!wants.machines[name]) await ignoringMissing(backend.setNodePower(cluster.id, name, "running"));
   }
   for (const [name, trouble] of Object.entries(wants.machines)) {
-    await ignoringMissing(backend.setNodePower(cluster.id, name, POWER[trouble]));
+    await ignoringMissing(backend.setNodePower(cluster.id, name, trouble));
   }
   for (const id of down) await ignoringMissing(backend.setMember(cluster.id, id, "down"));
-  for (const zone of dark) await ignoringMissing(backend.setZonePower?.(cluster.id, zone, "stopped"));
+  for (const zone of dark) await ignoringMissing(backend.setZonePower?.(cluster.id, zone, "off"));
 }
 
 async function impair(backend: ClusterBackend, cluster: ClusterRecord, impairments: Impairments): Promise<void> {

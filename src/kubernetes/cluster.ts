@@ -122,10 +122,11 @@ export interface NodeSpec {
 }
 
 /**
- * running: normal. stopped: machine off, pods dead. frozen: the machine stands still, with its kubelet and containers, and will go on where it was. isolated:
- * it goes on, but nothing gets through to it or from it.
+ * running: normal. stopped, off: the machine does not run, pods dead; which of them it is only the cloud can tell, see `cloud.state`. frozen: the machine stands
+ * still, with its kubelet and containers, and will go on where it was. silent: the kubelet is stopped, containers run on and serve. isolated: all of it goes on,
+ * but nothing gets through to it or from it.
  */
-export type NodePower = "running" | "stopped" | "frozen" | "isolated";
+export type NodePower = "running" | "stopped" | "off" | "frozen" | "silent" | "isolated";
 
 export interface SimulatedCluster {
   readonly api: KubeApi;

@@ -313,8 +313,23 @@ export function backendContract(contract: BackendContract): void {
       await backend.patchNode(id, second.name, { unschedulable: false });
     });
 
-    test("reports a node without power as not Ready after Kubernetes' grace, and Ready again with power", async () => {
+    test("reports nodes that are stopped or without power as not Ready after Kubernetes' grace, and Ready again with power", async () => {
+      const both = [second, third];
+      await backend.setNodePower(id, second.name, "off");
       await backend.setNodePower(id, third.name, "stopped");
+      await under.pass(30_000);
+      for (const { name } of both) expect(lastOf(name)?.ready).toBe(true);
+      await under.pass(30_000);
+      for (const { name } of both) expect(lastOf(name)).toMatchObject({ ready: false, present: true });
+      for (const { name } of both) await backend.setNodePower(id, name, "running");
+      await under.pass(30_000);
+      for (const { name } of both) expect(lastOf(name)).toMatchObject({ ready: true, present: true });
+    });
+
+    test("reports a node whose kubelet is silent as not Ready after the same grace, and hears of it again with its pods", async () => {
+      const before = await deploy("web", 3);
+      await backend.setNodePower(id, third.name, "silent");
+      await backend.setNodePower(id, third.name, "silent");
       await under.pass(30_000);
       expect(lastOf(third.name)?.ready).toBe(true);
       await under.pass(30_000);
@@ -322,6 +337,10 @@ export function backendContract(contract: BackendContract): void {
       await backend.setNodePower(id, third.name, "running");
       await under.pass(30_000);
       expect(lastOf(third.name)).toMatchObject({ ready: true, present: true });
+      const uids = (pods: readonly PodFacts[]): string[] => pods.map(({ uid }) => uid).sort();
+      await until(async () => (await replicas("web")).every(({ ready }) => ready));
+      expect(uids(await replicas("web"))).toEqual(uids(before));
+      await undeploy("web");
     });
 
     const lost = (...zones: string[]): LinkImpairment[] =>

@@ -10,6 +10,7 @@ import {
   durationText,
   FAULTS,
   faultNamed,
+  type MachineTrouble,
   readParameters,
   readRequest,
 } from "../../src/domain/faults/index.js";
@@ -181,8 +182,11 @@ const anyFault: fc.Arbitrary<ActingFault> = fc.oneof(
     ),
   zones.map((zone) => fault("zone-dns-failure", { zone })),
   fc
-    .tuple(fc.constantFrom("instance-stop", "node-freeze", "node-isolation", "node-disk-full"), someNodes)
+    .tuple(fc.constantFrom("instance-stop", "node-isolation", "node-disk-full"), someNodes)
     .map(([kind, targets]) => fault(kind, targets)),
+  fc
+    .tuple(someNodes, fc.constantFrom("alive", "frozen"))
+    .map(([targets, containers]) => fault("node-freeze", { ...targets, parameters: { containers } })),
   fc
     .tuple(someNodes, fc.constantFrom("disk", "memory", "pid"))
     .map(([targets, resource]) => fault("node-pressure", { ...targets, parameters: { resource } })),
@@ -214,6 +218,16 @@ const anyFault: fc.Arbitrary<ActingFault> = fc.oneof(
 );
 const wants = (each: ActingFault): ClusterWants => faultNamed(each.kind).wants?.(each, FACTS, 0) ?? {};
 
+it("a node that freezes has its containers go on unless they are to freeze, as they did in state files of before", () => {
+  const nodes = [{ clusterId: "C", name: "node-a1" }];
+  const troubleOf = (parameters: ActingFault["parameters"]) =>
+    wants(fault("node-freeze", { targets: { nodes }, parameters })).machines;
+  const { parameters } = request({ fault: "node-freeze", target: { count: 1 } });
+  expect(troubleOf(parameters)).toEqual({ "node-a1": "silent" });
+  expect(troubleOf({ containers: "frozen" })).toEqual({ "node-a1": "frozen" });
+  expect(troubleOf({})).toEqual({ "node-a1": "frozen" });
+});
+
 describe("several faults at once", () => {
   it("want the same whatever their order", () => {
     fc.assert(
@@ -227,7 +241,7 @@ describe("several faults at once", () => {
   });
 
   it("leave what the others want when one of them ends", () => {
-    const severity = ["isolated", "frozen", "stopped", "off"];
+    const severity = ["silent", "isolated", "frozen", "stopped", "off"];
     fc.assert(
       fc.property(fc.array(anyFault, { minLength: 1, maxLength: 6 }), anyFault, (faults, another) => {
         const alone = combine(faults.map(wants));
@@ -247,6 +261,15 @@ describe("several faults at once", () => {
         expect(combine(faults.map(wants))).toEqual(alone);
       }),
     );
+  });
+
+  it("show both effects on a machine whose kubelet is silent and which is cut off: nothing reaches its pods", () => {
+    const machines = (...troubles: MachineTrouble[]) =>
+      combine(troubles.map((trouble) => ({ machines: { "node-1": trouble } }))).machines["node-1"];
+    expect(machines("silent", "isolated")).toBe("isolated");
+    expect(machines("silent", "frozen")).toBe("frozen");
+    expect(machines("isolated", "frozen")).toBe("frozen");
+    expect(machines("off", "stopped", "silent")).toBe("off");
   });
 
   it("name no machine, link or pod twice", () => {

@@ -48,6 +48,16 @@ describe("a machine of a node group", () => {
     expect(told("InstanceTerminating").map(({ detail }) => detail?.reason)).toEqual(["unhealthy"]);
   });
 
+  it("that loses its power with its zone: EC2 has it running, so that its node is unreachable but not tainted as shut down", async () => {
+    const name = await started();
+    await d.eksim.startFault({ fault: "zone-power-loss", target: { zone: ZONES[0] ?? "" } });
+    await d.eksim.advance("50s");
+    const taints = ((await named(name)) as { spec: { taints?: { key: string }[] } } | undefined)?.spec.taints ?? [];
+    const keys = taints.map(({ key }) => key);
+    expect(keys).toContain("node.kubernetes.io/unreachable");
+    expect(keys).not.toContain("node.cloudprovider.kubernetes.io/shutdown");
+  });
+
   it("whose kubelet is silent: nothing happens to it for hours without auto repair", async () => {
     const name = await started();
     await d.eksim.startFault({ fault: "node-freeze", target: { nodes: [name] } });

@@ -358,7 +358,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
         if (held.fargate.setNodePower(nodeName, power)) return;
         throw new BackendError("missing", `there is no node ${nodeName}`);
       }
-      // The cloud tells machines that are off from those that run, not silent ones from those that speak.
+      // The cloud knows what EC2 has stopped, neither what has lost its power nor what is silent.
       held.machines.set(providerId(node.zone, node.instanceId), power === "stopped" ? "stopped" : "running");
       held.power.set(nodeName, power);
       held.cluster.setNodePower(nodeName, power);
@@ -368,7 +368,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
       const held = find(clusterId);
       if (!held.nodes.has(nodeName)) throw new BackendError("missing", `there is no node ${nodeName}`);
       const power = held.power.get(nodeName) ?? "running";
-      if (power === "stopped") return;
+      if (power === "stopped" || power === "off") return;
       held.cluster.setNodePower(nodeName, "stopped");
       held.cluster.setNodePower(nodeName, power);
     },

@@ -11,7 +11,7 @@ import { hasJoined } from "./join.js";
 import { KIND_LABELS, LABELS } from "./names.js";
 import { clearTrouble } from "./network.js";
 import { giveMetadata, startJoin } from "./nodes.js";
-import { startAtAddress } from "./power.js";
+import { startAtAddress, startKubelet } from "./power.js";
 
 /** etcd, API servers and the load balancer come up together, on a machine that may be busy with more. */
 const READY_LIMIT_MS = 180_000;
@@ -43,7 +43,8 @@ export async function wakeContainers(context: KindContext, file: ClusterFile): P
   const awake = masters.filter(({ name }) => !off.has(name));
   if (webhook.changed) for (const { name } of awake) await restartApiServer(context, name);
   const machines = containers.filter(({ role }) => role !== "external-load-balancer");
-  await Promise.all(machines.map((machine) => clear(context, machine)));
+  // Whatever booted just now has a kubelet by itself.
+  await Promise.all(machines.map((machine) => clear(context, machine, { ran: !off.has(machine.name) })));
 }
 
 /**
@@ -66,11 +67,19 @@ async function restartApiServer({ engine }: KindContext, master: string): Promis
     await engine.exec(master, ["crictl", "stop", "--timeout", "10", id], { anyExitCode: true });
 }
 
-async function clear({ engine, log }: KindContext, { name }: Container): Promise<void> {
+async function clear(
+  { engine, log }: KindContext,
+  { name, role }: Container,
+  { ran }: { ran: boolean },
+): Promise<void> {
   try {
     await clearTrouble(engine, name);
+    if (ran && role === "worker") await startKubelet(engine, name);
   } catch (err) {
-    log.warn({ err, container: name }, "network rules of an earlier fault may be left in a machine");
+    log.warn(
+      { err, container: name },
+      "an earlier fault may have left network rules in a machine, or its kubelet stopped",
+    );
   }
 }
 

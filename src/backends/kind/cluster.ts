@@ -6,6 +6,7 @@ import {
   type ClusterEndpoint,
   type ConfigMapData,
   type IssuerKey,
+  type NodePower,
   type NodeSpec,
   type Observation,
 } from "../backend.js";
@@ -66,8 +67,8 @@ export interface Held {
       done: Promise<void>;
     }
   >;
-  /** Nodes that eksim has cut off, frozen or stopped, by name. */
-  powers: Map<string, "stopped" | "frozen" | "isolated">;
+  /** Nodes that eksim has stopped, frozen, silenced or cut off, by name. */
+  powers: Map<string, Exclude<NodePower, "running">>;
   /** Machines of nodes as last told, by the nodes' names. */
   machines: Map<string, "on" | "off">;
   impairments: Impairments;

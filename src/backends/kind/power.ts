@@ -1,8 +1,9 @@
-/** Power of machines: taken away, given back, frozen, cut off. */
-import { BackendError } from "../backend.js";
+/** Power of machines: taken away, given back, frozen, silenced, cut off. */
+import { BackendError, type NodePower } from "../backend.js";
 import type { Held, KindContext } from "./cluster.js";
-import { NETWORK } from "./engine.js";
+import { type Container, type Engine, NETWORK } from "./engine.js";
 import type { MasterFile } from "./files.js";
+import { boot } from "./join.js";
 import { KIND_LABELS, LABELS, ownerPrefix } from "./names.js";
 import { cutOff, putBack } from "./network.js";
 import { containerOf, giveMetadata } from "./nodes.js";
@@ -46,29 +47,67 @@ export async function setNodePower(
   context: KindContext,
   held: Held,
   nodeName: string,
-  power: "running" | "stopped" | "frozen" | "isolated",
+  power: NodePower,
 ): Promise<void> {
-  const { engine } = context;
   const container = await containerOf(context, held, nodeName);
   if (!container) throw new BackendError("missing", `there is no node ${nodeName}`);
-  const { name, state } = container;
+  const before = held.powers.get(nodeName);
   // Told before it happens: the engine's events come faster than its answer.
   if (power !== "running") held.powers.set(nodeName, power);
-  if (power === "stopped") {
+  try {
+    // A container that does not run has its kubelet started by systemd.
+    const lacksKubelet = before === "silent" && container.state !== "stopped";
+    await bringTo(context, held, container, { power, lacksKubelet });
+  } catch (error) {
+    // Whoever tries again has to know that a kubelet waits to be started.
+    if (before === "silent") held.powers.set(nodeName, before);
+    throw error;
+  }
+  if (power !== "stopped" && power !== "off" && power !== "frozen") await giveMetadata(context, held, nodeName);
+  if (power === "running") held.powers.delete(nodeName);
+}
+
+async function bringTo(
+  context: KindContext,
+  held: Held,
+  { name, state }: Container,
+  { power, lacksKubelet }: { power: NodePower; lacksKubelet: boolean },
+): Promise<void> {
+  const { engine } = context;
+  if (power === "stopped" || power === "off") {
     if (state !== "stopped") await engine.kill(name);
   } else if (power === "frozen") {
     if (state === "stopped") await engine.start(name);
+    if (lacksKubelet) await startKubelet(engine, name);
     await engine.pause(name);
   } else {
     if (state === "paused") await engine.unpause(name);
     if (state === "stopped") await engine.start(name);
+    // Silent before it is heard again, and cut off before it speaks again.
+    if (power === "silent") await silence(context, held, name, { booting: state === "stopped" });
     await (power === "isolated" ? cutOff(engine, name) : putBack(engine, name));
+    if (lacksKubelet && power !== "silent") await startKubelet(engine, name);
   }
-  if (power !== "stopped" && power !== "frozen") await giveMetadata(context, held, nodeName);
-  if (power === "running") held.powers.delete(nodeName);
 }
 
-/** The machine restarts with its pods, and is afterwards as it was: off, frozen, cut off or neither. */
+/** Containers are containerd's, and go on. systemd, which restarts a kubelet that fails, leaves one alone that was stopped. */
+async function silence(
+  context: KindContext,
+  held: Held,
+  container: string,
+  { booting }: { booting: boolean },
+): Promise<void> {
+  // Until systemd is up it takes no orders, and starts what it has been told to start before.
+  if (booting) await boot(context, container, held.file.spec, held.ending.signal);
+  await context.engine.exec(container, ["systemctl", "stop", "kubelet"]);
+}
+
+/** Nothing happens where it runs. */
+export async function startKubelet(engine: Engine, container: string): Promise<void> {
+  await engine.exec(container, ["systemctl", "start", "kubelet"]);
+}
+
+/** The machine restarts with its pods, and is afterwards as it was: off, frozen, silent, cut off or none of it. */
 export async function rebootNode(context: KindContext, held: Held, nodeName: string): Promise<void> {
   const container = await containerOf(context, held, nodeName);
   if (!container) throw new BackendError("missing", `there is no node ${nodeName}`);
@@ -84,5 +123,8 @@ export async function rebootNode(context: KindContext, held: Held, nodeName: str
   }
   await giveMetadata(context, held, nodeName);
   // What was cut off was so by rules in memory, which went with the machine's network.
-  if (held.powers.get(nodeName) === "isolated") await cutOff(context.engine, container.name);
+  const after = held.powers.get(nodeName);
+  if (after === "isolated") await cutOff(context.engine, container.name);
+  // And the kubelet comes back with every boot.
+  if (after === "silent") await silence(context, held, container.name, { booting: true });
 }

@@ -26,8 +26,8 @@ export interface WholeWants {
   changesAtMs?: number;
 }
 
-/** Worst first. */
-const TROUBLES: readonly MachineTrouble[] = ["off", "stopped", "frozen", "isolated"];
+/** Worst first, so that the effects of two show together: nobody hears the kubelet of a machine that is cut off, but a silent one's pods would be reached. */
+const TROUBLES: readonly MachineTrouble[] = ["off", "stopped", "frozen", "isolated", "silent"];
 
 export function combine(wants: readonly ClusterWants[]): WholeWants {
   const impairments = wants.flatMap((want) => (want.impairments ? [want.impairments] : []));
@@ -53,7 +53,7 @@ export function combine(wants: readonly ClusterWants[]): WholeWants {
 }
 
 const worst = (troubles: readonly MachineTrouble[]): MachineTrouble =>
-  TROUBLES.find((trouble) => troubles.includes(trouble)) ?? "isolated";
+  TROUBLES.find((trouble) => troubles.includes(trouble)) ?? "silent";
 
 function combineNode(all: readonly NodeImpairment[]): NodeImpairment {
   const pressures = union(all.map((each) => each.pressures ?? []));

@@ -7,10 +7,10 @@ import type { FaultTargetMember, TargetType } from "./target.js";
 export type FaultFamily = "zone" | "node" | "control-plane" | "pod" | "aws-api";
 
 /**
- * What is wrong with a machine. `off`: no power, so that EC2's status checks fail; `stopped`: by EC2, which knows; `frozen`: nothing on it moves; `isolated`:
- * it runs, and nothing reaches it.
+ * What is wrong with a machine, in the words that backends have for it. `off`: no power, so that EC2's status checks fail; `stopped`: by EC2, which knows;
+ * `frozen`: nothing on it moves; `isolated`: it runs, and nothing reaches it; `silent`: all of it runs but the kubelet.
  */
-export type MachineTrouble = "off" | "stopped" | "frozen" | "isolated";
+export type MachineTrouble = "off" | "stopped" | "frozen" | "isolated" | "silent";
 
 /** What there is of a cluster, when wants are worked out. */
 export interface ClusterFacts {

@@ -48,6 +48,9 @@ const nodeTrouble =
 const reasonOf = (fault: ActingFault): string =>
   (fault.parameters.reason as string | undefined) ?? REASONS[text(fault, "condition")] ?? "Unknown";
 
+/** State files of before know one kind of freeze, without a parameter. */
+const standsStill = (fault: ActingFault): boolean => fault.parameters.containers !== "alive";
+
 const are = (fault: ActingFault): string => (isMany(fault) ? "are" : "is");
 const have = (fault: ActingFault): string => (isMany(fault) ? "have" : "has");
 
@@ -111,13 +114,26 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
   {
     name: "node-freeze",
     family: "node",
-    says: "Nothing on the machine moves: the kubelet is silent, the pods are neither dead nor alive, and EC2 sees nothing wrong.",
+    says: "The kubelet is silent, and EC2 sees nothing wrong; containers run on and serve, or stand still with it.",
     target: KUBELETS,
-    parameters: {},
+    parameters: {
+      containers: {
+        type: "choice",
+        values: ["alive", "frozen"],
+        default: "alive",
+        says: "Whether the kubelet alone falls silent, or nothing on the machine moves.",
+      },
+    },
     lasts: true,
-    started: (fault) => `${capitalised(theNodes(fault))} ${are(fault)} frozen.`,
-    ended: (fault) => `${capitalised(theNodes(fault))} ${isMany(fault) ? "move" : "moves"} again.`,
-    wants: machines("frozen"),
+    started: (fault) =>
+      standsStill(fault)
+        ? `${capitalised(theNodes(fault))} ${are(fault)} frozen.`
+        : `The kubelet of ${theNodes(fault)} is silent.`,
+    ended: (fault) =>
+      standsStill(fault)
+        ? `${capitalised(theNodes(fault))} ${isMany(fault) ? "move" : "moves"} again.`
+        : `The kubelet of ${theNodes(fault)} speaks again.`,
+    wants: (fault, cluster) => machines(standsStill(fault) ? "frozen" : "silent")(fault, cluster),
   },
   {
     name: "node-isolation",

@@ -87,19 +87,23 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
       if (state.problem || nowMs < moment.sandboxMs) return undefined;
       return becomes(container, prepare(container, moment, nowMs));
     case "pulling":
-      return nowMs < state.untilMs ? undefined : becomes(container, pulled(container, state, moment));
+      return nowMs < state.untilMs
+        ? undefined
+        : becomes(container, pulled(container, postponed(state, moment), moment));
     case "starting": {
       if (nowMs < state.untilMs) return undefined;
       const problem = startProblem(container, moment);
-      if (problem === undefined) return becomes(container, started(container, state.untilMs, moment));
+      if (problem === undefined)
+        return becomes(container, started(container, postponed(state, moment).untilMs, moment));
       moment.emit("Warning", "Failed", `Error: ${problem.message}`);
       return becomes(container, { is: "starting", untilMs: nowMs + REFERENCE_RETRY_MS, problem });
     }
     case "pullFailed": {
       if (nowMs >= state.retryMs) {
         moment.emit("Normal", "Pulling", `Pulling image "${container.image}"`);
-        const untilMs = state.retryMs + moment.env.draw("recheck");
-        return becomes(container, { is: "pulling", sinceMs: state.retryMs, untilMs, attempts: state.attempts + 1 });
+        const sinceMs = Math.max(state.retryMs, moment.env.actingSinceMs);
+        const untilMs = sinceMs + moment.env.draw("recheck");
+        return becomes(container, { is: "pulling", sinceMs, untilMs, attempts: state.attempts + 1 });
       }
       if (state.backedOff || nowMs < state.failedMs + ERR_IMAGE_PULL_MS) return undefined;
       moment.emit("Normal", "BackOff", `Back-off pulling image "${container.image}"`);
@@ -109,10 +113,14 @@ function follow(container: ContainerRuntime, moment: Moment): Next {
     case "crashBackoff": {
       if (nowMs < state.untilMs) return undefined;
       const again = { ...container, restarts: container.restarts + 1 };
-      return becomes(again, prepare(again, moment, state.untilMs));
+      return becomes(again, prepare(again, moment, postponed(state, moment).untilMs));
     }
   }
 }
+
+/** What the kubelet would have done while it was stopped it does when it is back. */
+const postponed = <S extends { untilMs: number }>(state: S, { env: { actingSinceMs } }: Moment): S =>
+  state.untilMs < actingSinceMs ? { ...state, untilMs: actingSinceMs } : state;
 
 /** Why the container cannot be made, with the reason that it waits for. */
 function startProblem(
@@ -238,7 +246,11 @@ function followRunning(container: ContainerRuntime, state: Running, moment: Mome
     const replaced = { ...container, image: spec.image ?? "" };
     return becomes(replaced, beginStop(replaced, noticed, moment, graceSecondsOf(moment)));
   }
-  if (state.exitMs !== undefined && nowMs >= state.exitMs) return ended(container, state, state.exitMs, moment);
+  if (state.exitMs !== undefined && nowMs >= state.exitMs) {
+    // A startup probe ends nothing while nobody probes.
+    const endMs = state.failsStartup ? Math.max(state.exitMs, env.actingSinceMs) : state.exitMs;
+    return ended(container, state, endMs, moment);
+  }
   if (state.stop) return followStop(container, state, state.stop, moment);
   if (container.restartForResize && !stopping) {
     emit("Normal", "Killing", `Container ${container.name} resize requires restart`);

@@ -180,6 +180,10 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   const dial = (agent: NodeAgent): Exchange | undefined =>
     agent.isUp ? (network ? network.toMachine(agent.spec.zone) : AT_ONCE) : undefined;
 
+  /** Why it does not come about. */
+  const dialProblem = (agent: NodeAgent): string =>
+    agent.refuses && (!network || network.toMachine(agent.spec.zone)) ? "connect: connection refused" : "i/o timeout";
+
   const agentOf = (name: string): NodeAgent => {
     const agent = agents.get(name);
     if (!agent) throw new Error(`no node named ${name} has been added`);
@@ -282,7 +286,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       const pod = api.get<Pod>("pods", key);
       const agent = pod && agentFor(pod);
       if (!pod || !agent) return undefined;
-      if (!dial(agent)) throw unreachable(pod);
+      if (!dial(agent)) throw unreachable(pod, dialProblem(agent));
       return podLog(
         {
           pod,
@@ -302,7 +306,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
         // Who is not there at all is told so by whatever is asked next.
         if (!pod || !agent) return AT_ONCE;
         const reached = dial(agent);
-        if (!reached) throw backendSilent(pod);
+        if (!reached) throw backendSilent(pod, dialProblem(agent));
         return reached;
       },
       reachesNode(name) {
@@ -316,7 +320,7 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
         if (!pod) throw notFound("", "pods", key.name);
         const agent = agentFor(pod);
         if (!agent) throw badRequest(`pod ${key.name} does not have a host assigned`);
-        if (!agent.isUp) throw backendSilent(pod);
+        if (!agent.isUp) throw backendSilent(pod, dialProblem(agent));
         const presence = agent.pods.presence(keyOf(pod));
         if (!presence)
           throw internalError(`unable to upgrade connection: pod not found ("${key.name}_${key.namespace}")`);
@@ -329,12 +333,12 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
 const kubeletOf = ({ status, spec }: Pod): string => `${status?.hostIP ?? spec?.nodeName}:10250`;
 
 /** What the API server says when it asks a kubelet for a log that does not answer. */
-function unreachable(pod: Pod): StatusError {
+function unreachable(pod: Pod, problem: string): StatusError {
   const address = kubeletOf(pod);
   const path = `${pod.metadata.namespace}/${pod.metadata.name}/${pod.spec?.containers[0]?.name}`;
-  return foreignError(`Get "https://${address}/containerLogs/${path}": dial tcp ${address}: i/o timeout`);
+  return foreignError(`Get "https://${address}/containerLogs/${path}": dial tcp ${address}: ${problem}`);
 }
 
 /** The same for exec, attach and port-forward. */
-const backendSilent = (pod: Pod): StatusError =>
-  foreignError(`error dialing backend: dial tcp ${kubeletOf(pod)}: i/o timeout`);
+const backendSilent = (pod: Pod, problem: string): StatusError =>
+  foreignError(`error dialing backend: dial tcp ${kubeletOf(pod)}: ${problem}`);

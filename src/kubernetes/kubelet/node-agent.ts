@@ -40,6 +40,8 @@ export interface NodeAgent {
   readonly isUp: boolean;
   /** Nothing of the machine can be reached over the network. */
   readonly isCut: boolean;
+  /** The machine is there, but no kubelet listens on it. */
+  readonly refuses: boolean;
   lastRenewalMs(): number;
   /** When it last reported the node's status, which it does every five minutes although nothing has changed. */
   lastReportMs(): number;
@@ -92,6 +94,10 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   /** When the power went; undefined: it did not. */
   let diedMs: number | undefined;
   let frozenMs: number | undefined;
+  /** The kubelet was stopped, and has not been started again since. */
+  let isKubeletStopped = false;
+  /** When a kubelet that was stopped was started again. */
+  let actingSinceMs = 0;
   /** When the status was last written. */
   let reportedMs = 0;
   /** Renewals lie on a grid of 10 s from here... */
@@ -112,6 +118,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     hostIP: spec.addresses.find(({ type }) => type === "InternalIP")?.address ?? "",
     podCidr: spec.podCidr,
     networkReadyMs: () => networkReadyMs,
+    actingSinceMs: () => actingSinceMs,
     world: options.world,
     behaviourOf: options.behaviourOf,
     token: options.token,
@@ -280,7 +287,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       if (next === power) return;
       power = next;
       fallSilent();
-      if (next === "stopped") {
+      if (next === "stopped" || next === "off") {
         diedMs ??= clock.now();
         pods.halt();
       }
@@ -290,6 +297,12 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       } else if (frozenMs !== undefined) {
         pods.thaw(frozenMs);
         frozenMs = undefined;
+      }
+      if (next === "silent") isKubeletStopped = true;
+      // One that is cut off does its work as well, though nobody hears of it.
+      else if (isKubeletStopped && (next === "running" || next === "isolated")) {
+        isKubeletStopped = false;
+        actingSinceMs = clock.now();
       }
       comeBack();
     },
@@ -320,7 +333,10 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     },
     vanish,
     get isCut() {
-      return isGone || power !== "running";
+      return isGone || (power !== "running" && (power !== "silent" || diedMs !== undefined));
+    },
+    get refuses() {
+      return !isGone && power === "silent" && diedMs === undefined;
     },
     get isUp() {
       return isUp;

@@ -133,6 +133,7 @@ export function createPodEquipment(options: PodWorkersOptions) {
 
   const environment = (key: string, namespace: string | undefined, worker: Worker): LifecycleEnvironment => ({
     nowMs: clock.now(),
+    actingSinceMs: options.actingSinceMs(),
     references: referencesOf(namespace),
     placement: placementOf(worker),
     behaviourOf: options.podTrouble(key) === "crash-loop" ? crashing(options.behaviourOf) : options.behaviourOf,

@@ -13,10 +13,13 @@ import { REFERENCE_RETRY_MS, type Timing } from "./timings.js";
 
 /**
  * The life of a pod on its node: a function of the pod, what its containers were doing, and the time. It returns what they do now, what there is to
- * tell, and when to look again. It may be called late (a kubelet that was cut off): everything then happens with the times it would have had.
+ * tell, and when to look again. It may be called late (a kubelet that was cut off): everything then happens with the times it would have had. What a kubelet
+ * that was stopped would have done itself meanwhile, it does when it is back.
  */
 export interface LifecycleEnvironment {
   nowMs: number;
+  /** Since when the kubelet acts without a break: nothing was pulled, started or found ready in a break before. */
+  actingSinceMs: number;
   /** When the image is (or will be) on this node; undefined when nobody pulled it yet. */
   imageReadyMs(image: string): number | undefined;
   imagePulled(image: string, readyMs: number): void;

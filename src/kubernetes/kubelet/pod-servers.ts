@@ -44,6 +44,8 @@ export function listenerOf(
   const noneDeclared = (pod.spec?.containers ?? []).every(({ ports }) => !ports?.length);
   for (const container of runtime.containers) {
     if (container.state.is !== "running" || container.role === "ephemeral" || container.role === "init") continue;
+    // It has ended, although its kubelet, which is silent, has not seen it.
+    if (container.state.exitMs !== undefined && container.state.exitMs <= nowMs) continue;
     const spec = specOf(pod, container);
     if (!spec) continue;
     const run = machine?.run(container.name);

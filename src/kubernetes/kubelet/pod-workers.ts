@@ -62,6 +62,8 @@ export interface PodWorkersOptions {
   podCidr: string;
   /** When pods get their network, epoch ms: the CNI plugin starts after the kubelet. */
   networkReadyMs: () => number;
+  /** Since when the kubelet acts without a break, epoch ms; 0: always. */
+  actingSinceMs: () => number;
   world: ClusterWorld;
   behaviourOf: BehaviourOf;
   /** A token of a pod's service account; empty until it has been made. */

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ClusterBackend, ClusterSpec, Observation } from "../../../src/backends/backend.js";
+import type { ClusterBackend, ClusterSpec, NodePower, Observation } from "../../../src/backends/backend.js";
 import { createKindBackend } from "../../../src/backends/kind/kind-backend.js";
 import { contractNode, contractSpec } from "../contract.js";
 import { eventually, kubeconfigOf, type StandIn, standIn } from "./api-server.js";
@@ -260,9 +260,11 @@ describe("adopting a cluster", () => {
       address: "172.18.128.7",
     };
     await restart([...FRESH, worker]);
-    runner.expect(...[...MASTERS, worker.name].flatMap(clean), {
-      command: inside(worker.name, "test", "-f", "/etc/kubernetes/kubelet.conf"),
-    });
+    runner.expect(
+      ...[...MASTERS, worker.name].flatMap(clean),
+      { command: inside(worker.name, "systemctl", "start", "kubelet") },
+      { command: inside(worker.name, "test", "-f", "/etc/kubernetes/kubelet.conf") },
+    );
     const { missingNodes, ...endpoint } = await backend.adoptCluster(contractSpec, [contractNode(0), contractNode(1)]);
     expect(endpoint).toEqual(made);
     expect(missingNodes).toEqual([contractNode(1).name]);
@@ -617,6 +619,45 @@ describe("nodes", () => {
     await backend.setNodePower(id, node.name, "running");
     expect(runner.left()).toEqual([]);
     await expect(backend.setNodePower(id, "nobody", "stopped")).rejects.toMatchObject({ code: "missing" });
+  });
+
+  it("lose their kubelet alone, get it back, and keep it stopped over a reboot", async () => {
+    await create();
+    runner.containers.push({
+      name: machine,
+      labels: { ...kindLabels("worker"), "eksim.dev/node": node.name },
+      address: "172.18.130.1",
+    });
+    const here = (state: RecordedContainer["state"]) => becomes(machine, state);
+    const kubelet = (verb: "start" | "stop") => ({ command: inside(machine, "systemctl", verb, "kubelet") });
+    const rules = [...written(machine, "").slice(0, 5), "nft", "-f", "-"];
+    const reached = { command: rules, input: /^table inet eksim_isolation\ndelete table inet eksim_isolation\n$/ };
+    const kill = { command: ["docker", "kill", machine], effect: here("exited") };
+    const boots = [
+      { command: ["docker", "start", machine], effect: here("running") },
+      { command: inside(machine, "systemctl", "is-system-running"), stdout: "running\n" },
+      { command: inside(machine, "ctr", "version") },
+    ];
+    const steps: [NodePower, ...Parameters<typeof runner.expect>][] = [
+      ["silent", kubelet("stop"), reached],
+      ["frozen", kubelet("start"), { command: ["docker", "pause", machine], effect: here("paused") }],
+      ["silent", { command: ["docker", "unpause", machine], effect: here("running") }, kubelet("stop"), reached],
+      ["isolated", { command: rules, input: /policy drop/ }, kubelet("start")],
+      ["off", kill],
+      ["silent", ...boots, kubelet("stop"), reached],
+    ];
+    for (const [power, ...commands] of steps) {
+      runner.ran.length = 0;
+      runner.expect(...commands);
+      await backend.setNodePower(id, node.name, power);
+      expect(runner.left()).toEqual([]);
+      expect(runner.ran.slice(0, commands.length)).toEqual(commands.map(({ command }) => command));
+    }
+    runner.expect(kill, ...boots, kubelet("stop"));
+    await backend.rebootNode?.(id, node.name);
+    runner.expect(reached, kubelet("start"));
+    await backend.setNodePower(id, node.name, "running");
+    expect(runner.left()).toEqual([]);
   });
 
   it("go with their machine, and after an orderly shutdown with their Node at once", async () => {

@@ -105,7 +105,7 @@ describe("an instance that is terminated", () => {
 });
 
 describe("a kubelet that falls silent", () => {
-  it.each(["frozen", "isolated"] as const)(
+  it.each(["frozen", "silent", "isolated"] as const)(
     "%s: endpoints drop after 40 s, pods are given up 300 s later, the Node stays, and all is as before when it is back",
     async (power) => {
       const { cluster, clock, until, ready, node, podsOn, serve, readyPods, endpoints, terminating } = await zones(2);
@@ -130,10 +130,10 @@ describe("a kubelet that falls silent", () => {
     },
   );
 
-  it("keeps its containers running where only the network is cut", async () => {
+  it.each(["isolated", "silent"] as const)("keeps its containers running where the machine is %s", async (power) => {
     const { cluster, clock, until, ready, podsOn, serve, terminating } = await zones(2);
     await serve(6);
-    cluster.setNodePower("node-0", "isolated");
+    cluster.setNodePower("node-0", power);
     await until(() => ready("node-0") === "Unknown");
     await clock.advance(2 * MINUTE);
     cluster.setNodePower("node-0", "running");
@@ -225,6 +225,19 @@ describe("a machine that is switched off", () => {
         status: { containerStatuses: [{ restartCount: 1, ready: true, lastState: { terminated: { exitCode: 255 } } }] },
       },
     ]);
+  });
+
+  it("is not tainted when it has lost its power, which the cloud does not know", async () => {
+    const { cluster, clock, until, ready, serve, taints, podsOn } = await zones(1);
+    await serve(3);
+    cluster.setNodePower("node-0", "off");
+    await until(() => ready("node-0") === "Unknown");
+    await clock.advance(MINUTE);
+    expect(taints("node-0")).toEqual(["unreachable:NoExecute", "unreachable:NoSchedule"]);
+    cluster.setNodePower("node-0", "running");
+    await until(() => ready("node-0") === "True");
+    await clock.advance(10 * SECOND);
+    expect(podsOn("node-0")[0]?.status?.containerStatuses?.[0]).toMatchObject({ restartCount: 1, ready: true });
   });
 
   it("reboots faster than anybody notices: nothing is evicted", async () => {

@@ -22,7 +22,7 @@ export interface Fargate {
   /** As ClusterBackend.setFargate. */
   set(fargate: FargateSpec): Promise<string[]>;
   /** As ClusterBackend.setZonePower. */
-  setZonePower(zone: string, power: "running" | "stopped"): void;
+  setZonePower(zone: string, power: "running" | "off"): void;
   /** Power of one of its machines; false: it has none of that name. */
   setNodePower(name: string, power: NodePower): boolean;
   /** Minor version of new machines. */
@@ -77,7 +77,7 @@ export function createFargate(options: {
       return orphans(api).map(keyOf);
     },
     setZonePower: (zone, power) => {
-      if (power === "stopped") dark.add(zone);
+      if (power === "off") dark.add(zone);
       else dark.delete(zone);
       scheduler?.setPower(zone, power);
     },

@@ -51,7 +51,7 @@ export interface FargateScheduler {
   /** Tries again what could not be placed: something has changed that may help. */
   retryAll(): void;
   /** Machines of the zone are off, or on again. */
-  setPower(zone: string, power: "running" | "stopped"): void;
+  setPower(zone: string, power: "running" | "off"): void;
   stop(): void;
 }
 
@@ -240,7 +240,6 @@ export async function startFargateScheduler(options: FargateSchedulerOptions): P
       for (const node of nodes()) {
         const id = node.spec?.providerID ?? "";
         if (zoneOf(node) !== zone || !machines.has(id)) continue;
-        machines.set(id, power);
         cluster.setNodePower(node.metadata.name, power);
         queue.add(`#${node.metadata.name}`);
       }
