@@ -33,7 +33,7 @@ export async function collectGarbage(
   }
   for (const cluster of clusters) {
     const found = await locks.exclusive(cluster.clusterId, () =>
-      machinesOf(context, held(cluster.clusterId), cluster, remove),
+      machinesOf(context, held(cluster.clusterId), { clusterId: cluster.clusterId, known, remove }),
     );
     orphans.push(...found);
   }
@@ -51,14 +51,16 @@ export async function collectGarbage(
 async function machinesOf(
   context: KindContext,
   held: Held | undefined,
-  cluster: KnownCluster,
-  remove: boolean,
+  { clusterId, known, remove }: { clusterId: string; known: () => readonly KnownCluster[]; remove: boolean },
 ): Promise<Orphan[]> {
   const { engine, files } = context;
-  const file = await files.read(cluster.clusterId);
+  const file = await files.read(clusterId);
   // It is being made, or has never been.
   if (!file) return [];
   const containers = await engine.containers({ [KIND_LABELS.cluster]: file.kindName });
+  // Again, since machines may have been launched since.
+  const cluster = known().find((one) => one.clusterId === clusterId);
+  if (!cluster) return [];
   const strangers = containers.filter((container) => isStranger(container, file, cluster));
   if (remove) {
     for (const stranger of strangers.filter(({ role }) => role === "control-plane")) {
