@@ -12,10 +12,11 @@ import { createLookups } from "./lookups.js";
 import type { NodeInfo } from "./node-info.js";
 import { createNominations } from "./nominations.js";
 import { type Diagnosis, describe, planPod } from "./plan.js";
-import { volumeBinding, volumeWork } from "./plugins/volumes.js";
+import { volumeWork } from "./plugins/volumes.js";
 import { type PodInfo, podInfoOf } from "./pod-info.js";
 import { planPreemption } from "./preemption.js";
 import { createSchedulingQueue, type QueuedPod } from "./queue.js";
+import { createReservations } from "./reservations.js";
 import { pendingResize, withHeldResources } from "./resizing.js";
 import { ClusterSnapshot } from "./snapshot.js";
 import { createPodWrites } from "./writes.js";
@@ -110,13 +111,8 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
       return;
     }
     const work = volumeWork(info, plan.node, cluster);
-    if (!work) {
-      bind(entry, plan.node);
-      return;
-    }
-    // Bound claims arrive as changes of storage, and the pod is planned again with the volumes where they are.
-    queue.setAside(entry, new Set([volumeBinding]));
-    writes.prepareVolumes(work, plan.node.name);
+    if (work) reservations.reserve(entry, plan.node, work);
+    else bind(entry, plan.node);
   };
 
   const bind = (entry: QueuedPod, node: NodeInfo): void => {
@@ -145,6 +141,20 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     );
     void clock.track(work);
   };
+
+  const reservations = createReservations({
+    clock,
+    cluster,
+    prepare: writes.prepareVolumes,
+    bind,
+    failed: (entry, node, message) => {
+      const { info } = entry;
+      events.event(info.pod, "Warning", "FailedScheduling", message);
+      writes.unschedulable(info, "SchedulerError", message, undefined);
+      queue.retry(entry);
+      queue.changed("podGone", (other) => other !== entry && couldFit(other, node, cluster));
+    },
+  });
 
   const refused = (entry: QueuedPod, diagnosis: Diagnosis): void => {
     const { info } = entry;
@@ -178,6 +188,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
   const onNode = ({ type, object, previous }: WatchEvent<Node>): void => {
     if (type === "DELETED") {
       cluster.removeNode(object.metadata.name);
+      reservations.changed();
       // One domain less can even out a spread.
       queue.changed("node", (entry) => entry.info.demand.spread.length > 0);
       return;
@@ -198,6 +209,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
   };
 
   const podLeft = (key: string): void => {
+    reservations.drop(key);
     nominations.clear(key);
     queue.remove(key);
     const gone = cluster.remove(key);
@@ -213,6 +225,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
       return;
     }
     queue.remove(key);
+    reservations.drop(key);
     nominations.clear(key);
     cluster.place(withHeldResources(infoOf(pod)), nodeName);
     // Its labels may satisfy somebody's affinity; a smaller or dying pod may make room.
@@ -223,6 +236,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     const key = keyOf(pod);
     if (pod.metadata.deletionTimestamp) {
       queue.remove(key);
+      if (reservations.drop(key)) podLeft(key);
       return;
     }
     if (isGated(pod)) {
@@ -240,7 +254,10 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     queue.put(info, true);
   };
 
-  const onStorage = (): void => queue.changed("storage", (entry) => entry.info.demand.claims.length > 0);
+  const onStorage = (): void => {
+    reservations.changed();
+    queue.changed("storage", (entry) => entry.info.demand.claims.length > 0);
+  };
   const onNamespace = ({ type, object, previous }: WatchEvent<Namespace>): void => {
     if (type === "MODIFIED" && isEqual(object.metadata.labels, previous?.metadata.labels)) return;
     cluster.podSets.namespacesChanged();
@@ -261,6 +278,7 @@ function startScheduler({ api, clock, log, events }: SchedulerOptions): () => vo
     stopped = true;
     for (const stop of stops) stop();
     lookups.stop();
+    reservations.stop();
     queue.stop();
   };
 }

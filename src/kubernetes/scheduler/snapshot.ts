@@ -33,6 +33,15 @@ export interface CarriedTerm {
 /** Upstream's hardPodAffinityWeight: what a required affinity of a placed pod is worth to the pods it likes. */
 const HARD_AFFINITY_WEIGHT = 1;
 
+/** Volumes that pods have been given before the API server says so; claims by their uid, volumes by name. */
+export interface VolumePromises {
+  /** Nodes that volumes are being made for, by claim. */
+  readonly provision: Map<string, string>;
+  /** Volumes that claims are being bound to, by claim; and the other way round. */
+  readonly volumes: Map<string, string>;
+  readonly claims: Map<string, string>;
+}
+
 interface Placement {
   pod: PodInfo;
   node: NodeInfo;
@@ -45,6 +54,7 @@ interface Placement {
 export class ClusterSnapshot {
   readonly lookups: ClusterLookups;
   readonly podSets: PodSets;
+  readonly promises: VolumePromises = { provision: new Map(), volumes: new Map(), claims: new Map() };
   /** Required anti-affinity of placed pods: it also keeps others away from them. */
   readonly repelling = new Map<string, CarriedTerm>();
   /** Preferences of placed pods about pods to come. */

@@ -10,14 +10,15 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod, PodStatus } from "..
 import type { VolumeWork } from "./plugins/volumes.js";
 import type { PodInfo } from "./pod-info.js";
 
-/** What the scheduler writes beside bindings. Nothing here waits; what fails is logged and comes right with the next attempt. */
+/** What the scheduler writes beside bindings. Nobody waits for it, except for volumes; what fails is logged and comes right with the next attempt. */
 export interface PodWrites {
   /** PodScheduled=False, and the node that preemption cleared for the pod, if any. */
   unschedulable(pod: PodInfo, reason: string, message: string, nominatedNodeName: string | undefined): void;
   gated(key: string, message: string): void;
   clearNomination(pod: PodInfo): void;
   evict(victims: readonly PodInfo[], preemptor: PodInfo, nodeName: string): void;
-  prepareVolumes(work: VolumeWork, nodeName: string): void;
+  /** Resolves once everything is written; rejects with what was refused. */
+  prepareVolumes(work: VolumeWork, nodeName: string): Promise<unknown>;
 }
 
 export interface PodWritesOptions {
@@ -102,19 +103,21 @@ export function createPodWrites({ api, clock, log, events }: PodWritesOptions): 
       }
     },
     prepareVolumes({ provision, bind }, nodeName) {
+      const writing: Promise<unknown>[] = [];
       for (const claim of provision) {
         if (claim.metadata.annotations?.[SELECTED_NODE] === nodeName) continue;
         const annotations = { ...claim.metadata.annotations, [SELECTED_NODE]: nodeName };
         const next: PersistentVolumeClaim = { ...claim, metadata: { ...claim.metadata, annotations } };
-        fire("selected node", claim.metadata.name, api.update("persistentvolumeclaims", next));
+        writing.push(api.update("persistentvolumeclaims", next));
       }
       for (const { claim, volume } of bind) {
         if (volume.spec?.claimRef) continue;
         const { namespace, name, uid } = claim.metadata;
         const claimRef = { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name, uid };
         const next: PersistentVolume = { ...volume, spec: { ...volume.spec, claimRef } };
-        fire("volume binding", volume.metadata.name, api.update("persistentvolumes", next));
+        writing.push(api.update("persistentvolumes", next));
       }
+      return Promise.all(writing);
     },
   };
 }

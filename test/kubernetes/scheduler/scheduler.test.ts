@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Pod, PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  PodSpec,
+} from "../../../src/kubernetes/schema/generated/types.js";
 import { startCluster } from "./cluster-fixture.js";
 
 async function withScheduler() {
@@ -496,6 +501,181 @@ describe("volumes", () => {
     });
     await clock.advance(1_000);
     expect(nodeOf("asks")).toBe(chosen);
+  });
+});
+
+describe("pods that wait for their volumes", () => {
+  const SELECTED = "volume.kubernetes.io/selected-node";
+  const ZONE = "topology.kubernetes.io/zone";
+  const spread = [
+    {
+      maxSkew: 1,
+      topologyKey: ZONE,
+      whenUnsatisfiable: "DoNotSchedule",
+      labelSelector: { matchLabels: { app: "db" } },
+    },
+  ];
+
+  /** `n1`, `n2`, ... in zones a, b, c by turns; pods `db-N` use claims `data-N`. */
+  async function withClaims({ provisioner = "ebs.csi.aws.com", nodes = 3, cpu = "2" } = {}) {
+    const cluster = await withScheduler();
+    const { api, createPod, createNode } = cluster;
+    for (let i = 0; i < nodes; i++) await createNode(`n${i + 1}`, { zone: "abc".charAt(i % 3), cpu });
+    await api.create("storageclasses.storage.k8s.io", {
+      metadata: { name: "zonal" },
+      provisioner,
+      volumeBindingMode: "WaitForFirstConsumer",
+    } as never);
+    const claimOf = (index: number) => {
+      const claim = api.get<PersistentVolumeClaim>("persistentvolumeclaims", {
+        namespace: "default",
+        name: `data-${index}`,
+      });
+      if (!claim) throw new Error(`no claim data-${index}`);
+      return claim;
+    };
+    return {
+      ...cluster,
+      claimOf,
+      selected: (index: number) => claimOf(index).metadata.annotations?.[SELECTED],
+      createClaim: (index: number) =>
+        api.create("persistentvolumeclaims", {
+          metadata: { name: `data-${index}`, namespace: "default" },
+          spec: {
+            accessModes: ["ReadWriteOnce"],
+            storageClassName: "zonal",
+            resources: { requests: { storage: "1Gi" } },
+          },
+        } as never),
+      createDb: (index: number, spec: Partial<PodSpec> = { topologySpreadConstraints: spread }) =>
+        createPod(
+          `db-${index}`,
+          { volumes: [{ name: "data", persistentVolumeClaim: { claimName: `data-${index}` } }], ...spec },
+          { labels: { app: "db" } },
+        ),
+      createVolume: (name: string, zone: string, phase?: string) =>
+        api
+          .create<PersistentVolume>("persistentvolumes", {
+            metadata: { name },
+            spec: {
+              capacity: { storage: "1Gi" },
+              accessModes: ["ReadWriteOnce"],
+              storageClassName: "zonal",
+              csi: { driver: provisioner, volumeHandle: name },
+              nodeAffinity: {
+                required: {
+                  nodeSelectorTerms: [{ matchExpressions: [{ key: ZONE, operator: "In", values: [zone] }] }],
+                },
+              },
+            },
+          })
+          .then((volume) => (phase ? api.updateStatus("persistentvolumes", { ...volume, status: { phase } }) : volume)),
+      /** As the volume controllers do once the volume is there. */
+      bindClaim: (index: number, volumeName: string) => {
+        const claim = claimOf(index);
+        return api.update("persistentvolumeclaims", { ...claim, spec: { ...claim.spec, volumeName } });
+      },
+    };
+  }
+
+  it("count on their nodes from the moment these are chosen: pods made at once get their volumes in different zones", async () => {
+    const { clock, createClaim, createDb, createVolume, bindClaim, selected, nodeOf, settle } = await withClaims({
+      nodes: 9,
+    });
+    for (const index of [0, 1, 2, 3, 4, 5]) await createClaim(index);
+    await Promise.all([0, 1, 2, 3, 4, 5].map((index) => createDb(index)));
+    await settle();
+    const zones = [0, 1, 2, 3, 4, 5].map((index) => "abc".charAt((Number(selected(index)?.slice(1)) - 1) % 3));
+    expect([...zones].sort()).toEqual(["a", "a", "b", "b", "c", "c"]);
+    expect(nodeOf("db-0")).toBeUndefined();
+    for (const [index, zone] of zones.entries()) {
+      await createVolume(`vol-${index}`, zone);
+      await bindClaim(index, `vol-${index}`);
+    }
+    await clock.advance(1_000);
+    for (const index of zones.keys()) expect(nodeOf(`db-${index}`)).toBe(selected(index));
+  });
+
+  it("keep their room on the node, which goes to others when they are deleted", async () => {
+    const { api, clock, createClaim, createDb, createPod, nodeOf, settle, selected } = await withClaims({ nodes: 1 });
+    await createClaim(0);
+    await createDb(0, asking("1500m"));
+    await settle();
+    expect(selected(0)).toBe("n1");
+    await createPod("other", asking("1"));
+    await settle();
+    expect(nodeOf("other")).toBeUndefined();
+    await api.delete("pods", { namespace: "default", name: "db-0" });
+    await clock.advance(1_000);
+    expect(nodeOf("other")).toBe("n1");
+  });
+
+  it("do not choose a volume that has been promised to another", async () => {
+    const { api, createClaim, createDb, createVolume, settle } = await withClaims({
+      provisioner: "kubernetes.io/no-provisioner",
+    });
+    for (const zone of ["a", "b"]) await createVolume(`disk-${zone}`, zone, "Available");
+    for (const index of [0, 1]) await createClaim(index);
+    await Promise.all([0, 1].map((index) => createDb(index, {})));
+    await settle();
+    const kept = api.list<PersistentVolume>("persistentvolumes").map(({ spec }) => spec?.claimRef?.name);
+    expect(kept.sort()).toEqual(["data-0", "data-1"]);
+  });
+
+  it("choose again when the provisioner takes the choice back, or their node goes", async () => {
+    const {
+      api,
+      clock,
+      createClaim,
+      createDb,
+      claimOf,
+      selected,
+      nodeOf,
+      settle,
+      message,
+      condition,
+      createVolume,
+      bindClaim,
+    } = await withClaims({ nodes: 2 });
+    await createClaim(0);
+    await createDb(0, {});
+    await settle();
+    const first = selected(0) ?? "";
+    const claim = claimOf(0);
+    const { [SELECTED]: _chosen, ...annotations } = claim.metadata.annotations ?? {};
+    await api.update("persistentvolumeclaims", { ...claim, metadata: { ...claim.metadata, annotations } });
+    await clock.advance(1_000);
+    const problem = `running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "data-0": selectedNode annotation value "" not set to scheduled node "${first}"`;
+    expect(message("db-0")).toBe(problem);
+    expect(condition("db-0", "PodScheduled")).toMatchObject({ reason: "SchedulerError", message: problem });
+    await clock.advance(2_000);
+    const second = selected(0) ?? "";
+    expect(second).not.toBe("");
+
+    await api.delete("nodes", { name: second });
+    await clock.advance(5_000);
+    const third = selected(0) ?? "";
+    expect(third).not.toBe(second);
+    await createVolume("vol", third === "n1" ? "a" : "b");
+    await bindClaim(0, "vol");
+    await clock.advance(1_000);
+    expect(nodeOf("db-0")).toBe(third);
+  });
+
+  it("give their node up after ten minutes without a volume, and try anew", async () => {
+    const { clock, createClaim, createDb, createVolume, bindClaim, selected, nodeOf, eventsAbout } = await withClaims();
+    await createClaim(0);
+    await createDb(0);
+    await clock.advance(599_000);
+    expect(eventsAbout("db-0")).toEqual([]);
+    await clock.advance(2_000);
+    expect(eventsAbout("db-0").map(({ message }) => message)).toEqual([
+      'running PreBind plugin "VolumeBinding": binding volumes: context deadline exceeded',
+    ]);
+    await createVolume("vol", "abc".charAt(Number(selected(0)?.slice(1)) - 1));
+    await bindClaim(0, "vol");
+    await clock.advance(1_000);
+    expect(nodeOf("db-0")).toBe(selected(0));
   });
 });
 

@@ -138,14 +138,19 @@ export interface VolumeWork {
 function workFor(waiting: readonly Waiting[], node: NodeInfo, cluster: ClusterSnapshot): VolumeWork | Refusal {
   const work: VolumeWork = { provision: [], bind: [] };
   const taken: PersistentVolume[] = [];
+  const { promises } = cluster;
   for (const { claim, storageClass } of waiting) {
-    const chosen = claim.metadata.annotations?.[SELECTED_NODE];
+    const { uid, annotations } = claim.metadata;
+    const chosen = promises.provision.get(uid) ?? annotations?.[SELECTED_NODE];
     // A provisioner is at work for another node, unless that node is gone.
     if (chosen && chosen !== node.name && cluster.node(chosen)) return CONFLICT;
+    const promised = promises.volumes.get(uid);
+    const isFree = (candidate: PersistentVolume): boolean =>
+      promised ? candidate.metadata.name === promised : !promises.claims.has(candidate.metadata.name);
     const volume = volumeFor(
       claim,
       cluster.lookups.volumes(),
-      (candidate) => !taken.includes(candidate) && reaches(candidate, node),
+      (candidate) => !taken.includes(candidate) && isFree(candidate) && reaches(candidate, node),
     );
     if (volume) {
       taken.push(volume);
@@ -183,4 +188,33 @@ export function volumeWork(pod: PodInfo, node: NodeInfo, cluster: ClusterSnapsho
   if (isRefusal(claims) || claims.waiting.length === 0) return undefined;
   const work = workFor(claims.waiting, node, cluster);
   return isRefusal(work) ? undefined : work;
+}
+
+/** How far the claims of a pod that was given `node` have come (upstream's checkBindings). `problem`: they will not get there. */
+export function bindingProgress(
+  pod: PodInfo,
+  node: NodeInfo,
+  cluster: ClusterSnapshot,
+): "waiting" | "bound" | { problem: string } {
+  const { lookups } = cluster;
+  if (!cluster.node(node.name)) return { problem: `failed to get node "${node.name}": node "${node.name}" not found` };
+  let isWaiting = false;
+  for (const source of pod.demand.claims) {
+    const name = claimNameOf(pod.pod.metadata.name, source);
+    const claim = lookups.claim(pod.namespace, name);
+    if (!claim) return { problem: `failed to get PVC from API: persistentvolumeclaims "${name}" not found` };
+    const volume = claim.spec?.volumeName ? lookups.volume(claim.spec.volumeName) : undefined;
+    if (volume && !reaches(volume, node))
+      return { problem: `pv "${volume.metadata.name}" node affinity doesn't match node "${node.name}"` };
+    if (volume) continue;
+    isWaiting = true;
+    // A provisioner that cannot make the volume for that node takes the choice back, so that another node can be chosen.
+    const chosen = claim.metadata.annotations?.[SELECTED_NODE];
+    const isProvisioned = cluster.promises.provision.has(claim.metadata.uid) && !claim.spec?.volumeName;
+    if (isProvisioned && chosen !== node.name)
+      return {
+        problem: `provisioning failed for PVC "${name}": selectedNode annotation value "${chosen ?? ""}" not set to scheduled node "${node.name}"`,
+      };
+  }
+  return isWaiting ? "waiting" : "bound";
 }
