@@ -201,15 +201,23 @@ export function readConfig(
       nodeImages: nodeImages(),
       parallel: integer("kind-parallel", 1, 64),
       provider: readProvider(environment.KIND_EXPERIMENTAL_PROVIDER),
-      environment: Object.fromEntries(
-        Object.entries(environment).filter((entry): entry is [string, string] => TOOL_VARIABLES.test(entry[0])),
-      ),
+      environment: toolEnvironment(environment),
     },
     credentials: readCredentials(environment.EKSIM_CREDENTIALS),
     logLevel: oneOf("log-level", LOG_LEVELS),
     logFormat: oneOf("log-format", ["pretty", "json"]),
   });
 }
+
+/** What docker, kind and their like see of an environment: nothing of it is a setting of eksim's own. */
+export const toolEnvironment = (
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && TOOL_VARIABLES.test(entry[0]),
+    ),
+  );
 
 /** kind's own switch, which kind reads as well. */
 function readProvider(text: string | undefined): KindConfig["provider"] {

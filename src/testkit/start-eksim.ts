@@ -2,7 +2,7 @@ import type { ImageBehaviour } from "../backends/embedded/embedded-backend.js";
 import { atRest, type SteppedClock } from "../clock/clock.js";
 import { isStepped } from "../clock/create-clock.js";
 import { parseDuration } from "../clock/duration.js";
-import { readConfig, UsageError } from "../config.js";
+import { processEnvironment, readConfig, toolEnvironment, UsageError } from "../config.js";
 import type { ZoneSummary } from "../domain/fault-control.js";
 import type { FaultRequest, FaultView } from "../domain/faults/index.js";
 import type { EventRecord, Scope } from "../domain/model.js";
@@ -126,7 +126,8 @@ export async function startEksim(options: EksimOptions = {}): Promise<Eksim> {
     ...(options.strict ? { strict: "true" } : {}),
     ...(options.enforceInsights ? { "enforce-insights": "true" } : {}),
   };
-  const config = readConfig(flags, {});
+  // No setting of eksim's comes from the environment; the tools of kind are found by it.
+  const config = readConfig(flags, toolEnvironment(processEnvironment()));
   const emulator = await startEmulator({ config, log: createLog(config), version: "testkit", images: options.images });
   const accessKeyId = options.accessKeyId ?? "test";
   const caller: Caller = {

@@ -42,6 +42,11 @@ describe("garbage in the container engine", () => {
       locks: createLocks(1),
       nodeImages: new Map(),
       tools: () => Promise.reject(new Error("not asked for")),
+      metadata: {
+        admit: () => Promise.reject(new Error("not asked for")),
+        forget: () => Promise.reject(new Error("not asked for")),
+        close: () => Promise.reject(new Error("not asked for")),
+      },
       webhookFiles: () => Promise.reject(new Error("not asked for")),
     };
     owner = await files.owner();
