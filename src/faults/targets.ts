@@ -61,7 +61,8 @@ export async function resolveTargets(
     case "node": {
       const found = await nodesMeant(sources, clusters, definition, target);
       const nodes = choose(found, "nodes");
-      const rest = standing(target, target.nodes === undefined && target.labels === undefined);
+      const isOfAll = !definition.target.onlyFound && target.nodes === undefined && target.labels === undefined;
+      const rest = standing(target, isOfAll);
       return { ...clusterIdsOf(nodes, rest, clusters, target), nodes, ...rest };
     }
     case "pod": {

@@ -256,6 +256,16 @@ describe("what a fault is aimed at", () => {
     expect(broken(w.backend)).toEqual([]);
   });
 
+  it("is what EC2 was told of: instances that replace those stopped in a zone run", async () => {
+    const w = world();
+    await w.createNodegroup(await w.createCluster(), "workers");
+    const before = nodesIn(w, A);
+    await start(w, "instance-stop", { target: { zone: A } });
+    await w.until(() => w.spread()[A] === 2 && nodesIn(w, A).every((name) => !before.includes(name)));
+    await w.clock.advance(minutes(10));
+    expect(w.spread()).toEqual({ [A]: 2, [B]: 2, [C]: 2 });
+  });
+
   it("is every node of a zone when only the zone is named, those that come later too", async () => {
     const { w } = await six();
     await start(w, "node-pressure", { target: { zone: A }, parameters: { resource: "disk" } });

@@ -88,6 +88,8 @@ export interface FaultDefinition {
     masters?: number;
     /** Machines of Fargate are among those it can break. */
     fargate?: true;
+    /** What is done to instances by a call of EC2: those that come later are not meant, not even by their zone. */
+    onlyFound?: true;
     /** Only instances of this capacity type. */
     capacityType?: "SPOT";
   };

@@ -94,7 +94,7 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
     name: "instance-stop",
     family: "node",
     says: "EC2 stops the instance, as StopInstances does; it is started again at the end, unless it has been replaced by then.",
-    target: NODES,
+    target: { ...NODES, onlyFound: true },
     parameters: {},
     lasts: true,
     started: (fault) => `${capitalised(theInstances(fault))} ${are(fault)} stopped from outside.`,
@@ -150,7 +150,7 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
     name: "spot-interruption",
     family: "node",
     says: "EC2 takes Spot instances back: a rebalance recommendation first when asked for, then the two-minute notice, then they are terminated. Ended before that, they stay.",
-    target: { ...NODES, capacityType: "SPOT" },
+    target: { ...NODES, onlyFound: true, capacityType: "SPOT" },
     parameters: {
       rebalanceLead: {
         type: "duration",
