@@ -125,7 +125,11 @@ describe.skipIf(why !== undefined)(`an EKS cluster of kind${why === undefined ? 
     "leaves no container, volume, network or file when it is deleted",
     async () => {
       const prefix = `eksim-${readFileSync(join(dataDir, "kind", "owner"), "utf8").trim()}-`;
-      const own = (await dockerHas()).containers.filter((name) => name.startsWith(prefix));
+      const machines = async (): Promise<string[]> =>
+        (await dockerHas()).containers.filter((name) => name.startsWith(prefix));
+      // The zones may still be being levelled: three nodes, three masters and the load balancer are left in the end.
+      await until(async () => (await machines()).length === 7);
+      const own = await machines();
       const mounted = await docker("inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", ...own);
       const volumes = mounted.split(/\s+/).filter(Boolean);
       expect([own.length, volumes.length > 0]).toEqual([7, true]);
