@@ -218,6 +218,15 @@ const anyFault: fc.Arbitrary<ActingFault> = fc.oneof(
 );
 const wants = (each: ActingFault): ClusterWants => faultNamed(each.kind).wants?.(each, FACTS, 0) ?? {};
 
+it("what befell a whole zone, or one pod, is said in a sentence", () => {
+  const said = (kind: string, targets: ActingFault["targets"]) => faultNamed(kind).started(fault(kind, { targets }));
+  const everywhere = { zone: "us-east-1b", newcomers: true } as const;
+  expect(said("node-isolation", everywhere)).toBe("All nodes in us-east-1b are cut off from the network.");
+  expect(said("pod-oom", { pods: [{ clusterId: "C", namespace: "shop", name: "web" }] })).toBe(
+    "Containers of pod shop/web were killed for the memory they take.",
+  );
+});
+
 it("a node that freezes has its containers go on unless they are to freeze, as they did in state files of before", () => {
   const nodes = [{ clusterId: "C", name: "node-a1" }];
   const troubleOf = (parameters: ActingFault["parameters"]) =>

@@ -35,11 +35,11 @@ export function listed(names: readonly string[]): string {
 /** ` for cluster demo`, where it is one cluster's. */
 export const whose = ({ clusterName }: ActingFault): string => (clusterName ? ` for cluster ${clusterName}` : "");
 
-/** `node a`, `nodes a, b`, `every node in us-east-1a`. */
+/** `node a`, `nodes a, b`, `all nodes in us-east-1a`. */
 export function theNodes({ target, targets }: ActingFault): string {
   if (targets.newcomers) {
     const group = target.nodegroup ? ` of node group ${target.nodegroup}` : "";
-    return `every node${group} in ${targets.zone}`;
+    return `all nodes${group} in ${targets.zone}`;
   }
   const names = (targets.nodes ?? []).map(({ name }) => name);
   return `${names.length === 1 ? "node" : "nodes"} ${listed(names)}`;

@@ -72,7 +72,7 @@ export const POD_FAULTS: readonly FaultDefinition[] = [
     target: PODS,
     parameters: {},
     lasts: false,
-    started: (fault) => `Containers of ${thePods(fault)} ${were(fault)} killed for the memory they take.`,
+    started: (fault) => `Containers of ${thePods(fault)} were killed for the memory they take.`,
     once: () => ({ kind: "end-pods", how: "oom" }),
   },
 ];

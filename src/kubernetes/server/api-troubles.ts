@@ -51,7 +51,8 @@ export function createApiTroubles(random: Random): ApiTroubles {
       // Whoever is turned away at the door meets nothing of what is wrong behind it.
       if (present.throttledPercent && random.next() < share(present.throttledPercent)) throw new TooManyRequests();
       if (present.failedPercent && random.next() < share(present.failedPercent))
-        throw internalError("the server is failing requests: a fault is on");
+        // In words of a real server: clients are not told that somebody plays with them.
+        throw internalError("etcdserver: leader changed");
     },
     get spared() {
       return (1 - share(present?.throttledPercent)) * (1 - share(present?.failedPercent));

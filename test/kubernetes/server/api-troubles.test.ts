@@ -57,7 +57,7 @@ it("an API server that fails answers with a Status of reason InternalError", asy
   troubles.set({ failedPercent: 100 });
   const failed = await server.call(PATH);
   expect(failed).toMatchObject({ code: 500, body: { kind: "Status", reason: "InternalError", code: 500 } });
-  expect(failed.body.message).toMatch(/^Internal error occurred: /);
+  expect(failed.body.message).toBe("Internal error occurred: etcdserver: leader changed");
 });
 
 describe("an API server that is slow", () => {
