@@ -52,8 +52,10 @@ export async function listFaults(options: TargetOptions & { all?: boolean; catal
 
 /** `eksim fault start <name>`. */
 export async function startFault(name: string, options: StartOptions): Promise<void> {
-  const fault = await call<FaultView>(targetOf(options, options.zone), "POST", "faults", {}, requestOf(name, options));
-  console.log(outcome(fault));
+  const target = targetOf(options, options.zone);
+  const { region } = target;
+  const fault = await call<FaultView>(target, "POST", "faults", {}, requestOf(name, options));
+  console.log(outcome(fault, region === targetOf({}).region ? "" : ` --region ${region}`));
 }
 
 /** `eksim fault stop <id>`. */
@@ -69,10 +71,11 @@ export async function stopAllFaults(options: TargetOptions): Promise<void> {
   for (const fault of faults) console.log(`The fault ${fault.id} (${fault.fault}) has ended.`);
 }
 
-function outcome({ id, phase, title, fault, startedAtMs, endsAtMs, reason }: FaultView): string {
+/** `where`: the flag that leads to the fault's region, where it is not the one that commands mean by themselves. */
+function outcome({ id, phase, title, fault, startedAtMs, endsAtMs, reason }: FaultView, where: string): string {
   if (reason !== undefined) return `The fault ${fault} has not begun: ${reason}`;
   if (phase === "ended") return title;
-  const stop = `eksim fault stop ${id}`;
+  const stop = `eksim fault stop ${id}${where}`;
   if (phase === "scheduled")
     return `The fault ${fault} begins at ${formatSeconds(startedAtMs)}. Call it off with: ${stop}`;
   return endsAtMs === undefined

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { requestOf, startFault, stopFault } from "../../../src/cli/fault.js";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { requestOf, startFault, stopAllFaults, stopFault } from "../../../src/cli/fault.js";
 import type { CatalogueEntry, FaultView } from "../../../src/domain/faults/index.js";
 import { CLUSTER, type Drill, startDrill } from "../../reconcile/drill.js";
 
@@ -166,5 +166,16 @@ describe("eksim fault", () => {
     await stopFault(fault?.id ?? "", target);
     expect(drill.eksim.faults()).toEqual([]);
     await expect(stopFault("fault-1", target)).rejects.toThrow(/No fault found/);
+  });
+
+  it("says where the fault is, when it is not where commands look by themselves", async () => {
+    const said = vi.spyOn(console, "log").mockReturnValue();
+    onTestFinished(() => said.mockRestore());
+    const target = { endpoint: drill.eksim.endpoint };
+    await startFault("zone-power-loss", { ...target, zone: "us-west-2a" });
+    expect(said.mock.lastCall?.[0]).toMatch(/with: eksim fault stop fault-\w+ --region us-west-2$/);
+    await startFault("zone-power-loss", { ...target, zone: "us-east-1b" });
+    expect(said.mock.lastCall?.[0]).toMatch(/with: eksim fault stop fault-\w+$/);
+    for (const region of ["us-west-2", "us-east-1"]) await stopAllFaults({ ...target, region });
   });
 });
