@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import type { Impairments } from "../domain/impairments.js";
+import type { ZoneCounts } from "../domain/kubernetes-objects.js";
 
 export interface ClusterBackend {
   readonly name: string;
@@ -346,10 +347,7 @@ export type Observation =
 
 export interface ClusterSummary {
   /** By zone name. */
-  zones: Record<
-    string,
-    { nodes: number; readyNodes: number; pods: number; readyPods: number; members: number; membersUp: number }
-  >;
+  zones: Record<string, ZoneCounts>;
   /** Pods without a node. */
   pendingPods: number;
   apiAvailable: boolean;

@@ -26,7 +26,7 @@ export interface ObservedObject {
   metadata: Metadata;
 }
 
-interface WithConditions {
+export interface WithConditions {
   status?: { conditions?: readonly Condition[] };
 }
 
@@ -63,6 +63,23 @@ export function isLeftAlone(pod: { metadata: Metadata; status?: { phase?: string
 export const isManagedBy = (object: ObservedObject | undefined, manager: string): boolean =>
   object?.metadata.managedFields?.some((entry) => entry.manager === manager && entry.operation === "Apply") ?? false;
 
+/** Whether the entry of managedFields is of the manager itself, and of a write that was no apply. */
+export const isWrittenOtherwise = (
+  entry: { manager?: string; operation?: string; subresource?: string },
+  manager: string,
+): boolean => entry.manager === manager && entry.operation !== "Apply" && !entry.subresource;
+
+/** Fields that an apply was refused for because others own them, from the causes that the refusal gives; none when it was refused for something else. */
+export function fieldConflicts(
+  { apiVersion, kind, metadata: { name } }: { apiVersion: string; kind: string; metadata: { name: string } },
+  causes: readonly { reason?: string; field?: string }[],
+): { kind: string; group: string; name: string; field: string }[] {
+  const [group = ""] = apiVersion.includes("/") ? apiVersion.split("/") : [];
+  return causes.flatMap(({ reason, field }) =>
+    reason === "FieldManagerConflict" && field ? [{ kind, group, name, field }] : [],
+  );
+}
+
 export interface ObservedDeployment extends ObservedObject {
   spec: { replicas?: number };
   status?: { observedGeneration?: number; updatedReplicas?: number; availableReplicas?: number };
@@ -78,7 +95,8 @@ export function hasReplicas({ metadata, spec, status = {} }: ObservedDeployment)
   );
 }
 
-interface ZoneCounts {
+/** What stands in a zone: masters are members of the control plane. */
+export interface ZoneCounts {
   nodes: number;
   readyNodes: number;
   pods: number;
@@ -87,10 +105,10 @@ interface ZoneCounts {
   membersUp: number;
 }
 
-/** Counts by zone of nodes, the pods on them and masters; pods without a node are pending. */
+/** Counts by zone of nodes, the pods on them and masters; pods without a node are pending. Pods that have ended, evicted ones too, are left out. */
 export function countZones(cluster: {
   nodes: readonly (ObservedObject & WithConditions)[];
-  pods: readonly (ObservedObject & WithConditions & { spec?: { nodeName?: string } })[];
+  pods: readonly (ObservedObject & WithConditions & { spec?: { nodeName?: string }; status?: { phase?: string } })[];
   members: readonly { zone: string; state: "up" | "down" }[];
 }): { zones: Record<string, ZoneCounts>; pendingPods: number } {
   const zones: Record<string, ZoneCounts> = {};
@@ -111,6 +129,7 @@ export function countZones(cluster: {
   }
   let pendingPods = 0;
   for (const pod of cluster.pods) {
+    if (ENDED.includes(pod.status?.phase)) continue;
     const nodeName = pod.spec?.nodeName;
     if (!nodeName) pendingPods++;
     const zone = nodeName ? zoneOf.get(nodeName) : undefined;

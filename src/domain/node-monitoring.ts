@@ -31,9 +31,6 @@ const ACCELERATORS: Readonly<Record<string, readonly [reason: string, system: st
 
 const ACCELERATED = "AcceleratedHardwareReady";
 
-/** Types of the conditions that the agent answers for. */
-export const MONITORED_CONDITIONS: readonly string[] = [...Object.keys(SYSTEMS), ACCELERATED];
-
 const well = ([reason, system]: readonly [string, string]): MonitoringReport => ({
   status: "True",
   reason,

@@ -2,16 +2,8 @@
  * What is seen of clusters while a drill runs: a look is taken whenever something has changed, and says what is so from its moment until the next. Between
  * two looks nothing changed, so that times below a minimum can be added up exactly.
  */
+import type { ZoneCounts } from "./kubernetes-objects.js";
 import type { Scope } from "./model.js";
-
-export interface ZoneCounts {
-  nodes: number;
-  readyNodes: number;
-  pods: number;
-  readyPods: number;
-  members: number;
-  membersUp: number;
-}
 
 export interface WorkloadCounts {
   namespace: string;

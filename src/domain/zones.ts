@@ -27,11 +27,6 @@ export function zonesOfSubnets(region: string, subnetIds: readonly string[]): Re
   return placed;
 }
 
-/** Zone of one subnet among all that the cluster and its node groups have named, oldest first. */
-export function zoneOfSubnet(region: string, subnetIds: readonly string[], subnetId: string): Zone | undefined {
-  return zonesOfSubnets(region, subnetIds).get(subnetId);
-}
-
 function uniqueZones(region: string): readonly Zone[] {
   return [...new Set(clusterZones(region))];
 }

@@ -3,6 +3,7 @@ import { createRandom, type Random } from "../clock/random.js";
 import type { CallTrouble, CallTroubles } from "../domain/call-trouble.js";
 import { type ApiTrouble, knownFault } from "../domain/faults/index.js";
 import type { FaultRecord, Scope } from "../domain/model.js";
+import { matchesStars } from "../domain/star-pattern.js";
 import type { State } from "../state/state.js";
 
 const REFUSALS = { 500: "internal-failure", 503: "unavailable" } as const;
@@ -44,19 +45,5 @@ export function createCallTroubles({ faults }: Pick<State, "faults">): CallTroub
 const lateness = ({ latencyMs, jitterMs }: Extract<ApiTrouble["answer"], { kind: "late" }>, random: Random): number =>
   latencyMs + (jitterMs > 0 ? random.integer(0, jitterMs) : 0);
 
-/** Names without regard to case; `*` stands for anything. */
-function matches(pattern: string, name: string): boolean {
-  const parts = pattern.toLowerCase().split("*");
-  const text = name.toLowerCase();
-  const [first = ""] = parts;
-  if (parts.length === 1) return text === first;
-  const last = parts.at(-1) ?? "";
-  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
-  let at = first.length;
-  for (const part of parts.slice(1, -1)) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return at <= text.length - last.length;
-}
+/** Names without regard to case. */
+const matches = (pattern: string, name: string): boolean => matchesStars(pattern.toLowerCase(), name.toLowerCase());

@@ -4,6 +4,7 @@
  */
 import type { AssociatedPolicy } from "../domain/access-entry.js";
 import { type AccessPolicyName, accessPolicyName } from "../domain/eks/access-policies.js";
+import { matchesStars } from "../domain/star-pattern.js";
 import { ALL_PATHS, POLICY_RULES, type PolicyRule } from "./access-policy-rules.js";
 
 /** What is asked: the part of the API server's attributes that policies look at. */
@@ -75,19 +76,5 @@ function allows(policy: string, { verb, resource: target }: AccessRequest): bool
 export function isInScope(namespaces: readonly string[], { resource: target }: AccessRequest): boolean {
   const namespace = target?.namespace;
   if (!target || !namespace || (target.group === "" && target.resource === "namespaces")) return false;
-  return namespaces.some((pattern) => pattern === namespace || (pattern.includes("*") && matches(pattern, namespace)));
-}
-
-/** `*` stands for any characters, none included. */
-function matches(pattern: string, text: string): boolean {
-  const [first = "", ...rest] = pattern.split("*");
-  const last = rest.pop() ?? "";
-  if (!text.startsWith(first) || !text.endsWith(last) || text.length < first.length + last.length) return false;
-  let at = first.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return at <= text.length - last.length;
+  return namespaces.some((pattern) => matchesStars(pattern, namespace));
 }

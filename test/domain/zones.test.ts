@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { zonesOf } from "../../src/domain/catalogue/index.js";
-import { chooseScaleIn, clusterZones, placeInstances, zoneOfSubnet } from "../../src/domain/zones.js";
+import { chooseScaleIn, clusterZones, placeInstances, zonesOfSubnets } from "../../src/domain/zones.js";
 
 const ZONES = ["a", "b", "c", "d"];
 const zone = fc.constantFrom(...ZONES);
@@ -9,14 +9,9 @@ const zone = fc.constantFrom(...ZONES);
 describe("subnets that nobody knows", () => {
   it("get the region's first three zones in order of first appearance, again and again", () => {
     const order = ["subnet-x", "subnet-y", "subnet-x", "subnet-z", "subnet-4"];
-    expect(order.map((id) => zoneOfSubnet("us-east-1", order, id)?.id)).toEqual([
-      "use1-az1",
-      "use1-az2",
-      "use1-az1",
-      "use1-az4",
-      "use1-az1",
-    ]);
-    expect(zoneOfSubnet("us-east-1", order, "subnet-unnamed")).toBeUndefined();
+    const zones = zonesOfSubnets("us-east-1", order);
+    expect(order.map((id) => zones.get(id)?.id)).toEqual(["use1-az1", "use1-az2", "use1-az1", "use1-az4", "use1-az1"]);
+    expect(zones.get("subnet-unnamed")).toBeUndefined();
   });
 });
 

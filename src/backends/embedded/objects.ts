@@ -1,6 +1,13 @@
 /** Objects that EKS puts into a cluster and keeps there: server-side apply, with conflicts of field ownership told rather than thrown. */
 import { withoutField } from "../../domain/field-path.js";
-import { hasReplicas, isManagedBy, type ObservedDeployment } from "../../domain/kubernetes-objects.js";
+import {
+  fieldConflicts,
+  hasReplicas,
+  isManagedBy,
+  isWrittenOtherwise,
+  type ObservedDeployment,
+} from "../../domain/kubernetes-objects.js";
+import { deploymentChanges } from "../../domain/observed-changes.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError } from "../../kubernetes/errors.js";
 import type { KubeObject } from "../../kubernetes/object.js";
@@ -91,7 +98,7 @@ async function apply(api: KubeApi, entry: ClusterObject, mode: ApplyMode): Promi
 async function takeOver(api: KubeApi, entry: ClusterObject, manager: string): Promise<void> {
   const live = api.get(entry.resource, keyOf(entry));
   const entries = live?.metadata.managedFields ?? [];
-  const kept = entries.filter((one) => one.manager !== manager || one.operation === "Apply" || one.subresource);
+  const kept = entries.filter((entry) => !isWrittenOtherwise(entry, manager));
   if (!live || kept.length === entries.length) return;
   await api.update(
     entry.resource,
@@ -106,10 +113,9 @@ async function conflictsOf({ object }: ClusterObject, work: () => Promise<unknow
     return [];
   } catch (error) {
     const causes = isStatusError(error, "Conflict") ? (error.details?.causes ?? []) : [];
-    const fields = causes.flatMap(({ reason, field }) => (reason === "FieldManagerConflict" && field ? [field] : []));
-    if (fields.length === 0) throw error;
-    const [group = ""] = object.apiVersion.includes("/") ? object.apiVersion.split("/") : [];
-    return fields.map((field) => ({ kind: object.kind, group, name: object.metadata.name, field }));
+    const conflicts = fieldConflicts(object, causes);
+    if (conflicts.length === 0) throw error;
+    return conflicts;
   }
 }
 
@@ -118,21 +124,8 @@ const DEPLOYMENTS = "deployments.apps";
 type Deployment = KubeObject & ObservedDeployment;
 
 /** Tells of every present Deployment of a manager at once, and then whenever one begins or ceases to have its replicas. Returns how to stop. */
-export function observeDeployments(
+export const observeDeployments = (
   api: KubeApi,
   manager: string,
   listener: (observation: Observation) => void,
-): () => void {
-  const seen = new Map<string, boolean>();
-  return api.watch<Deployment>(DEPLOYMENTS, ({ type, object }) => {
-    const { name, namespace = "" } = object.metadata;
-    if (!isManagedBy(object, manager)) return;
-    const key = `${namespace}/${name}`;
-    const present = type !== "DELETED";
-    const ready = present && hasReplicas(object);
-    if (seen.get(key) === ready && present) return;
-    if (present) seen.set(key, ready);
-    else seen.delete(key);
-    listener({ kind: "deployment", namespace, name, ready });
-  });
-}
+): (() => void) => api.watch<Deployment>(DEPLOYMENTS, deploymentChanges(manager, listener));

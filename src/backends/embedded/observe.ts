@@ -1,12 +1,6 @@
 /** What a cluster's nodes look like from outside: Ready or not, there or gone. Only changes are told. */
-import {
-  type Condition,
-  countZones,
-  isReady,
-  readyCondition,
-  unhealthyConditions,
-  ZONE_LABEL,
-} from "../../domain/kubernetes-objects.js";
+import { type Condition, countZones, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
+import { nodeChanges } from "../../domain/observed-changes.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import type { ClusterSummary, NodeFacts, Observation } from "../backend.js";
@@ -17,21 +11,8 @@ interface WithConditions extends KubeObject {
 }
 
 /** Tells of every present node at once, and then of every change. Returns how to stop. */
-export function observeNodes(api: KubeApi, listener: (observation: Observation) => void): () => void {
-  const seen = new Map<string, string>();
-  return api.watch<WithConditions>("nodes", ({ type, object }) => {
-    const nodeName = object.metadata.name;
-    const present = type !== "DELETED";
-    const ready = present && isReady(object);
-    const unhealthy = present ? unhealthyConditions(object) : [];
-    const look = `${ready} ${unhealthy.map(({ type: condition, reason }) => `${condition}/${reason}`).join(" ")}`;
-    if (present && seen.get(nodeName) === look) return;
-    if (present) seen.set(nodeName, look);
-    else seen.delete(nodeName);
-    const reason = readyCondition(object)?.reason;
-    listener({ kind: "node", nodeName, ready, present, ...(reason && !ready ? { reason } : {}), unhealthy });
-  });
-}
+export const observeNodes = (api: KubeApi, listener: (observation: Observation) => void): (() => void) =>
+  api.watch<WithConditions>("nodes", nodeChanges(listener));
 
 /** All nodes as they are now, whoever made them. */
 export const nodeFacts = (api: KubeApi): NodeFacts[] =>

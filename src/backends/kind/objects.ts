@@ -1,8 +1,10 @@
 /** Objects that EKS puts into a cluster and keeps there: server-side apply, with conflicts of field ownership told rather than thrown. */
 import { withoutField } from "../../domain/field-path.js";
 import {
+  fieldConflicts,
   hasReplicas,
   isManagedBy,
+  isWrittenOtherwise,
   type ObservedDeployment,
   type ObservedObject,
 } from "../../domain/kubernetes-objects.js";
@@ -118,7 +120,7 @@ async function takeOver(client: KubeClient, entry: ClusterObject, manager: strin
   const path = objectPath(entry);
   const live = await client.get<LiveObject>(path);
   const entries = live?.metadata.managedFields ?? [];
-  const kept = entries.filter((one) => one.manager !== manager || one.operation === "Apply" || one.subresource);
+  const kept = entries.filter((entry) => !isWrittenOtherwise(entry, manager));
   if (!live || kept.length === entries.length) return;
   const body = { ...live, metadata: { ...live.metadata, managedFields: kept } };
   await client.request("PUT", path, { body, query: { fieldManager: manager } });
@@ -130,9 +132,8 @@ async function conflictsOf({ object }: ClusterObject, work: () => Promise<unknow
     return [];
   } catch (error) {
     const causes = error instanceof KubeRefusal && error.status === 409 ? error.causes : [];
-    const fields = causes.flatMap(({ reason, field }) => (reason === "FieldManagerConflict" && field ? [field] : []));
-    if (fields.length === 0) throw error;
-    const [group = ""] = object.apiVersion.includes("/") ? object.apiVersion.split("/") : [];
-    return fields.map((field) => ({ kind: object.kind, group, name: object.metadata.name, field }));
+    const conflicts = fieldConflicts(object, causes);
+    if (conflicts.length === 0) throw error;
+    return conflicts;
   }
 }

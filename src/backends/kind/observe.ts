@@ -3,14 +3,10 @@ import {
   CONTROL_PLANE_LABEL,
   type Condition,
   countZones,
-  hasReplicas,
-  isManagedBy,
-  isReady,
   type ObservedDeployment,
-  readyCondition,
-  unhealthyConditions,
   ZONE_LABEL,
 } from "../../domain/kubernetes-objects.js";
+import { deploymentChanges, nodeChanges } from "../../domain/observed-changes.js";
 import type { ClusterSummary, NodeFacts, Observation } from "../backend.js";
 import type { Node } from "./drain.js";
 import type { KubeClient, WatchedObject } from "./kube-client.js";
@@ -24,45 +20,15 @@ interface Pod extends WatchedObject {
 export const WORKERS = { labelSelector: `!${CONTROL_PLANE_LABEL}` };
 
 /** Tells of every present node at once, and then of every change. Returns how to stop. */
-export function observeNodes(client: KubeClient, listener: (observation: Observation) => void): () => void {
-  const seen = new Map<string, string>();
-  return client.watch<Node & WatchedObject>(
-    "/api/v1/nodes",
-    ({ type, object }) => {
-      const nodeName = object.metadata.name;
-      const present = type !== "DELETED";
-      const ready = present && isReady(object);
-      const unhealthy = present ? unhealthyConditions(object) : [];
-      const look = `${ready} ${unhealthy.map(({ type: condition, reason }) => `${condition}/${reason}`).join(" ")}`;
-      if (present && seen.get(nodeName) === look) return;
-      if (present) seen.set(nodeName, look);
-      else seen.delete(nodeName);
-      const reason = readyCondition(object)?.reason;
-      listener({ kind: "node", nodeName, ready, present, ...(reason && !ready ? { reason } : {}), unhealthy });
-    },
-    WORKERS,
-  );
-}
+export const observeNodes = (client: KubeClient, listener: (observation: Observation) => void): (() => void) =>
+  client.watch<Node & WatchedObject>("/api/v1/nodes", nodeChanges(listener), WORKERS);
 
 /** Tells of every present Deployment of a manager at once, and then whenever one begins or ceases to have its replicas. Returns how to stop. */
-export function observeDeployments(
+export const observeDeployments = (
   client: KubeClient,
   manager: string,
   listener: (observation: Observation) => void,
-): () => void {
-  const seen = new Map<string, boolean>();
-  return client.watch<ObservedDeployment>("/apis/apps/v1/deployments", ({ type, object }) => {
-    if (!isManagedBy(object, manager)) return;
-    const { name, namespace = "" } = object.metadata;
-    const key = `${namespace}/${name}`;
-    const present = type !== "DELETED";
-    const ready = present && hasReplicas(object);
-    if (present && seen.get(key) === ready) return;
-    if (present) seen.set(key, ready);
-    else seen.delete(key);
-    listener({ kind: "deployment", namespace, name, ready });
-  });
-}
+): (() => void) => client.watch<ObservedDeployment>("/apis/apps/v1/deployments", deploymentChanges(manager, listener));
 
 export async function nodeFacts(client: KubeClient): Promise<NodeFacts[]> {
   const { items } = await client.request<{ items: Node[] }>("GET", "/api/v1/nodes", { query: WORKERS });

@@ -4,8 +4,9 @@
  */
 import type { ClusterBackend, ClusterSummary, PodFacts } from "../../backends/backend.js";
 import type { Clock, Timer } from "../../clock/clock.js";
+import type { ZoneCounts } from "../../domain/kubernetes-objects.js";
 import type { ClusterRecord } from "../../domain/model.js";
-import type { Look, Recorder, Recording, WorkloadCounts, ZoneCounts } from "../../domain/recording.js";
+import type { Look, Recorder, Recording, WorkloadCounts } from "../../domain/recording.js";
 import type { State } from "../../state/state.js";
 
 export interface RecorderOptions {

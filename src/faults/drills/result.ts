@@ -2,6 +2,7 @@
  * What came of a drill: all that reports, verdicts and predictions are made from. Times are simulated, epoch milliseconds; `wallMs` alone is the machine's, and
  * no report whose bytes are compared carries it.
  */
+import type { ZoneCounts } from "../../domain/kubernetes-objects.js";
 import type { EventRecord } from "../../domain/model.js";
 
 export type Verdict = "passed" | "failed" | "error";
@@ -98,12 +99,7 @@ export interface WorkloadResult {
 export interface Sample {
   atMs: number;
   cluster: string;
-  zones: Readonly<
-    Record<
-      string,
-      { nodes: number; readyNodes: number; pods: number; readyPods: number; members: number; membersUp: number }
-    >
-  >;
+  zones: Readonly<Record<string, ZoneCounts>>;
   pendingPods: number;
   apiAvailable: boolean;
 }

@@ -3,8 +3,9 @@
  * however late the engine hears of it.
  */
 import { FAULTS } from "../../domain/faults/index.js";
+import type { ZoneCounts } from "../../domain/kubernetes-objects.js";
 import type { EventRecord } from "../../domain/model.js";
-import type { Look, WorkloadCounts, ZoneCounts } from "../../domain/recording.js";
+import type { Look, WorkloadCounts } from "../../domain/recording.js";
 import type { Drill, WorkloadKind } from "./drill.js";
 import type { FaultSpan, Sample } from "./result.js";
 import type { DrillTarget, TargetRecording } from "./target.js";

@@ -1,10 +1,11 @@
 /** Probes that somebody has to answer: the APIs of EKS and Kubernetes, a program in a pod, a command on this machine. */
+import { matchesStars } from "../../../domain/star-pattern.js";
 import type { Probe, ProbeName } from "../drill.js";
 import { exists, get, isGood, list, refusal, workloadPath } from "../kubernetes.js";
 import { type Stage, workloadKey } from "../stage.js";
 import type { Answer } from "../target.js";
 import { judgeNodes } from "./seen.js";
-import { bounded, matchesText, type ProbeVerdict, verdict } from "./verdict.js";
+import { bounded, type ProbeVerdict, verdict } from "./verdict.js";
 
 type Ask<P extends ProbeName> = (probe: Extract<Probe, { probe: P }>, stage: Stage) => Promise<ProbeVerdict>;
 
@@ -189,7 +190,7 @@ function judgeOutcome(
 }
 
 function withText(said: string, answer: string, contains: string | undefined): ProbeVerdict {
-  if (contains === undefined || matchesText(`*${contains}*`, answer)) return verdict(true, said);
+  if (contains === undefined || matchesStars(`*${contains}*`, answer)) return verdict(true, said);
   return verdict(false, `${said} without ${JSON.stringify(contains)}: ${answer.trim().slice(0, 200)}`);
 }
 

@@ -1,9 +1,10 @@
 /** Probes that looks answer: exact to the moment, and without asking anybody. */
 import type { EventRecord } from "../../../domain/model.js";
+import { matchesStars } from "../../../domain/star-pattern.js";
 import type { EventPattern, Probe, ProbeName } from "../drill.js";
 import { type Stage, workloadKey } from "../stage.js";
 import { resolveAmount } from "../workloads.js";
-import { bounded, matchesText, type ProbeVerdict, verdict } from "./verdict.js";
+import { bounded, type ProbeVerdict, verdict } from "./verdict.js";
 
 type See<P extends ProbeName> = (probe: Extract<Probe, { probe: P }>, stage: Stage) => ProbeVerdict;
 
@@ -90,5 +91,5 @@ function inOrder(events: readonly EventRecord[], patterns: readonly EventPattern
 
 const isMet = (pattern: EventPattern, event: EventRecord): boolean =>
   (Object.entries(pattern) as [keyof EventPattern, string][]).every(([member, wanted]) =>
-    matchesText(wanted, event[member] ?? ""),
+    matchesStars(wanted, event[member] ?? ""),
   );

@@ -17,19 +17,3 @@ export function bounded(
   if (atMost !== undefined && count > atMost) return verdict(false, `${count} ${what}, at most ${atMost} wanted`);
   return verdict(true, `${count} ${what}`);
 }
-
-/** `*` stands for anything. */
-export function matchesText(pattern: string, text: string): boolean {
-  const parts = pattern.split("*");
-  const [first = "", ...rest] = parts;
-  if (rest.length === 0) return pattern === text;
-  if (!text.startsWith(first)) return false;
-  let at = first.length;
-  const last = rest.pop() ?? "";
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0) return false;
-    at = found + part.length;
-  }
-  return text.length - last.length >= at && text.endsWith(last);
-}
