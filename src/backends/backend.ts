@@ -156,6 +156,8 @@ export interface PodFacts extends PodName {
   /** Absent: it has no node yet. */
   nodeName?: string;
   zone?: string;
+  /** Whether its node is there and Ready; absent: it has no node yet. */
+  nodeReady?: boolean;
   phase: string;
   ready: boolean;
   /** Being deleted. */

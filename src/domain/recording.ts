@@ -12,7 +12,7 @@ export interface WorkloadCounts {
   name: string;
   /** Pods that are there and not on their way out. */
   pods: number;
-  /** Of those, how many have a node. */
+  /** Of those, how many have a node that is Ready. */
   placed: number;
   ready: number;
   /** How many have been evicted, deleted or lost since the recording began, having had a node. */

@@ -1,5 +1,5 @@
 /** What is known of pods outside of Kubernetes: where each is, how it fares, and whose it is. */
-import { ZONE_LABEL } from "../../domain/kubernetes-objects.js";
+import { isReady, type WithConditions, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import type { PodFacts } from "../backend.js";
@@ -8,6 +8,8 @@ export interface PodObject extends KubeObject {
   spec?: { nodeName?: string };
   status?: { phase?: string; conditions?: { type: string; status: string }[] };
 }
+
+type NodeObject = KubeObject & WithConditions;
 
 /** Resources of owners that may have owners of their own. */
 const MIDDLE_OWNERS: Readonly<Record<string, string>> = { ReplicaSet: "replicasets.apps", Job: "jobs.batch" };
@@ -31,16 +33,17 @@ export function podReader(api: KubeApi): { read(pod: PodObject): PodFacts; forge
       if (!workloads.has(uid)) workloads.set(uid, workloadOf(api, pod));
       const workload = workloads.get(uid);
       const nodeName = pod.spec?.nodeName;
-      const zone = nodeName ? api.get("nodes", { name: nodeName })?.metadata.labels?.[ZONE_LABEL] : undefined;
+      const node = nodeName ? api.get<NodeObject>("nodes", { name: nodeName }) : undefined;
+      const zone = node?.metadata.labels?.[ZONE_LABEL];
       return {
         namespace,
         name,
         uid,
         labels,
-        ...(nodeName ? { nodeName } : {}),
+        ...(nodeName ? { nodeName, nodeReady: node !== undefined && isReady(node) } : {}),
         ...(zone ? { zone } : {}),
         phase: pod.status?.phase ?? "Pending",
-        ready: pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true,
+        ready: isReady(pod),
         terminating: deletionTimestamp !== undefined,
         ...(workload ? { workload } : {}),
       };
@@ -55,11 +58,22 @@ export function listPods(api: KubeApi): PodFacts[] {
   return api.list<PodObject>("pods").map(reader.read);
 }
 
-/** Tells of every pod at once, and then of every change. Returns how to stop. */
+/** Tells of every pod at once, and then of every change, also when their node becomes Ready, ceases to be, or goes. Returns how to stop. */
 export function watchPods(api: KubeApi, listener: (change: { pod: PodFacts; gone: boolean }) => void): () => void {
   const reader = podReader(api);
-  return api.watch<PodObject>("pods", ({ type, object }) => {
-    listener({ pod: reader.read(object), gone: type === "DELETED" });
-    if (type === "DELETED") reader.forget(object);
-  });
+  const stops = [
+    api.watch<PodObject>("pods", ({ type, object }) => {
+      listener({ pod: reader.read(object), gone: type === "DELETED" });
+      if (type === "DELETED") reader.forget(object);
+    }),
+    api.watch<NodeObject>("nodes", ({ type, object, previous }) => {
+      const wasReady = previous !== undefined && isReady(previous);
+      if (type !== "DELETED" && wasReady === isReady(object)) return;
+      for (const pod of api.byIndex<PodObject>("pods", "node", object.metadata.name))
+        listener({ pod: reader.read(pod), gone: false });
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
 }

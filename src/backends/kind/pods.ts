@@ -35,16 +35,24 @@ const MIDDLE_OWNERS: Readonly<Record<string, string>> = {
 const controllerOf = ({ metadata }: Owned): Owner | undefined =>
   metadata.ownerReferences?.find(({ controller }) => controller);
 
-function factsOf(pod: Pod, zoneOf: (nodeName: string) => string | undefined, top: Owner | undefined): PodFacts {
+interface NodeState {
+  zone: string | undefined;
+  ready: boolean;
+}
+
+const stateOf = (node: Node): NodeState => ({ zone: node.metadata.labels?.[ZONE_LABEL], ready: isReady(node) });
+
+function factsOf(pod: Pod, nodes: ReadonlyMap<string, NodeState>, top: Owner | undefined): PodFacts {
   const { name, namespace = "", uid, labels = {}, deletionTimestamp } = pod.metadata;
   const nodeName = pod.spec?.nodeName;
-  const zone = nodeName ? zoneOf(nodeName) : undefined;
+  const node = nodeName ? nodes.get(nodeName) : undefined;
+  const zone = node?.zone;
   return {
     namespace,
     name,
     uid,
     labels,
-    ...(nodeName ? { nodeName } : {}),
+    ...(nodeName ? { nodeName, nodeReady: node?.ready ?? false } : {}),
     ...(zone ? { zone } : {}),
     phase: pod.status?.phase ?? "Pending",
     ready: isReady(pod),
@@ -69,26 +77,35 @@ export function pods(client: KubeClient): Promise<PodFacts[]> {
       list<Node>("/api/v1/nodes"),
       ...Object.entries(MIDDLE_OWNERS).map(async ([kind, path]) => ({ kind, items: await list<Owned>(path) })),
     ]);
-    const zones = new Map(nodes.map(({ metadata }) => [metadata.name, metadata.labels?.[ZONE_LABEL]]));
+    const states = new Map(nodes.map((node) => [node.metadata.name, stateOf(node)]));
     const middle = new Map(
       owners.flatMap(({ kind, items }) =>
         items.map((item): [string, Owned] => [`${kind} ${item.metadata.namespace}/${item.metadata.name}`, item]),
       ),
     );
-    return all.map((pod) => factsOf(pod, (name) => zones.get(name), topOwner(pod, middle)));
+    return all.map((pod) => factsOf(pod, states, topOwner(pod, middle)));
   });
 }
 
-/** Tells of every pod at once, and then of every change. Zones and workloads are as known when the pod is first told of with a node. Returns how to stop. */
+/** Tells of every pod at once, and then of every change, also when their node becomes Ready, ceases to be, or goes. Returns how to stop. */
 export function watchPods(
   client: KubeClient,
   listener: (change: { pod: PodFacts; gone: boolean }) => void,
 ): () => void {
-  const zones = new Map<string, string | undefined>();
+  const nodes = new Map<string, NodeState>();
+  const known = new Map<string, Pod>();
   const middle = new Map<string, Owned>();
+  const tell = (pod: Pod, gone: boolean): void => listener({ pod: factsOf(pod, nodes, topOwner(pod, middle)), gone });
   const stops = [
-    client.watch<Node & WatchedObject>("/api/v1/nodes", ({ object: { metadata } }) => {
-      zones.set(metadata.name, metadata.labels?.[ZONE_LABEL]);
+    client.watch<Node & WatchedObject>("/api/v1/nodes", ({ type, object }) => {
+      const { name } = object.metadata;
+      const present = stateOf(object);
+      // Pods that outlive their node stood where they stood.
+      const state = type === "DELETED" ? { ...present, ready: false } : present;
+      const before = nodes.get(name);
+      nodes.set(name, state);
+      if (before?.ready === state.ready && before.zone === state.zone) return;
+      for (const pod of known.values()) if (pod.spec?.nodeName === name) tell(pod, false);
     }),
     ...Object.entries(MIDDLE_OWNERS).map(([kind, path]) =>
       client.watch<Owned>(path, ({ type, object }) => {
@@ -98,8 +115,10 @@ export function watchPods(
       }),
     ),
     client.watch<Pod>("/api/v1/pods", ({ type, object }) => {
-      const facts = factsOf(object, (name) => zones.get(name), topOwner(object, middle));
-      listener({ pod: facts, gone: type === "DELETED" });
+      const gone = type === "DELETED";
+      if (gone) known.delete(object.metadata.uid);
+      else known.set(object.metadata.uid, object);
+      tell(object, gone);
     }),
   ];
   return () => {

@@ -154,7 +154,7 @@ function watchCluster(options: {
     if (!counted) return;
     counted.changed = true;
     counted.counts.pods += by;
-    if (pod.nodeName !== undefined) counted.counts.placed += by;
+    if (pod.nodeReady) counted.counts.placed += by;
     if (pod.ready) counted.counts.ready += by;
   };
 
@@ -271,6 +271,7 @@ const isLive = ({ phase }: PodFacts): boolean => phase !== "Succeeded" && phase 
 
 const isSame = (a: PodFacts, b: PodFacts): boolean =>
   a.nodeName === b.nodeName &&
+  a.nodeReady === b.nodeReady &&
   (a.zone === b.zone || b.zone === undefined) &&
   a.phase === b.phase &&
   a.ready === b.ready &&

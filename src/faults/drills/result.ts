@@ -75,7 +75,7 @@ export interface FaultSpan {
 
 /** How one workload fared. The four moments count from the first fault; absent: it never came to that, or is not over yet. */
 export interface WorkloadResult {
-  /** Absent: the drill's only cluster. */
+  /** Absent in results of before this was told: the drill's only cluster. */
   cluster?: string;
   namespace: string;
   kind: string;
@@ -86,7 +86,7 @@ export interface WorkloadResult {
   lowestReady: number;
   firstNotReadyMs?: number;
   firstEvictedMs?: number;
-  /** All replicas have a node again. */
+  /** All replicas have a node that is Ready again. */
   rescheduledMs?: number;
   /** All replicas are Ready again. */
   recoveredMs?: number;

@@ -142,6 +142,7 @@ export function followWorkload(stage: Stage, workload: Workload): Fate {
       if (counts) note(look.atMs, counts);
     },
     result: ({ firstFaultMs, endMs }) => ({
+      cluster,
       namespace,
       kind,
       name,
@@ -164,7 +165,8 @@ function steps(moments: readonly Moment[]): (readonly [atMs: number, ready: numb
 
 /**
  * The four moments, counted from the first fault. `recovered` and `rescheduled` are the end of the worst: the first moment after the lowest count was first met at which
- * everything was there again, and only when it is there at the end.
+ * everything was there again, and only when it is there at the end. A replica whose place is taken by another in the very moment it is evicted never lacks in a
+ * count: such a workload is rescheduled then.
  */
 function turningPoints(
   moments: readonly Moment[],
@@ -174,17 +176,19 @@ function turningPoints(
   const before = moments.filter(({ atMs }) => atMs < firstFaultMs).at(-1)?.gone ?? goneBefore;
   const after = moments.filter(({ atMs }) => atMs >= firstFaultMs);
   const since = (moment: Moment | undefined): number | undefined => moment && moment.atMs - firstFaultMs;
-  const whole = (count: "ready" | "placed"): number | undefined => {
+  const firstGone = after.findIndex(({ gone }) => gone > before);
+  const whole = (count: "ready" | "placed", otherwise = -1): number | undefined => {
     const last = after.at(-1);
     const lowest = Math.min(...after.map((moment) => moment[count]));
-    const worst = after.findIndex((moment) => moment[count] === lowest && moment[count] < moment.wanted);
+    const lacking = after.findIndex((moment) => moment[count] === lowest && moment[count] < moment.wanted);
+    const worst = lacking < 0 ? otherwise : lacking;
     if (!last || worst < 0 || last[count] < last.wanted) return undefined;
     return since(after.slice(worst).find((moment) => moment[count] >= moment.wanted));
   };
   const all = {
     firstNotReadyMs: since(after.find(({ ready, wanted }) => ready < wanted)),
-    firstEvictedMs: since(after.find(({ gone }) => gone > before)),
-    rescheduledMs: whole("placed"),
+    firstEvictedMs: since(after[firstGone]),
+    rescheduledMs: whole("placed", firstGone),
     recoveredMs: whole("ready"),
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));

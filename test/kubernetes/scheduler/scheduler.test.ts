@@ -553,23 +553,21 @@ describe("pods that wait for their volumes", () => {
           { volumes: [{ name: "data", persistentVolumeClaim: { claimName: `data-${index}` } }], ...spec },
           { labels: { app: "db" } },
         ),
-      createVolume: (name: string, zone: string, phase?: string) =>
-        api
-          .create<PersistentVolume>("persistentvolumes", {
-            metadata: { name },
-            spec: {
-              capacity: { storage: "1Gi" },
-              accessModes: ["ReadWriteOnce"],
-              storageClassName: "zonal",
-              csi: { driver: provisioner, volumeHandle: name },
-              nodeAffinity: {
-                required: {
-                  nodeSelectorTerms: [{ matchExpressions: [{ key: ZONE, operator: "In", values: [zone] }] }],
-                },
-              },
+      createVolume: async (name: string, zone: string, phase?: string) => {
+        const volume = await api.create<PersistentVolume>("persistentvolumes", {
+          metadata: { name },
+          spec: {
+            capacity: { storage: "1Gi" },
+            accessModes: ["ReadWriteOnce"],
+            storageClassName: "zonal",
+            csi: { driver: provisioner, volumeHandle: name },
+            nodeAffinity: {
+              required: { nodeSelectorTerms: [{ matchExpressions: [{ key: ZONE, operator: "In", values: [zone] }] }] },
             },
-          })
-          .then((volume) => (phase ? api.updateStatus("persistentvolumes", { ...volume, status: { phase } }) : volume)),
+          },
+        });
+        if (phase) await api.updateStatus<PersistentVolume>("persistentvolumes", { ...volume, status: { phase } });
+      },
       /** As the volume controllers do once the volume is there. */
       bindClaim: (index: number, volumeName: string) => {
         const claim = claimOf(index);
