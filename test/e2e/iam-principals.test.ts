@@ -129,7 +129,7 @@ describe.skipIf(!hasProgram("aws") || !KUBECTL)("IAM principals in a cluster", (
     const { AccessKey: key } = await iam.send(new CreateAccessKeyCommand({ UserName: "ann" }));
     ann = { accessKeyId: key?.AccessKeyId ?? "", secretAccessKey: key?.SecretAccessKey ?? "" };
     await iam.send(new CreateRoleCommand({ RoleName: "Deployer", Path: "/team/", AssumeRolePolicyDocument: TRUST }));
-  }, 60_000);
+  });
   afterAll(async () => {
     await eksim.stop();
     rmSync(home, { recursive: true });
@@ -172,7 +172,7 @@ describe.skipIf(!hasProgram("aws") || !KUBECTL)("IAM principals in a cluster", (
         "sigs.k8s.io/aws-iam-authenticator/principalId": [userId],
       },
     });
-  }, 60_000);
+  });
 
   it("are known by the roles that they assume, whatever the path", async () => {
     await createEntry(DEPLOYER, { username: "corp:{{SessionName}}", kubernetesGroups: ["deployers"] });
@@ -196,7 +196,7 @@ describe.skipIf(!hasProgram("aws") || !KUBECTL)("IAM principals in a cluster", (
         sessionName: ["EKSGetTokenAuth"],
       },
     });
-  }, 60_000);
+  });
 
   it.each<[string, () => string | Promise<string>]>([
     ["signed with another secret", () => made({ ...ann, secretAccessKey: "wrong" })],
@@ -254,7 +254,7 @@ describe.skipIf(!hasProgram("aws") || !KUBECTL)("IAM principals in a cluster", (
     await createEntry(DEPLOYER);
     await associate(DEPLOYER, "AmazonEKSViewPolicy", "web");
     expect(await canI(token, "list pods -n web")).toBe("yes");
-  }, 60_000);
+  });
 
   it("are known by aws-auth from the moment that it names them, and no longer", async () => {
     const beaArn = `arn:aws:iam::${ACCOUNT}:user/bea`;
@@ -276,5 +276,5 @@ describe.skipIf(!hasProgram("aws") || !KUBECTL)("IAM principals in a cluster", (
     expect(await canI(token, "list nodes")).toBe("yes");
     await eksim.kubernetes("demo", "DELETE", `${path}/aws-auth`);
     expect(await status(token)).toBe(401);
-  }, 60_000);
+  });
 });

@@ -46,7 +46,7 @@ print(json.dumps(said))
 let eksim: RunningEksim;
 beforeAll(async () => {
   eksim = await runEksim(["--data-dir", ":memory:", "--verify-signatures", "--log-level", "error"]);
-}, 60_000);
+});
 afterAll(() => eksim.end());
 
 const environment = (): Record<string, string> => ({

@@ -33,7 +33,7 @@ beforeAll(async () => {
     return clusters[0]?.status === "ACTIVE";
   };
   while (!(await isActive())) await new Promise((resolve) => setTimeout(resolve, 50));
-}, 60_000);
+});
 afterAll(async () => {
   await eksim.end("SIGKILL");
 });

@@ -460,7 +460,7 @@ beforeAll(async () => {
     scalingConfig: { minSize: 0, maxSize: 3, desiredSize: 1 },
   });
   await drill.deploy("web", 4);
-}, 60_000);
+});
 afterEach(() => drill.eksim.stopAllFaults());
 afterAll(() => drill.eksim.stop());
 

@@ -199,5 +199,5 @@ describe.skipIf(!kubectl)("kubectl and custom resources", () => {
     expect((await run("delete opens e")).code).toBe(0);
     expect((await run("apply -f -", open)).code).toBe(0);
     expect((await run("explain opens")).out).toMatch(/DESCRIPTION:.*preserve-unknown-properties in nested field/s);
-  }, 60_000);
+  });
 });

@@ -86,7 +86,7 @@ export function kubectl(
     const child = execFile(
       "kubectl",
       ["--server", server, ...args],
-      { env, timeout: 20_000 },
+      { env, timeout: 120_000 },
       (error, stdout, stderr) => {
         resolve({ code: error ? 1 : 0, stdout, stderr });
       },
