@@ -97,42 +97,46 @@ async function wrongs(): Promise<string[]> {
 }
 
 describe("random faults", () => {
-  it("leave nothing broken once all have ended", async () => {
-    const random = createRandom(SEED, "random faults");
-    drill = await startDrill({ dataDir: temporaryDataDir() });
-    await drill.cluster();
-    const scalingConfig = { minSize: 0, maxSize: 12, desiredSize: 6 };
-    await drill.nodegroup("workers", { scalingConfig });
-    await drill.nodegroup("spot", { scalingConfig: { ...scalingConfig, desiredSize: 3 }, capacityType: "SPOT" });
-    await drill.deploy("web", 6);
-    const log: string[] = [];
-    for (let n = 0; n < COUNT; n++) {
-      const request = requestOf(random);
-      try {
-        await drill.eksim.startFault(request);
-        log.push(JSON.stringify(request));
-      } catch (error) {
-        // What does not fit the moment is refused; what breaks in here is not.
-        if (!/count is|No |There is no|etcdserver/.test((error as Error).message)) throw error;
+  it(
+    "leave nothing broken once all have ended",
+    async () => {
+      const random = createRandom(SEED, "random faults");
+      drill = await startDrill({ dataDir: temporaryDataDir() });
+      await drill.cluster();
+      const scalingConfig = { minSize: 0, maxSize: 12, desiredSize: 6 };
+      await drill.nodegroup("workers", { scalingConfig });
+      await drill.nodegroup("spot", { scalingConfig: { ...scalingConfig, desiredSize: 3 }, capacityType: "SPOT" });
+      await drill.deploy("web", 6);
+      const log: string[] = [];
+      for (let n = 0; n < COUNT; n++) {
+        const request = requestOf(random);
+        try {
+          await drill.eksim.startFault(request);
+          log.push(JSON.stringify(request));
+        } catch (error) {
+          // What does not fit the moment is refused; what breaks in here is not.
+          if (!/count is|No |There is no|etcdserver/.test((error as Error).message)) throw error;
+        }
+        const [first] = drill.eksim.faults();
+        if (first && random.integer(0, 4) === 0) await drill.eksim.stopFault(first.id);
+        await drill.eksim.advance(`${random.integer(1, 600)}s`);
+        if (random.integer(0, 19) === 0) await drill.restart();
       }
-      const [first] = drill.eksim.faults();
-      if (first && random.integer(0, 4) === 0) await drill.eksim.stopFault(first.id);
-      await drill.eksim.advance(`${random.integer(1, 600)}s`);
-      if (random.integer(0, 19) === 0) await drill.restart();
-    }
-    await drill.eksim.stopAllFaults();
-    expect(drill.eksim.faults()).toEqual([]);
-    let left: string[] = [];
-    for (let minutes = 0; minutes < 180; minutes += 10) {
-      await drill.eksim.advance("10m");
-      try {
-        left = await wrongs();
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        left = [error.message];
+      await drill.eksim.stopAllFaults();
+      expect(drill.eksim.faults()).toEqual([]);
+      let left: string[] = [];
+      for (let minutes = 0; minutes < 180; minutes += 10) {
+        await drill.eksim.advance("10m");
+        try {
+          left = await wrongs();
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          left = [error.message];
+        }
+        if (left.length === 0) break;
       }
-      if (left.length === 0) break;
-    }
-    expect(left, log.slice(-15).join("\n")).toEqual([]);
-  }, Math.max(600_000, COUNT * 1000));
+      expect(left, log.slice(-15).join("\n")).toEqual([]);
+    },
+    Math.max(600_000, COUNT * 1000),
+  );
 });
