@@ -1,6 +1,5 @@
 /** Asks what a probe asks. */
-
-import type { Probe } from "../drill.js";
+import type { Probe, ProbeName } from "../drill.js";
 import { KubernetesRefusal } from "../kubernetes.js";
 import type { Stage } from "../stage.js";
 import { ASKED, foreseen } from "./asked.js";
@@ -8,7 +7,12 @@ import { SEEN, seeNodes } from "./seen.js";
 import { type ProbeVerdict, verdict } from "./verdict.js";
 
 type See = (probe: Probe, stage: Stage) => ProbeVerdict;
-type Ask = (probe: Probe, stage: Stage) => Promise<ProbeVerdict>;
+type Ask<P extends Probe = Probe> = (probe: P, stage: Stage) => Promise<ProbeVerdict>;
+
+/** Everything that looks do not answer has somebody to be asked; a probe without either does not compile. */
+const ASKS: {
+  readonly [P in Exclude<ProbeName, "not" | keyof typeof SEEN>]: Ask<Extract<Probe, { probe: P }>>;
+} = ASKED;
 
 function seer(probe: Probe): See | undefined {
   if (probe.probe === "nodes") return probe.nodegroup === undefined ? (seeNodes as See) : undefined;
@@ -39,7 +43,7 @@ export async function evaluate(probe: Probe, stage: Stage): Promise<ProbeVerdict
   const known = see(probe, stage) ?? foreseen(probe, stage);
   if (known) return known;
   try {
-    return await ((ASKED as Record<string, unknown>)[probe.probe] as Ask)(probe, stage);
+    return await ((ASKS as Record<string, unknown>)[probe.probe] as Ask)(probe, stage);
   } catch (error) {
     if (error instanceof KubernetesRefusal) return verdict(false, `the API server: ${error.message}`);
     throw error;
