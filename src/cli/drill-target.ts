@@ -1,5 +1,6 @@
 /** Drills in an emulator that runs elsewhere, through the same routes as everybody: the EKS API, the clusters' API servers and `/_eksim`. */
 import { createClock } from "../clock/create-clock.js";
+import { UsageError } from "../config.js";
 import type { EventRecord } from "../domain/model.js";
 import type { Look } from "../domain/recording.js";
 import type { Answer, DrillTarget, HttpCall } from "../faults/drills/target.js";
@@ -69,6 +70,8 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
     try {
       return await work(limit);
     } catch (error) {
+      // Who is asked for what it does not have has answered.
+      if (error instanceof UsageError) return { status: 0, body: error.message };
       const { code, cause, name } = error as { code?: string; cause?: { code?: string }; name: string };
       return {
         status: 0,

@@ -55,18 +55,25 @@ withTarget(zone.command("restore <zone>").description("end the failure of a zone
   .action(async (name, options) => (await import("./zones.js")).restoreZone(name, options));
 
 const several = (value: string, known: string[] = []): string[] => [...known, value];
+/** A target has one of it: the last of several would be broken alone, and without a word. */
+const once =
+  (flag: string) =>
+  (value: string, known?: string): string => {
+    if (known === undefined) return value;
+    throw new UsageError(`${flag} is given more than once; start a fault for each`);
+  };
 const fault = program.command("fault").description("break something on purpose, by name, and mend it");
 withTarget(fault.command("list").description("faults that are on or scheduled"))
   .option("--all", "those that have ended as well")
   .option("--catalogue", "every fault there is, with its target and parameters")
   .action(async (options) => (await import("./fault.js")).listFaults(options));
 withTarget(fault.command("start <name>").description("start a fault; names: eksim fault list --catalogue"))
-  .option("--zone <zone>", "zone, by name or id")
-  .option("--cluster <name>", "only this cluster")
-  .option("--nodegroup <name>", "node group of the cluster")
+  .option("--zone <zone>", "zone, by name or id", once("--zone"))
+  .option("--cluster <name>", "only this cluster", once("--cluster"))
+  .option("--nodegroup <name>", "node group of the cluster", once("--nodegroup"))
   .option("--node <node>", "node name or instance id; may be repeated", several)
   .option("--label <key=value>", "label that nodes must have; may be repeated", several)
-  .option("--namespace <name>", "namespace of pods")
+  .option("--namespace <name>", "namespace of pods", once("--namespace"))
   .option("--pod <name>", "pod of the namespace; may be repeated", several)
   .option("--pod-label <key=value>", "label that pods must have; may be repeated", several)
   .option("--count <n>", "so many of what is left, chosen by the seed")

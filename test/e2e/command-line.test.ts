@@ -176,6 +176,22 @@ describe("eksim start", () => {
     expect(JSON.parse(other.stdout)).toMatchObject({ authentication: { outcome: "refused" } });
   });
 
+  it("breaks no zone when two are named, of which it could break one", async () => {
+    const zones = ["--zone", "us-east-1a", "--zone", "us-east-1b"];
+    expect(await runCommand(["fault", "start", "zone-power-loss", ...zones])).toMatchObject({
+      code: 2,
+      stderr: "eksim: --zone is given more than once; start a fault for each\n",
+    });
+  });
+
+  it("says of what is to be linted that it is neither a drill nor a cluster", async () => {
+    const eksim = await start("--data-dir", ":memory:");
+    expect(await runCommand(["drill", "lint", "shpo", "--endpoint", eksim.endpoint])).toMatchObject({
+      code: 2,
+      stderr: "eksim: shpo is neither a drill nor a cluster that can be looked at: No cluster found for name: shpo.\n",
+    });
+  });
+
   it("names the zones there are when one is misspelt", async () => {
     const eksim = await start("--data-dir", ":memory:");
     const refused = await runCommand(["zone", "fail", "us-east-1z", "--endpoint", eksim.endpoint]);
