@@ -101,6 +101,7 @@ export const AWS_API_FAULTS: readonly FaultDefinition[] = [
       jitter: { type: "duration", default: "0s", max: 300_000, says: "How far the latency varies, upwards." },
     },
     lasts: true,
+    slowsAnswers: true,
     started: (fault) => `AWS answers ${callWords(fault)} ${duration(fault, "latency")} late.`,
     ended: () => "AWS answers in time again.",
     api: (parameters) =>

@@ -32,6 +32,7 @@ export const CONTROL_PLANE_FAULTS: readonly FaultDefinition[] = [
     target: { type: "master", takes: ["cluster"], masters: 2 },
     parameters: {},
     lasts: true,
+    slowsAnswers: true,
     started: (fault) =>
       `${capitalised(theCluster(fault))} has lost its quorum: ${masterWords(fault).toLowerCase()} are down.`,
     ended: (fault) => `${capitalised(theCluster(fault))} can have its quorum again.`,
@@ -46,6 +47,7 @@ export const CONTROL_PLANE_FAULTS: readonly FaultDefinition[] = [
       latency: { type: "duration", default: "2s", min: 1, max: 300_000, says: "Added to every answer." },
     },
     lasts: true,
+    slowsAnswers: true,
     started: (fault) => `${capitalised(api(fault))} answers ${duration(fault, "latency")} late.`,
     ended: (fault) => `${capitalised(api(fault))} answers in time again.`,
     wants: (fault) => ({ impairments: { apiServer: { latencyMs: number(fault, "latency") } } }),
@@ -91,6 +93,7 @@ export const CONTROL_PLANE_FAULTS: readonly FaultDefinition[] = [
       },
     },
     lasts: true,
+    slowsAnswers: true,
     started: (fault) => `${webhookWords(fault)} of ${theCluster(fault)} cannot be reached.`,
     ended: (fault) => `${webhookWords(fault)} of ${theCluster(fault)} can be reached again.`,
     wants: (fault) => ({
@@ -111,6 +114,7 @@ export const CONTROL_PLANE_FAULTS: readonly FaultDefinition[] = [
       after: { type: "duration", default: "10s", min: 1, max: 3_600_000, says: "How long a watch lives." },
     },
     lasts: true,
+    slowsAnswers: true,
     started: (fault) => `Watches of ${theCluster(fault)} end after ${duration(fault, "after")}.`,
     ended: (fault) => `Watches of ${theCluster(fault)} live on again.`,
     wants: (fault) => ({ impairments: { apiServer: { watchesEndAfterMs: number(fault, "after") } } }),

@@ -118,4 +118,6 @@ export interface FaultDefinition {
   /** What EKS's own checks find wrong with its node groups. */
   nodegroupIssue?: (fault: ActingFault) => HealthIssue;
   api?: (parameters: ParameterValues) => ApiTrouble;
+  /** Answers of APIs and of what runs in pods may take simulated time while it is on: who waits for one on a stepped clock has to move it. */
+  slowsAnswers?: true;
 }

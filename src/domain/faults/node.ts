@@ -125,6 +125,7 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
       },
     },
     lasts: true,
+    slowsAnswers: true,
     started: (fault) =>
       standsStill(fault)
         ? `${capitalised(theNodes(fault))} ${are(fault)} frozen.`
@@ -142,6 +143,7 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
     target: KUBELETS,
     parameters: {},
     lasts: true,
+    slowsAnswers: true,
     started: (fault) => `${capitalised(theNodes(fault))} ${are(fault)} cut off from the network.`,
     ended: (fault) => `${capitalised(theNodes(fault))} ${are(fault)} reached again.`,
     wants: machines("isolated"),

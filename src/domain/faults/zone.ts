@@ -130,6 +130,7 @@ export const ZONE_FAULTS: readonly FaultDefinition[] = [
       },
     },
     lasts: true,
+    slowsAnswers: true,
     started: (fault) =>
       `Zone ${fault.zone} is cut off from ${FROM_WORDS[String(fault.parameters.from)]}${whose(fault)}${DIRECTION_WORDS[text(fault, "direction")]}.`,
     ended: (fault) => `Zone ${fault.zone} reaches ${FROM_WORDS[String(fault.parameters.from)]} again${whose(fault)}.`,
@@ -148,6 +149,7 @@ export const ZONE_FAULTS: readonly FaultDefinition[] = [
       direction: { ...DIRECTION, says: "Which way is impaired, seen from the zone." },
     },
     lasts: true,
+    slowsAnswers: true,
     problem: linkProblem,
     started: (fault) =>
       `The network between ${fault.zone} and ${farEnd(fault)} has ${linkWords(fault)}${whose(fault)}.`,
@@ -161,6 +163,7 @@ export const ZONE_FAULTS: readonly FaultDefinition[] = [
     target: TARGET,
     parameters: {},
     lasts: true,
+    slowsAnswers: true,
     started: (fault) => `No name can be resolved in ${fault.zone}${whose(fault)}.`,
     ended: (fault) => `Names can be resolved in ${fault.zone} again${whose(fault)}.`,
     wants: (fault) => ({ impairments: { zonesWithoutDns: [fault.zone ?? ""] } }),

@@ -1,6 +1,7 @@
 /** Drills in an emulator of this process: calls go over HTTP as everybody's do, time and looks come straight from it. */
 import { atRest, type Clock } from "../../clock/clock.js";
 import { createClock, isStepped } from "../../clock/create-clock.js";
+import { knownFault } from "../../domain/faults/index.js";
 import type { Scope } from "../../domain/model.js";
 import type { Recording } from "../../domain/recording.js";
 import type { Answer, DrillTarget } from "../../faults/drills/target.js";
@@ -21,9 +22,6 @@ export interface InProcessTargetOptions {
   endpointOf(cluster: string): KubernetesEndpoint;
 }
 
-/** Faults while which an answer may take simulated time: a stepped clock is moved for it. */
-const SLOW_FAULTS = /latency|link-impairment|isolation|webhook-outage|dns-failure|freeze|quorum-loss|watch-drops/;
-
 /** How often a clock that stands still comes to rest without an answer, until the answer is taken to wait for time to pass. */
 const ROUNDS_OF_REST = 300;
 
@@ -41,7 +39,7 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
   const calls = clusterCalls(caller);
   const recordings = new Set<Recording>();
 
-  const mayTakeTime = (): boolean => faults.list(scope).some(({ fault }) => SLOW_FAULTS.test(fault));
+  const mayTakeTime = (): boolean => faults.list(scope).some(({ fault }) => knownFault({ kind: fault })?.slowsAnswers);
 
   /** The answer to a call; time is moved for one that waits for it. */
   const answered = async (work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> => {
