@@ -81,7 +81,11 @@ export function createLoop({ work, clock, log, laneOf, run }: LoopOptions): Loop
 
   const takeDue = (): void => {
     const started: [string, Item[]][] = [];
-    for (let items = work.due(clock.now(), BATCH); items.length > 0; items = work.due(clock.now(), BATCH)) {
+    let isMore = true;
+    while (isMore) {
+      const items = work.due(clock.now(), BATCH);
+      // Nothing comes in while this runs: fewer than asked for are all that there are.
+      isMore = items.length === BATCH;
       for (const item of items) {
         const name = laneOf(item.kind, item.key);
         const lane = lanes.get(name);

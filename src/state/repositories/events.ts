@@ -1,5 +1,5 @@
 /** The append-only event log. Listeners hear of an event once the transaction that appended it has committed, never of one that was rolled back. */
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import type { EventRecord } from "../../domain/model.js";
 import type { EventLog } from "../state.js";
 import { type BodyRow, recordOf } from "./body.js";
@@ -28,6 +28,17 @@ export function eventLog(
     // Without AUTOINCREMENT the next key is the highest plus one, so numbers of a rolled-back transaction leave no gap.
     "INSERT INTO events (account_id, region, cluster_name, body) VALUES (?, ?, ?, ?)",
   );
+  /** By their conditions: drills read the log at every change. */
+  const readers = new Map<string, Statement<[Filter], BodyRow & { sequence: number }>>();
+  const readerOf = (where: string): Statement<[Filter], BodyRow & { sequence: number }> => {
+    const known = readers.get(where);
+    if (known) return known;
+    const reader = db.prepare<[Filter], BodyRow & { sequence: number }>(
+      `SELECT sequence, body FROM events ${where} ORDER BY sequence LIMIT @limit`,
+    );
+    readers.set(where, reader);
+    return reader;
+  };
   const listeners = new Set<(event: EventRecord) => void>();
   let pending: EventRecord[] = [];
 
@@ -57,11 +68,7 @@ export function eventLog(
     read: (filter) => {
       const used = Object.entries(CONDITIONS).filter(([name]) => filter[name as keyof Filter] !== undefined);
       const where = used.length === 0 ? "" : `WHERE ${used.map(([, condition]) => condition).join(" AND ")}`;
-      const rows = db
-        .prepare<[Filter], BodyRow & { sequence: number }>(
-          `SELECT sequence, body FROM events ${where} ORDER BY sequence LIMIT @limit`,
-        )
-        .all({ ...filter, limit: filter.limit ?? -1 });
+      const rows = readerOf(where).all({ ...filter, limit: filter.limit ?? -1 });
       return rows.map((row) => ({ sequence: row.sequence, ...recordOf<Omit<EventRecord, "sequence">>(row) }));
     },
     subscribe: (listener) => {

@@ -62,15 +62,17 @@ export const nodeLifecycleController = (): Controller =>
       const nodes = api.list<Node>("nodes");
       for (const node of nodes) {
         const { name } = node.metadata;
-        const watch = observe(watches.get(name), node, heartbeats.lastRenewalMs(name), nowMs);
-        watches.set(name, watch);
+        const known = watches.get(name);
+        const watch = observe(known, node, heartbeats.lastRenewalMs(name), nowMs);
+        if (watch !== known) watches.set(name, watch);
         const ready = readyCondition(node)?.status;
-        if (ready !== "Unknown" && isSilent(watch, node, nowMs)) queue.add(name);
+        const silent = isSilent(watch, node, nowMs);
+        if (ready !== "Unknown" && silent) queue.add(name);
         if (!countsForDisruption(node)) continue;
         const zone = zoneOf(node);
         const count = counts.get(zone) ?? { ready: 0, notReady: 0 };
         counts.set(zone, count);
-        if (ready === "True" && !isSilent(watch, node, nowMs)) count.ready++;
+        if (ready === "True" && !silent) count.ready++;
         else count.notReady++;
       }
       const disruption = judgeZones(states, counts);
