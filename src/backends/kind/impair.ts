@@ -1,5 +1,5 @@
 /** What is wrong with a cluster, brought to its machines as far as real ones can have it. The rest is refused with the reason. */
-
+import { formatSeconds } from "../../clock/clock.js";
 import type { Impairments, LinkEnd, LinkImpairment, NodeImpairment } from "../../domain/impairments.js";
 import { CONTROL_PLANE_LABEL, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
 import { BackendError } from "../backend.js";
@@ -184,7 +184,7 @@ async function setConditions(
   const { items } = await asBackendError(() =>
     held.client.request<{ items: Node[] }>("GET", "/api/v1/nodes", { query }),
   );
-  const now = new Date(context.clock.wallNow()).toISOString().replace(/\.\d+Z$/, "Z");
+  const now = formatSeconds(context.clock.wallNow());
   for (const { metadata, status } of items) {
     const wanted = nodes[metadata.name]?.conditions ?? [];
     const present = (status?.conditions ?? []) as ReportedCondition[];

@@ -65,7 +65,7 @@ const UNREACHED: readonly (string | undefined)[] = ["ECONNREFUSED", "ECONNRESET"
 
 export function createKubeClient(
   access: Pick<AdminAccess, "server" | "ca" | "cert" | "key">,
-  { clock }: { clock: Clock },
+  { clock, log }: { clock: Clock; log?: { debug(fields: Record<string, unknown>, message: string): void } },
 ): KubeClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, ca: access.ca, cert: access.cert, key: access.key });
   const closing = new AbortController();
@@ -205,8 +205,9 @@ export function createKubeClient(
       while (!signal.aborted) {
         try {
           await follow(await list());
-        } catch {
+        } catch (err) {
           // Whatever it was: an API server that is not there is asked again, until it is or nobody wants to know.
+          if (!signal.aborted) log?.debug({ err, path }, "a watch of a cluster is begun again");
         }
         await clock.sleep(AGAIN_MS, signal).catch(() => {});
       }

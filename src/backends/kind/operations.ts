@@ -55,7 +55,7 @@ export function createOperations(context: KindContext) {
     const held: Held = {
       file,
       endpoint: { endpoint: access.server, port: access.port, certificateAuthority: access.ca },
-      client: createKubeClient(access, { clock }),
+      client: createKubeClient(access, { clock, log: context.log }),
       listeners: new Set(),
       masters: new Map(),
       leaving: new Set(),

@@ -53,8 +53,9 @@ export function watchMachines(context: KindContext, held: Held): () => void {
     try {
       await lookAtMachines(context, held);
     } catch (err) {
-      if (!(err instanceof BackendError)) throw err;
-      log.debug({ err, cluster: held.file.spec.name }, "the state of machines cannot be read now");
+      // Nobody waits for a look: what is a bug must not end the process.
+      const level = err instanceof BackendError ? "debug" : "warn";
+      log[level]({ err, cluster: held.file.spec.name }, "the state of machines cannot be read now");
     }
   };
 
