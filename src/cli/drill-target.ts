@@ -4,6 +4,7 @@ import { UsageError } from "../config.js";
 import type { EventRecord } from "../domain/model.js";
 import type { Look } from "../domain/recording.js";
 import type { Answer, DrillTarget, HttpCall } from "../faults/drills/target.js";
+import { silence, startedFault, type ToldFault } from "../testkit/drills/answers.js";
 import { clusterCalls } from "../testkit/drills/cluster-calls.js";
 import { execInPod } from "../testkit/drills/exec.js";
 import { runCommand } from "../testkit/drills/run-command.js";
@@ -15,13 +16,6 @@ interface Health {
   backend: string;
   seed: number;
   clock: { kind: string; nowMs: number };
-}
-
-interface StartedFaultView {
-  id: string;
-  title: string;
-  target: { zone?: string };
-  endedAtMs?: number;
 }
 
 /** How often a clock that runs is looked at, in milliseconds of this machine's time. */
@@ -72,13 +66,7 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
     } catch (error) {
       // Who is asked for what it does not have has answered.
       if (error instanceof UsageError) return { status: 0, body: error.message };
-      const { code, cause, name } = error as { code?: string; cause?: { code?: string }; name: string };
-      return {
-        status: 0,
-        body: limit.aborted
-          ? `no answer within ${ANSWER_LIMIT_MS / 1000} s`
-          : `no answer (${code ?? cause?.code ?? name})`,
-      };
+      return { status: 0, body: silence(error, { isOver: limit.aborted, limitMs: ANSWER_LIMIT_MS }) };
     }
   };
 
@@ -123,15 +111,7 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
       answered(async (signal) => calls.kubernetes(await endpointOf(cluster), request, signal)),
     exec: async (cluster, where, command) =>
       execInPod(caller, await endpointOf(cluster), where, command, AbortSignal.timeout(ANSWER_LIMIT_MS)),
-    startFault: async (request) => {
-      const { id, title, target: aim, endedAtMs } = await call<StartedFaultView>(target, "POST", "faults", {}, request);
-      return {
-        id,
-        title,
-        ...(aim.zone ? { zone: aim.zone } : {}),
-        ...(endedAtMs === undefined ? {} : { endedAtMs }),
-      };
-    },
+    startFault: async (request) => startedFault(await call<ToldFault>(target, "POST", "faults", {}, request)),
     stopFault: async (id) => {
       await call(target, "DELETE", `faults/${encodeURIComponent(id)}`);
     },

@@ -7,6 +7,7 @@ import type { Recording } from "../../domain/recording.js";
 import type { Answer, DrillTarget } from "../../faults/drills/target.js";
 import type { Emulator } from "../../main.js";
 import { type Caller, eksAnswer, type KubernetesEndpoint } from "../http.js";
+import { silence, startedFault } from "./answers.js";
 import { clusterCalls } from "./cluster-calls.js";
 import { execInPod } from "./exec.js";
 import { runCommand } from "./run-command.js";
@@ -48,7 +49,10 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
     let isOver = false;
     const answer = work(abort.signal).then(
       (value) => value,
-      (error: unknown): Answer => ({ status: 0, body: silence(error, abort.signal.aborted) }),
+      (error: unknown): Answer => ({
+        status: 0,
+        body: silence(error, { isOver: abort.signal.aborted, limitMs: ANSWER_LIMIT_MS }),
+      }),
     );
     if (isStepped(clock) && mayTakeTime()) {
       void answer.finally(() => {
@@ -102,13 +106,7 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
     },
     startFault: async (request) => {
       await atRest(clock);
-      const { id, title, target, endedAtMs } = await faults.start(scope, request);
-      return {
-        id,
-        title,
-        ...(target.zone ? { zone: target.zone } : {}),
-        ...(endedAtMs === undefined ? {} : { endedAtMs }),
-      };
+      return startedFault(await faults.start(scope, request));
     },
     stopFault: async (id) => {
       await atRest(clock);
@@ -148,13 +146,6 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
 
 const versionOf = (recordings: ReadonlySet<Recording>): number =>
   [...recordings].reduce((sum, { version }) => sum + version, 0);
-
-/** Without ports and addresses: they differ from one run to the next. */
-function silence(error: unknown, isAborted: boolean): string {
-  if (isAborted) return `no answer within ${ANSWER_LIMIT_MS / 1000} s`;
-  const { code, cause } = error as { code?: string; cause?: { code?: string } };
-  return `no answer (${code ?? cause?.code ?? (error as Error).name})`;
-}
 
 async function passRunning(
   clock: Clock,
