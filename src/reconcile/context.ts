@@ -56,9 +56,6 @@ export interface ReconcileContext {
   schedule(kind: WorkKind, key: string, dueMs?: number): void;
 }
 
-/** One turn of a reconciler: looks at what is and what should be, and takes the next step. Called again whenever it owes itself a look. */
-export type Reconcile = (context: ReconcileContext, key: string) => Promise<void>;
-
 export const nodegroupKey = (clusterId: string, nodegroupName: string): string => `${clusterId}/${nodegroupName}`;
 
 /** Key of what an account has in a region, and not in a cluster. */
