@@ -24,12 +24,16 @@ describe("eksim start", () => {
     expect(health).toMatchObject({ status: "ok", backend: "embedded", clusters: 0 });
   });
 
-  it.each(["SIGINT", "SIGTERM"] as const)("ends cleanly and soon on %s", async (signal) => {
-    const eksim = await start("--data-dir", temporaryDirectory());
-    const before = performance.now();
-    expect(await eksim.end(signal)).toBe(0);
-    // A second at most, on a machine that has nothing else to do.
-    expect(performance.now() - before).toBeLessThan(20_000);
+  it.each(["SIGINT", "SIGTERM"] as const)("ends cleanly within a second on %s", async (signal) => {
+    // A machine that is busy with something else at that moment is given another chance.
+    let tookMs = Number.POSITIVE_INFINITY;
+    for (let tries = 0; tries < 5 && tookMs >= 1000; tries++) {
+      const eksim = await start("--data-dir", temporaryDirectory());
+      const before = performance.now();
+      expect(await eksim.end(signal)).toBe(0);
+      tookMs = performance.now() - before;
+    }
+    expect(tookMs).toBeLessThan(1000);
   });
 
   it("refuses a second emulator on one data directory", async () => {
