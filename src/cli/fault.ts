@@ -67,7 +67,7 @@ export async function stopFault(id: string, options: TargetOptions): Promise<voi
 /** `eksim fault stop-all`. */
 export async function stopAllFaults(options: TargetOptions): Promise<void> {
   const { faults } = await call<{ faults: FaultView[] }>(targetOf(options), "DELETE", "faults");
-  if (faults.length === 0) console.log("No fault was on.");
+  if (faults.length === 0) console.log(`No fault was on in ${targetOf(options).region}.`);
   for (const fault of faults) console.log(`The fault ${fault.id} (${fault.fault}) has ended.`);
 }
 
