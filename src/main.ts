@@ -23,6 +23,7 @@ import {
 } from "./backends/embedded/embedded-backend.js";
 import { createKindBackend } from "./backends/kind/kind-backend.js";
 import type { Clock } from "./clock/clock.js";
+import { FASTEST as FASTEST_KIND } from "./backends/kind/pace.js";
 import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
 import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
@@ -70,7 +71,10 @@ export interface Emulator {
 /** Why there can be no cluster of kind in this run; undefined when there can. */
 function kindRefusal({ dataDir, clock }: Config): string | undefined {
   if (dataDir === IN_MEMORY) return "containers outlive this process, so it needs a --data-dir that does too";
-  if (clock.kind !== "real") return `real containers keep real time, and the clock is ${clock.kind}; leave out --clock`;
+  if (clock.kind === "stepped")
+    return "real containers keep real time, and the clock is stepped; leave out --clock, or give scaled:<n>";
+  if (clock.kind === "scaled" && clock.factor > FASTEST_KIND)
+    return `real containers keep up with a clock of scaled:${FASTEST_KIND} at most, and this one is scaled:${clock.factor}`;
   return undefined;
 }
 
@@ -226,7 +230,9 @@ export async function startEmulator(options: {
     accessFor,
   });
   const kind = createKindBackend({
-    clock,
+  const realClock = createClock({ kind: "real" }, { seed: config.seed });
+    clock: realClock,
+    speed: config.clock.kind === "scaled" ? config.clock.factor : 1,
     log,
     dir: join(config.dataDir, "kind"),
     ...config.kind,
@@ -387,6 +393,7 @@ export async function startEmulator(options: {
     return ended;
   };
   try {
+    realClock.stop();
     await gateway.listen({ port: config.port, host: config.host });
     if (config.tokenWebhookPort !== undefined) {
       webhook = await webhooks.serve({ host: config.host, port: config.tokenWebhookPort });

@@ -26,6 +26,7 @@ export interface RunDrillOptions {
   region?: string;
   backend?: string;
   reportDir?: string;
+  speed?: string;
   html?: string;
   junit?: string;
   json?: string;
@@ -153,20 +154,23 @@ const regionOf = ({ region }: { region?: string }): { region?: string } => (regi
 /** Runs in the emulator that is named, or in one that is made for it and ended after it. */
 async function onStage<T>(
   drill: Drill,
-  options: Pick<RunDrillOptions, "seed" | "endpoint" | "region" | "backend">,
+  options: Pick<RunDrillOptions, "seed" | "endpoint" | "region" | "backend" | "speed">,
   work: (target: DrillTarget) => Promise<T>,
 ): Promise<T> {
   if (options.endpoint !== undefined) {
-    if (options.seed !== undefined || options.backend !== undefined)
-      throw new UsageError("--seed and --backend are those of the emulator at --endpoint; leave them out here");
+    if (options.seed !== undefined || options.backend !== undefined || options.speed !== undefined)
+      throw new UsageError(
+        "--seed, --backend and --speed are those of the emulator at --endpoint; leave them out here",
+      );
     return whileRunning(async () => work(await remoteTarget(targetOf(options))));
   }
   const { clock, profile, clockStart = CLOCK_START, region } = drill.options;
   const backend = backendOf(options.backend) ?? drill.options.backend ?? "embedded";
-  const ownClock = backend === "kind" ? "real" : clock;
+  const ownClock = speedOf(options.speed) ?? (backend === "kind" && clock === "stepped" ? "real" : clock);
   const eksim = await startEksim({
     clock: ownClock,
-    ...(ownClock === "real" ? {} : { clockStart }),
+    // Real machines have stamps of their own, which are to go with the emulator's.
+    ...(ownClock === "real" || backend === "kind" ? {} : { clockStart }),
     profile,
     backend,
     seed: options.seed === undefined ? (drill.seed ?? 1) : seedOf(options.seed),
@@ -202,6 +206,13 @@ function seedOf(text: string): number {
   if (/^\d+$/.test(text) && seed <= 4_294_967_295) return seed;
   throw new UsageError(`--seed: ${JSON.stringify(text)} is not valid; give a whole number from 0 to 4294967295`);
 }
+/** The clock that runs so fast. */
+function speedOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text) === 1 ? "real" : `scaled:${text}`;
+  throw new UsageError(`--speed: ${JSON.stringify(text)} is not valid; give simulated seconds a second, such as 6`);
+}
+
 
 const hasColor = (): boolean => process.stdout.isTTY === true && !processEnvironment().NO_COLOR;
 

@@ -127,6 +127,7 @@ drill
   .option("--region <region>", "AWS region (default: the drill's, else us-east-1)")
   .option("--backend <name>", "where Kubernetes comes from: embedded or kind")
   .option("--report-dir <directory>", "write <drill>.html, <drill>.xml (JUnit) and <drill>.json there")
+  .option("--speed <n>", "simulated seconds a second, up to 10 with kind (default: 1 with kind, else no waiting)")
   .option("--html <file>", "write the report as a page")
   .option("--junit <file>", "write the report as JUnit XML")
   .option("--json <file>", "write the report as JSON")

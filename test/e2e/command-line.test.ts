@@ -95,6 +95,7 @@ describe("eksim start", () => {
     [["start", "--port", "http"], /--port.*whole number/],
     [["start", "--clock", "sundial"], /--clock.*scaled/],
     [["start", "--backend", "kind", "--clock", "stepped"], /--backend kind: real containers keep real time/],
+    [["start", "--backend", "kind", "--clock", "scaled:60"], /--backend kind: .*scaled:10 at most/],
     [["start", "--backend", "kind", "--data-dir", ":memory:"], /--backend kind: .*--data-dir/],
     [["start", "--kind-node-image", "newest"], /--kind-node-image.*1\.36=kindest\/node/],
     [["nonsense"], /unknown command 'nonsense'/],

@@ -31,7 +31,10 @@ export interface WebhookFiles {
 }
 
 export interface KindContext {
+  /** The machine's own time, which real tools keep. */
   clock: Clock;
+  /** Simulated seconds a second of the machine's. */
+  speed: number;
   log: KindLog;
   runner: Runner;
   engine: Engine;

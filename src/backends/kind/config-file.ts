@@ -1,5 +1,6 @@
 /** The cluster as kind is told to make it: three masters in three zones, with EKS's settings of the control plane. */
 import type { ClusterSpec } from "../backend.js";
+import { type Pace, pace } from "./pace.js";
 
 /** Where the webhook's configuration is, in the machines and in the API servers. */
 export const AUTHN_PATH = "/etc/kubernetes/authn";
@@ -41,11 +42,15 @@ export interface KindConfigOptions {
   authnDir: string;
   /** The machine has cgroup v1, which kubelets from 1.35 on refuse unless told otherwise. */
   cgroupV1: boolean;
+  /** Simulated seconds a second. */
+  speed: number;
 }
 
 /** Patches are JSON, which is YAML too. They name no apiVersion: kind then takes arguments as a map, whatever version of kubeadm's own it writes. */
 export function kindConfig(spec: ClusterSpec, options: KindConfigOptions): KindConfig {
   const family = spec.serviceCidr.includes(":") ? "ipv6" : "ipv4";
+  const waits = pace(options.speed);
+  const kubelet = { ...(options.cgroupV1 ? { failCgroupV1: false } : {}), ...waits.kubelet };
   return {
     kind: "Cluster",
     apiVersion: "kind.x-k8s.io/v1alpha4",
@@ -58,8 +63,8 @@ export function kindConfig(spec: ClusterSpec, options: KindConfigOptions): KindC
       serviceSubnet: spec.serviceCidr,
     },
     kubeadmConfigPatches: [
-      JSON.stringify(clusterConfiguration(spec)),
-      ...(options.cgroupV1 ? [JSON.stringify({ kind: "KubeletConfiguration", failCgroupV1: false })] : []),
+      JSON.stringify(clusterConfiguration(spec, waits)),
+      ...(Object.keys(kubelet).length > 0 ? [JSON.stringify({ kind: "KubeletConfiguration", ...kubelet })] : []),
     ],
     nodes: spec.members.map(({ zone }) => ({
       role: "control-plane",
@@ -74,7 +79,7 @@ export const zoneLabels = (region: string, zone: string): Record<string, string>
   "topology.kubernetes.io/zone": zone,
 });
 
-function clusterConfiguration({ oidcIssuer, version }: ClusterSpec): unknown {
+function clusterConfiguration({ oidcIssuer, version }: ClusterSpec, waits: Pace): unknown {
   return {
     kind: "ClusterConfiguration",
     apiServer: {
@@ -89,12 +94,13 @@ function clusterConfiguration({ oidcIssuer, version }: ClusterSpec): unknown {
         // Beyond Kubernetes' own defaults; source: the user guide on platform versions.
         "enable-admission-plugins": "NodeRestriction,ExtendedResourceToleration",
         profiling: "false",
+        ...waits.apiServer,
       },
       extraVolumes: [
         { name: "authn", hostPath: AUTHN_PATH, mountPath: AUTHN_PATH, readOnly: true, pathType: "DirectoryOrCreate" },
       ],
     },
-    controllerManager: { extraArgs: { profiling: "false" } },
+    controllerManager: { extraArgs: { profiling: "false", ...waits.controllerManager } },
     scheduler: { extraArgs: { profiling: "false" } },
   };
 }

@@ -32,6 +32,7 @@ export async function makeCluster(context: KindContext, spec: ClusterSpec): Prom
     port: spec.port !== 0 && (await isFree(spec.port)) ? spec.port : await freePort(),
     authnDir: paths.authnDir,
     cgroupV1: cgroups === 1 && Number(spec.version.split(".")[1]) >= REFUSES_CGROUP_V1,
+    speed: context.speed,
   };
   await files.writeText(paths.config, `${JSON.stringify(kindConfig(spec, options), null, 2)}\n`);
   const args = ["--name", kindName, "--config", paths.config, "--image", image, "--kubeconfig", paths.kubeconfig];

@@ -15,7 +15,10 @@ import type { ToolVersions } from "./tools.js";
 export type { WebhookFiles } from "./cluster.js";
 
 export interface KindBackendOptions {
+  /** A real one, whatever the emulator's: tools and containers keep the machine's time. */
   clock: Clock;
+  /** Simulated seconds a second of the machine's, by which Kubernetes' own waits are divided in clusters that are made; at most FASTEST. Default 1. */
+  speed?: number;
   log: KindLog;
   /** Directory for what outlives the process; each has clusters of its own. */
   dir: string;
@@ -75,6 +78,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         (await engine.network({ [LABELS.owner]: await files.owner() })).gateways;
       const operations = createOperations({
         clock,
+        speed: options.speed ?? 1,
         log,
         runner,
         engine,

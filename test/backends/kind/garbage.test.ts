@@ -35,6 +35,7 @@ describe("garbage in the container engine", () => {
     const files = createFiles(dir);
     context = {
       clock: createClock({ kind: "real" }, { seed: 1 }),
+      speed: 1,
       log: silentLog,
       runner,
       engine: createEngine(runner, "docker"),

@@ -6,11 +6,12 @@ import { createEngine, parseNetwork } from "../../../src/backends/kind/engine.js
 import { parseMembers, removeEtcdMember } from "../../../src/backends/kind/etcd.js";
 import { joinConfiguration, kubeletArguments, runArguments, splitLabels } from "../../../src/backends/kind/join.js";
 import { setBackends, withBackends } from "../../../src/backends/kind/load-balancer.js";
+import { FASTEST, pace } from "../../../src/backends/kind/pace.js";
 import { contractNode, contractSpec } from "../contract.js";
 import { inspected, KIND_NETWORK, recordedRunner } from "./recorded.js";
 
-const config = (over: Partial<Parameters<typeof kindConfig>[0]> = {}, cgroupV1 = false) =>
-  kindConfig({ ...contractSpec, ...over }, { kindName: "c", port: 20_001, authnDir: "/data/authn", cgroupV1 });
+const config = (over: Partial<Parameters<typeof kindConfig>[0]> = {}, cgroupV1 = false, speed = 1) =>
+  kindConfig({ ...contractSpec, ...over }, { kindName: "c", port: 20_001, authnDir: "/data/authn", cgroupV1, speed });
 const clusterConfiguration = (text = config().kubeadmConfigPatches[0] ?? "{}") =>
   JSON.parse(text) as {
     apiVersion?: string;
@@ -83,6 +84,42 @@ describe("the configuration for kind", () => {
       kind: "KubeletConfiguration",
       failCgroupV1: false,
     });
+  });
+
+  it("leaves Kubernetes its own waits, and divides them where the emulator's time is hurried", () => {
+    interface Patch {
+      apiServer: { extraArgs: Record<string, string> };
+      controllerManager: { extraArgs: Record<string, string> };
+    }
+    const patches = (speed: number) => config({}, true, speed).kubeadmConfigPatches.map((text) => JSON.parse(text));
+    const [own] = patches(1) as [Patch];
+    expect(Object.keys(own.controllerManager.extraArgs)).toEqual(["profiling"]);
+    const [hurried, kubelet] = patches(3) as [Patch, unknown];
+    expect(hurried.apiServer.extraArgs).toMatchObject({
+      "default-not-ready-toleration-seconds": "100",
+      "default-unreachable-toleration-seconds": "100",
+      "service-account-issuer": contractSpec.oidcIssuer,
+    });
+    expect(hurried.controllerManager.extraArgs).toMatchObject({
+      "node-monitor-grace-period": "17s",
+      "node-monitor-period": "2s",
+      profiling: "false",
+    });
+    expect(kubelet).toEqual({
+      kind: "KubeletConfiguration",
+      failCgroupV1: false,
+      nodeStatusUpdateFrequency: "3s",
+      nodeLeaseDurationSeconds: 13,
+    });
+  });
+
+  it("never lets a lease end after its node is taken for silent", () => {
+    for (let speed = 1.5; speed <= FASTEST; speed += 0.5) {
+      const { kubelet, controllerManager } = pace(speed);
+      expect(Number(kubelet.nodeLeaseDurationSeconds)).toBeLessThan(
+        Number.parseInt(controllerManager["node-monitor-grace-period"] ?? "", 10),
+      );
+    }
   });
 });
 

@@ -185,7 +185,7 @@ describe("a drill's file", () => {
     [
       "kind with a clock that can be moved",
       "options: { clock: stepped, backend: kind }\nsteps: []",
-      "5:10 options: kind takes a real clock: leave `clock` out",
+      "5:10 options: kind takes a clock that runs: leave `clock` out, or give scaled:<n>",
     ],
     [
       "a region that there is not",

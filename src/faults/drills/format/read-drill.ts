@@ -163,7 +163,8 @@ const options: Read<Drill["options"]> = (spot) => {
   });
   if (!values) return undefined;
   const { clock = values.backend === "kind" ? "real" : "stepped", profile = "instant", ...rest } = values;
-  if (values.backend === "kind" && clock !== "real") return wrong(spot, "kind takes a real clock: leave `clock` out");
+  if (values.backend === "kind" && clock === "stepped")
+    return wrong(spot, "kind takes a clock that runs: leave `clock` out, or give scaled:<n>");
   if (clock === "real" && values.clockStart !== undefined)
     return wrong(spot, "clockStart goes with a stepped or scaled clock");
   return { clock, profile, ...present(rest) };
