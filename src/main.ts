@@ -14,6 +14,7 @@ import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gatew
 import { registerIssuerDocuments } from "./api/kubernetes/issuer-documents.js";
 import { registerPodIdentityAgent } from "./api/kubernetes/pod-identity-agent.js";
 import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
+import { operationNames } from "./api/model/operation-names.js";
 import { BackendError, type ClusterBackend } from "./backends/backend.js";
 import {
   createEmbeddedBackend,
@@ -22,8 +23,8 @@ import {
   type OutsideRequest,
 } from "./backends/embedded/embedded-backend.js";
 import { createKindBackend } from "./backends/kind/kind-backend.js";
-import type { Clock } from "./clock/clock.js";
 import { FASTEST as FASTEST_KIND } from "./backends/kind/pace.js";
+import type { Clock } from "./clock/clock.js";
 import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
 import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
@@ -229,8 +230,8 @@ export async function startEmulator(options: {
     aws: (request) => askInside(gateway, request),
     accessFor,
   });
-  const kind = createKindBackend({
   const realClock = createClock({ kind: "real" }, { seed: config.seed });
+  const kind = createKindBackend({
     clock: realClock,
     speed: config.clock.kind === "scaled" ? config.clock.factor : 1,
     log,
@@ -250,7 +251,14 @@ export async function startEmulator(options: {
     onAttached: (cluster) => injector.reapply(cluster),
     onNewcomer: (clusterId, name) => injector.newcomer(clusterId, name),
   });
-  const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
+  const injector = createInjector({
+    state,
+    clock,
+    backends,
+    nudgeAll: reconcilers.nudgeAll,
+    operationsOf: operationNames,
+    log,
+  });
   const zonalShifts = createZonalShiftControl({ state, clock, nudge: reconcilers.nudge });
   const faults = createFaultControl({ state, backends, injector });
   const recorder = createRecorder({ state, clock, backends, log });
@@ -385,6 +393,7 @@ export async function startEmulator(options: {
     await injector.stop();
     for (const backend of backends.values()) await backend.close();
     clock.stop();
+    realClock.stop();
     state.close();
   };
   let ended: Promise<void> | undefined;
@@ -393,7 +402,6 @@ export async function startEmulator(options: {
     return ended;
   };
   try {
-    realClock.stop();
     await gateway.listen({ port: config.port, host: config.host });
     if (config.tokenWebhookPort !== undefined) {
       webhook = await webhooks.serve({ host: config.host, port: config.tokenWebhookPort });

@@ -24,6 +24,7 @@ import {
 } from "./eks/index.js";
 import { iamOperations } from "./iam/index.js";
 import { model } from "./model/model.js";
+import { EKS_AUTH_OPERATIONS } from "./model/operation-names.js";
 import { type QueryServiceName, queryModel } from "./model/query-model.js";
 import { rememberReads } from "./protocol/answer-memory.js";
 import { createQueryService, isQueryRequest, queryParameters } from "./protocol/aws-query.js";
@@ -79,7 +80,7 @@ export function eksCoverage(
 ): Record<"eks" | "eks-auth" | QueryServiceName, ReturnType<typeof coverage>> {
   return {
     eks: coverage(model(), table),
-    "eks-auth": { AssumeRoleForPodIdentity: "implemented" },
+    "eks-auth": Object.fromEntries(EKS_AUTH_OPERATIONS.map((name) => [name, "implemented"])),
     sts: coverage(queryModel("sts"), stsOperations),
     iam: coverage(queryModel("iam"), iamOperations),
   };

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { MessageChannel } from "node:worker_threads";
+import { operationNames } from "../api/model/operation-names.js";
 import { processEnvironment, UsageError } from "../config.js";
 import type { Drill } from "../faults/drills/drill.js";
 import { factsOf } from "../faults/drills/foretell.js";
@@ -25,8 +26,8 @@ export interface RunDrillOptions {
   endpoint?: string;
   region?: string;
   backend?: string;
-  reportDir?: string;
   speed?: string;
+  reportDir?: string;
   html?: string;
   junit?: string;
   json?: string;
@@ -41,7 +42,7 @@ const CLOCK_START = "2026-10-01T00:00:00Z";
 
 /** `eksim drill run`. */
 export async function run(named: string, options: RunDrillOptions): Promise<void> {
-  const drill = loadDrill(named, regionOf(options));
+  const drill = loadDrill(named, readersOf(options));
   const stop = new AbortController();
   const interrupt = (): void => {
     // Who asks twice does not want to wait for the clean-up.
@@ -79,7 +80,7 @@ export async function run(named: string, options: RunDrillOptions): Promise<void
 
 /** `eksim drill list`. */
 export function list(): void {
-  const rows = libraryNames().map((name) => [name, firstSentence(loadDrill(name).description ?? "")]);
+  const rows = libraryNames().map((name) => [name, firstSentence(loadDrill(name, readersOf({})).description ?? "")]);
   console.log(renderTable(["NAME", "DRILL"], rows));
 }
 
@@ -123,7 +124,7 @@ export async function lint(
 /** Undefined: there is neither a file nor a drill of this name. */
 function drillNamed(named: string, options: { region?: string }): Drill | undefined {
   try {
-    return loadDrill(named, regionOf(options));
+    return loadDrill(named, readersOf(options));
   } catch (error) {
     if (error instanceof NoSuchDrill && !/[/.]/.test(named)) return undefined;
     throw error;
@@ -149,7 +150,11 @@ const stageOf = ({ endpoint, region }: { endpoint?: string; region?: string }) =
   ...(region === undefined ? {} : { region }),
 });
 
-const regionOf = ({ region }: { region?: string }): { region?: string } => (region ? { region } : {});
+/** What a drill's file is held against. Zones are those of the region that the emulator at --endpoint is asked for. */
+function readersOf(options: { region?: string; endpoint?: string }): Parameters<typeof loadDrill>[1] {
+  const region = options.region ?? (options.endpoint === undefined ? undefined : targetOf(options).region);
+  return { ...(region ? { region } : {}), operationsOf: operationNames };
+}
 
 /** Runs in the emulator that is named, or in one that is made for it and ended after it. */
 async function onStage<T>(
@@ -201,11 +206,6 @@ function backendOf(text: string | undefined): "embedded" | "kind" | undefined {
   throw new UsageError(`--backend: ${JSON.stringify(text)} is not valid; give embedded or kind`);
 }
 
-function seedOf(text: string): number {
-  const seed = Number(text);
-  if (/^\d+$/.test(text) && seed <= 4_294_967_295) return seed;
-  throw new UsageError(`--seed: ${JSON.stringify(text)} is not valid; give a whole number from 0 to 4294967295`);
-}
 /** The clock that runs so fast. */
 function speedOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
@@ -213,6 +213,11 @@ function speedOf(text: string | undefined): string | undefined {
   throw new UsageError(`--speed: ${JSON.stringify(text)} is not valid; give simulated seconds a second, such as 6`);
 }
 
+function seedOf(text: string): number {
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && seed <= 4_294_967_295) return seed;
+  throw new UsageError(`--seed: ${JSON.stringify(text)} is not valid; give a whole number from 0 to 4294967295`);
+}
 
 const hasColor = (): boolean => process.stdout.isTTY === true && !processEnvironment().NO_COLOR;
 

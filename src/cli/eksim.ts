@@ -66,6 +66,7 @@ const fault = program.command("fault").description("break something on purpose, 
 withTarget(fault.command("list").description("faults that are on or scheduled"))
   .option("--all", "those that have ended as well")
   .option("--catalogue", "every fault there is, with its target and parameters")
+  .option("--fault <name>", "one fault that there is, with every value that its parameters take")
   .action(async (options) => (await import("./fault.js")).listFaults(options));
 withTarget(fault.command("start <name>").description("start a fault; names: eksim fault list --catalogue"))
   .option("--zone <zone>", "zone, by name or id", once("--zone"))
@@ -126,8 +127,8 @@ drill
   .option("--endpoint <url>", "run it in the emulator that answers there")
   .option("--region <region>", "AWS region (default: the drill's, else us-east-1)")
   .option("--backend <name>", "where Kubernetes comes from: embedded or kind")
-  .option("--report-dir <directory>", "write <drill>.html, <drill>.xml (JUnit) and <drill>.json there")
   .option("--speed <n>", "simulated seconds a second, up to 10 with kind (default: 1 with kind, else no waiting)")
+  .option("--report-dir <directory>", "write <drill>.html, <drill>.xml (JUnit) and <drill>.json there")
   .option("--html <file>", "write the report as a page")
   .option("--junit <file>", "write the report as JUnit XML")
   .option("--json <file>", "write the report as JSON")

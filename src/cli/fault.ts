@@ -1,7 +1,15 @@
 /** `eksim fault`: breaks things by name from the catalogue, and mends them. */
 import { formatSeconds } from "../clock/clock.js";
 import { UsageError } from "../config.js";
-import { type CatalogueEntry, durationText, type FaultView, type Parameter } from "../domain/faults/index.js";
+import {
+  type CatalogueEntry,
+  catalogueEntries,
+  durationText,
+  type FaultView,
+  faultNamed,
+  isLong,
+  type Parameter,
+} from "../domain/faults/index.js";
 import { call, targetOf } from "./client.js";
 import { renderTable } from "./table.js";
 
@@ -28,11 +36,22 @@ export interface StartOptions extends TargetOptions {
   set?: string[];
 }
 
-/** `eksim fault list`. */
-export async function listFaults(options: TargetOptions & { all?: boolean; catalogue?: boolean }): Promise<void> {
+/** `eksim fault list`. What there is to break is known without an emulator. */
+export async function listFaults(
+  options: TargetOptions & { all?: boolean; catalogue?: boolean; fault?: string },
+): Promise<void> {
+  if (options.fault !== undefined) {
+    const { name } = faultNamed(options.fault);
+    console.log(
+      catalogueEntries()
+        .filter((entry) => entry.name === name)
+        .map(describeWhole)
+        .join("\n"),
+    );
+    return;
+  }
   if (options.catalogue) {
-    const { faults } = await call<{ faults: CatalogueEntry[] }>(targetOf(options), "GET", "faults/catalogue");
-    console.log(faults.map(describe).join("\n\n"));
+    console.log(catalogueEntries().map(describe).join("\n\n"));
     return;
   }
   const { faults } = await call<{ faults: FaultView[] }>(targetOf(options), "GET", "faults", {
@@ -152,12 +171,20 @@ function describe({ name, says, target, parameters, lasts }: CatalogueEntry): st
   ].join("\n");
 }
 
+/** With every value that its parameters take. */
+function describeWhole(entry: CatalogueEntry): string {
+  const values = Object.entries(entry.parameters).flatMap(([key, { values: known = [] }]) =>
+    isLong(known) ? [`  ${key}:`, ...known.map((value) => `    ${value}`)] : [],
+  );
+  return [describe(entry), ...values].join("\n");
+}
+
 function placeholder(parameter: Parameter): string {
   const { type, values, required, default: fallback, min, max } = parameter;
   const range = type === "duration" && max !== undefined ? `, up to ${durationText(max)}` : "";
   const size = type === "integer" && max !== undefined ? `, ${min ?? 0} to ${max}` : "";
   // Codes of health issues are too many for a line.
-  const what = values && values.length <= 8 && type === "choice" ? values.join("|") : `<${type}${range}${size}>`;
+  const what = values && !isLong(values) && type === "choice" ? values.join("|") : `<${type}${range}${size}>`;
   const rest = required ? " (needed)" : fallback === undefined ? "" : ` (${[fallback].flat().join(",")})`;
   return `${what}${rest}`;
 }

@@ -1,9 +1,8 @@
 /** Which calls of AWS's APIs the faults that are on befall. Each fault draws by its own seed, call by call. */
 import { createRandom, type Random } from "../clock/random.js";
 import type { CallTrouble, CallTroubles } from "../domain/call-trouble.js";
-import { type ApiTrouble, knownFault } from "../domain/faults/index.js";
+import { type ApiTrouble, knownFault, meansOperation } from "../domain/faults/index.js";
 import type { FaultRecord, Scope } from "../domain/model.js";
-import { matchesStars } from "../domain/star-pattern.js";
 import type { State } from "../state/state.js";
 
 const REFUSALS = { 500: "internal-failure", 503: "unavailable" } as const;
@@ -32,7 +31,7 @@ export function createCallTroubles({ faults }: Pick<State, "faults">): CallTroub
     let latencyMs = 0;
     let refusal: CallTrouble["refusal"];
     for (const { fault, trouble } of acting) {
-      if (!trouble.operations.some((pattern) => matches(pattern, name))) continue;
+      if (!trouble.operations.some((pattern) => meansOperation(pattern, name))) continue;
       const random = drawOf(fault);
       if (random.next() * 100 >= trouble.share) continue;
       if (trouble.answer.kind === "late") latencyMs += lateness(trouble.answer, random);
@@ -44,6 +43,3 @@ export function createCallTroubles({ faults }: Pick<State, "faults">): CallTroub
 
 const lateness = ({ latencyMs, jitterMs }: Extract<ApiTrouble["answer"], { kind: "late" }>, random: Random): number =>
   latencyMs + (jitterMs > 0 ? random.integer(0, jitterMs) : 0);
-
-/** Names without regard to case. */
-const matches = (pattern: string, name: string): boolean => matchesStars(pattern.toLowerCase(), name.toLowerCase());

@@ -12,6 +12,7 @@ import {
   type FaultRequest,
   faultNamed,
   knownFault,
+  type OperationsOf,
   type ReadRequest,
   readRequest,
 } from "../domain/faults/index.js";
@@ -32,6 +33,8 @@ export interface InjectorOptions {
   backends: ReadonlyMap<string, ClusterBackend>;
   /** Everything of a cluster has to be looked at by the reconcilers. */
   nudgeAll: (clusterId: string) => void;
+  /** Names in requests are held against these. */
+  operationsOf: OperationsOf;
   log: { warn(fields: Record<string, unknown>, message: string): void };
 }
 
@@ -53,7 +56,7 @@ export interface Injector {
 /** A backend that failed at a fault's beginning is asked again after this, in milliseconds. */
 const RETRY_MS = 1000;
 
-export function createInjector({ state, clock, backends, nudgeAll, log }: InjectorOptions): Injector {
+export function createInjector({ state, clock, backends, nudgeAll, operationsOf, log }: InjectorOptions): Injector {
   const sources = { state, backendOf: (cluster: ClusterRecord) => backends.get(cluster.backend) };
   const clusterFaults = createClusterFaults({ ...sources, clock, nudgeAll, log, looksChanged: () => alarm.set() });
   let stopped = false;
@@ -263,7 +266,7 @@ export function createInjector({ state, clock, backends, nudgeAll, log }: Inject
     },
 
     startFault: async (scope, request) => {
-      const read = readRequest(request, { region: scope.region, readDuration: parseDuration });
+      const read = readRequest(request, { region: scope.region, readDuration: parseDuration, operationsOf });
       checkNames(state, scope, read.target);
       const draft = draftOf(scope, read);
       if (read.delayMs === 0) return begin(draft);

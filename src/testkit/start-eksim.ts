@@ -1,3 +1,4 @@
+import { operationNames } from "../api/model/operation-names.js";
 import type { ImageBehaviour } from "../backends/embedded/embedded-backend.js";
 import { atRest, type SteppedClock } from "../clock/clock.js";
 import { isStepped } from "../clock/create-clock.js";
@@ -225,7 +226,7 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     runDrill: async (named, options = {}) => {
       const { loadDrill } = await import("../faults/drills/library.js");
       const { runDrill } = await import("../faults/drills/run-drill.js");
-      return runDrill(loadDrill(named, { region: scope.region }), await handle.drillTarget(), options);
+      return runDrill(loadDrill(named, { region: scope.region, operationsOf: operationNames }), await handle.drillTarget(), options);
     },
     as: (accessKeyId) =>
       createHandle(emulator, { ...caller, credentials: { ...caller.credentials, accessKeyId } }, scope),

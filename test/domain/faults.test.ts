@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { model } from "../../src/api/model/model.js";
+import { operationNames } from "../../src/api/model/operation-names.js";
 import { parseDuration } from "../../src/clock/duration.js";
 import {
   type ActingFault,
@@ -17,7 +18,7 @@ import {
 import { CLUSTER_ISSUES, NODEGROUP_ISSUES } from "../../src/domain/faults/issue-codes.js";
 import type { FaultRecord } from "../../src/domain/model.js";
 
-const readers = { region: "us-east-1", readDuration: parseDuration };
+const readers = { region: "us-east-1", readDuration: parseDuration, operationsOf: operationNames };
 const request = (asked: unknown) => readRequest(asked, readers);
 
 describe("the catalogue", () => {
@@ -107,7 +108,24 @@ describe("a request", () => {
     ],
     [
       { fault: "health-issue", target: { cluster: "demo", nodegroup: "w" }, parameters: { code: "KmsKeyDisabled" } },
-      /issue of clusters/,
+      /issue of clusters.*leave nodegroup out.*fault list --fault health-issue$/,
+    ],
+    [
+      { fault: "health-issue", target: { cluster: "demo" }, parameters: { code: "KmsKeyDissabled" } },
+      /^code of health-issue cannot be "KmsKeyDissabled"\. Did you mean KmsKeyDisabled\? All of them: eksim fault list --fault health-issue$/,
+    ],
+    [
+      { fault: "aws-api-errors", parameters: { operations: ["DescribeClustr"] } },
+      /eks, eks-auth, iam, sts have no operation DescribeClustr\. Did you mean DescribeCluster/,
+    ],
+    [{ fault: "aws-api-latency", parameters: { operations: ["List*", "Deskribe*"] } }, /no operation Deskribe\*/],
+    [
+      { fault: "aws-api-throttling", parameters: { services: ["iam"], operations: ["CreateNodegroup"] } },
+      /^aws-api-throttling: iam has no operation CreateNodegroup; it is one of eks\./,
+    ],
+    [
+      { fault: "zone-link-impairment", target: { zone: "us-east-1a" }, parameters: { Latency: "1s" } },
+      /mean latency\?/,
     ],
   ])("%j is refused", (asked, why) => {
     expect(() => request(asked)).toThrow(why);
@@ -128,6 +146,17 @@ describe("a request", () => {
       delayMs: 300_000,
       emptyTargets: "fail",
     });
+  });
+
+  it.each([
+    ["eks", "createnodegroup"],
+    ["eks-auth", "AssumeRoleForPodIdentity"],
+    ["iam", "List*"],
+    ["sts", "GetCallerIdentity"],
+    ["sts", "*"],
+  ])("may name operations of %s such as %s", (service, operation) => {
+    const parameters = { services: [service], operations: [operation] };
+    expect(request({ fault: "aws-api-throttling", parameters }).parameters).toMatchObject(parameters);
   });
 
   it("takes a clock that is behind", () => {

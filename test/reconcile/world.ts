@@ -1,4 +1,5 @@
 /** State, clock, backend, reconcilers and faults put together as the emulator does it, on a stepped clock. */
+import { operationNames } from "../../src/api/model/operation-names.js";
 import type { ClusterBackend } from "../../src/backends/backend.js";
 import type { SteppedClock } from "../../src/clock/clock.js";
 import { createClock } from "../../src/clock/create-clock.js";
@@ -57,7 +58,14 @@ export function makeWorld<B extends ClusterBackend>(
     onAttached: (cluster) => injector.reapply(cluster),
     onNewcomer: (clusterId, name) => injector.newcomer(clusterId, name),
   });
-  const injector = createInjector({ state, clock, backends, nudgeAll: reconcilers.nudgeAll, log });
+  const injector = createInjector({
+    state,
+    clock,
+    backends,
+    nudgeAll: reconcilers.nudgeAll,
+    operationsOf: operationNames,
+    log,
+  });
   const faults = createFaultControl({ state, backends, injector });
   injector.start();
   reconcilers.start();

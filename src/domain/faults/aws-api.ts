@@ -1,9 +1,11 @@
 /** Faults of what AWS itself answers and does: its APIs, instances that never join, and what EKS finds wrong with clusters and node groups. */
 import type { HealthIssue } from "../model.js";
-import type { ActingFault, ApiTrouble, FaultDefinition } from "./definition.js";
+import { didYouMean } from "../nearest.js";
+import { matchesStars } from "../star-pattern.js";
+import type { ActingFault, ApiTrouble, FaultDefinition, OperationsOf } from "./definition.js";
 import { CLUSTER_ISSUES, NODEGROUP_ISSUES } from "./issue-codes.js";
 import { duration, list, number, text } from "./meaning.js";
-import type { Parameters, ParameterValues } from "./parameters.js";
+import { type Parameters, type ParameterValues, whereAll } from "./parameters.js";
 
 const ACCOUNT = { type: "account", takes: [] } as const;
 const NODEGROUPS = { type: "nodegroup", takes: ["cluster", "nodegroup"], needs: ["cluster"] } as const;
@@ -20,6 +22,30 @@ const CALLS: Parameters = {
   },
   share: { type: "percent", default: 100, says: "Share of the calls." },
 };
+
+/** Whether a name of the parameter `operations` means the operation: without regard to case. */
+export const meansOperation = (pattern: string, operation: string): boolean =>
+  matchesStars(pattern.toLowerCase(), operation.toLowerCase());
+
+/** A misspelt name would befall no call at all, without a word. */
+function operationProblem(
+  parameters: ParameterValues,
+  _target: ActingFault["target"],
+  operationsOf: OperationsOf,
+): string | undefined {
+  const services = list({ parameters }, "services");
+  const meant = list({ parameters }, "operations").filter((pattern) => pattern !== "*");
+  if (meant.length === 0) return undefined;
+  const known = services.flatMap(operationsOf);
+  const stranger = meant.find((pattern) => !known.some((name) => meansOperation(pattern, name)));
+  if (stranger === undefined) return undefined;
+  const others = API_SERVICES.filter(
+    (service) => !services.includes(service) && operationsOf(service).some((name) => meansOperation(stranger, name)),
+  );
+  const elsewhere = others.length > 0 ? `; it is one of ${others.join(" and ")}` : "";
+  const which = `${services.join(", ")} ${services.length === 1 ? "has" : "have"} no operation ${stranger}${elsewhere}`;
+  return `${which}.${didYouMean(stranger.replaceAll("*", ""), known)}`;
+}
 
 const trouble = (parameters: ParameterValues, answer: ApiTrouble["answer"]): ApiTrouble => ({
   services: list({ parameters }, "services"),
@@ -55,8 +81,10 @@ function codeProblem({ code }: ParameterValues, target: ActingFault["target"]): 
   const allowed = target.nodegroup ? NODEGROUP_ISSUES : CLUSTER_ISSUES;
   if (allowed.includes(String(code))) return undefined;
   const [whose, other] = target.nodegroup ? ["node groups", "clusters"] : ["clusters", "node groups"];
-  const hint = target.nodegroup ? "" : " (name a node group for those of node groups)";
-  return `${String(code)} is an issue of ${other}, not of ${whose}${hint}. Those of ${whose}: ${allowed.join(", ")}`;
+  const hint = target.nodegroup
+    ? "leave nodegroup out for those of clusters"
+    : "name a node group for those of node groups";
+  return `${String(code)} is an issue of ${other}, not of ${whose}: ${hint}.${didYouMean(String(code), allowed)} ${whereAll("health-issue")}`;
 }
 
 export const AWS_API_FAULTS: readonly FaultDefinition[] = [
@@ -66,6 +94,7 @@ export const AWS_API_FAULTS: readonly FaultDefinition[] = [
     says: "AWS refuses calls of the account because there are too many.",
     target: ACCOUNT,
     parameters: CALLS,
+    problem: operationProblem,
     lasts: true,
     started: (fault) => `AWS throttles ${callWords(fault)}.`,
     ended: () => "AWS no longer throttles calls.",
@@ -85,6 +114,7 @@ export const AWS_API_FAULTS: readonly FaultDefinition[] = [
         says: "500: an internal failure; 503: the service is unavailable.",
       },
     },
+    problem: operationProblem,
     lasts: true,
     started: (fault) => `AWS fails ${callWords(fault)} with ${text(fault, "status")}.`,
     ended: () => "AWS no longer fails calls.",
@@ -100,6 +130,7 @@ export const AWS_API_FAULTS: readonly FaultDefinition[] = [
       latency: { type: "duration", default: "1s", min: 1, max: 300_000, says: "Added to the answer." },
       jitter: { type: "duration", default: "0s", max: 300_000, says: "How far the latency varies, upwards." },
     },
+    problem: operationProblem,
     lasts: true,
     slowsAnswers: true,
     started: (fault) => `AWS answers ${callWords(fault)} ${duration(fault, "latency")} late.`,

@@ -1,6 +1,7 @@
 /** Every fault there is. Adding one is adding an entry to its family's file. */
 import { DomainError } from "../errors.js";
 import type { FaultRecord } from "../model.js";
+import { didYouMean } from "../nearest.js";
 import { AWS_API_FAULTS } from "./aws-api.js";
 import { CONTROL_PLANE_FAULTS } from "./control-plane.js";
 import type { FaultDefinition, FaultFamily } from "./definition.js";
@@ -23,14 +24,14 @@ const byName = new Map(FAULTS.map((definition) => [definition.name, definition])
 /** Undefined for records of another version of eksim whose fault this one does not know. */
 export const knownFault = ({ kind }: Pick<FaultRecord, "kind">): FaultDefinition | undefined => byName.get(kind);
 
-/** Throws InvalidParameterException that names those there are. */
+/** Throws InvalidParameterException that names those that are like it, or all. */
 export function faultNamed(name: string): FaultDefinition {
   const definition = byName.get(name);
   if (definition) return definition;
-  throw new DomainError(
-    "InvalidParameterException",
-    `There is no fault ${JSON.stringify(name)}. Faults: ${FAULTS.map((each) => each.name).join(", ")}.`,
-  );
+  const names = FAULTS.map((each) => each.name);
+  const hint = didYouMean(name, names);
+  const rest = hint === "" ? ` Faults: ${names.join(", ")}.` : `${hint} All of them: eksim fault list --catalogue`;
+  throw new DomainError("InvalidParameterException", `There is no fault ${JSON.stringify(name)}.${rest}`);
 }
 
 /** An entry as people read it. */

@@ -64,6 +64,9 @@ export interface ApiTrouble {
     | { kind: "late"; latencyMs: number; jitterMs: number };
 }
 
+/** Names of the operations that a service has, by the name that requests are signed for. */
+export type OperationsOf = (service: string) => readonly string[];
+
 type Acting = Pick<
   FaultRecord,
   "id" | "kind" | "zone" | "clusterName" | "target" | "targets" | "parameters" | "seed" | "startedAtMs"
@@ -100,8 +103,12 @@ export interface FaultDefinition {
   endsAfterMs?: (parameters: ParameterValues) => number;
   /** What happens when it ends by its own time. */
   finally?: Once;
-  /** Why these parameters make no sense together; undefined: they do. */
-  problem?: (parameters: ParameterValues, target: FaultRecord["target"]) => string | undefined;
+  /** Why these parameters make no sense together; undefined: they do. Whole sentences. */
+  problem?: (
+    parameters: ParameterValues,
+    target: FaultRecord["target"],
+    operationsOf: OperationsOf,
+  ) => string | undefined;
   /** Sentences that tell of its beginning and its end. */
   started: (fault: ActingFault) => string;
   ended?: (fault: ActingFault) => string;

@@ -238,7 +238,7 @@ export const NODE_FAULTS: readonly FaultDefinition[] = [
       },
     },
     lasts: true,
-    problem: ({ skew }) => (skew === 0 ? "a skew of 0s is none" : undefined),
+    problem: ({ skew }) => (skew === 0 ? "a skew of 0s is none; give one such as 5m, or -5m." : undefined),
     started: (fault) => {
       const skew = duration(fault, "skew");
       const words = skew.startsWith("-") ? `${skew.slice(1)} behind` : `${skew} ahead`;

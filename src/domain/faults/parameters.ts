@@ -4,6 +4,7 @@
  */
 import { findZone } from "../catalogue/index.js";
 import { DomainError } from "../errors.js";
+import { didYouMean, eitherOf } from "../nearest.js";
 
 export type ParameterType = "integer" | "percent" | "duration" | "text" | "list" | "choice" | "zone";
 
@@ -42,7 +43,7 @@ export function readParameters(
     if (Object.hasOwn(parameters, name)) continue;
     const known = Object.keys(parameters);
     throw invalid(
-      `${fault} has no parameter ${name}. ${known.length > 0 ? `Its parameters: ${known.join(", ")}.` : "It has none."}`,
+      `${fault} has no parameter ${name}. ${known.length > 0 ? `Its parameters: ${known.join(", ")}.` : "It has none."}${didYouMean(name, known)}`,
     );
   }
   const values: Record<string, unknown> = {};
@@ -52,17 +53,23 @@ export function readParameters(
       if (parameter.required) throw invalid(`${fault} needs the parameter ${name}: ${parameter.says}`);
       continue;
     }
-    values[name] = readValue(`${name} of ${fault}`, parameter, raw, { region, readDuration });
+    values[name] = readValue({ fault, name }, parameter, raw, { region, readDuration });
   }
   return values;
 }
 
+interface Named {
+  fault: string;
+  name: string;
+}
+
 function readValue(
-  what: string,
+  named: Named,
   parameter: Parameter,
   raw: unknown,
   readers: { region: string; readDuration: ReadDuration },
 ): unknown {
+  const what = `${named.name} of ${named.fault}`;
   switch (parameter.type) {
     case "integer":
     case "percent":
@@ -70,7 +77,7 @@ function readValue(
     case "duration":
       return readDurationValue(what, parameter, raw, readers.readDuration);
     case "list":
-      return readList(what, parameter, raw);
+      return readList(named, parameter, raw);
     case "zone": {
       const zone = typeof raw === "string" ? findZone(readers.region, raw) : undefined;
       if (zone) return zone.name;
@@ -78,7 +85,7 @@ function readValue(
     }
     default: {
       if (typeof raw !== "string" || raw === "") throw invalid(`${what} must be a text, not ${shown(raw)}.`);
-      checkAmong(what, parameter.values, raw);
+      checkAmong(named, parameter.values, raw);
       return raw;
     }
   }
@@ -107,20 +114,26 @@ function readDurationValue(what: string, { min = 0, max = DAY_MS }: Parameter, r
   return ms;
 }
 
-function readList(what: string, { values }: Parameter, raw: unknown): string[] {
+function readList(named: Named, { values }: Parameter, raw: unknown): string[] {
   const items = typeof raw === "string" ? raw.split(",").map((item) => item.trim()) : raw;
   if (!Array.isArray(items) || !items.every((item) => typeof item === "string" && item !== ""))
-    throw invalid(`${what} must be a list of texts, not ${shown(raw)}.`);
-  for (const item of items as string[]) checkAmong(what, values, item);
+    throw invalid(`${named.name} of ${named.fault} must be a list of texts, not ${shown(raw)}.`);
+  for (const item of items as string[]) checkAmong(named, values, item);
   return items as string[];
 }
 
-function checkAmong(what: string, values: readonly string[] | undefined, value: string): void {
-  if (values && !values.includes(value)) throw invalid(`${what} must be ${oneOf(values)}, not ${shown(value)}.`);
+function checkAmong({ fault, name }: Named, values: readonly string[] | undefined, value: string): void {
+  if (!values || values.includes(value)) return;
+  const what = `${name} of ${fault}`;
+  if (!isLong(values)) throw invalid(`${what} must be ${eitherOf(values)}, not ${shown(value)}.`);
+  throw invalid(`${what} cannot be ${shown(value)}.${didYouMean(value, values)} ${whereAll(fault)}`);
 }
 
-const oneOf = (values: readonly string[]): string =>
-  values.length === 1 ? String(values[0]) : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+/** Too many for a line. */
+export const isLong = (values: readonly string[]): boolean => values.length > 8;
+
+/** Where everything is that a fault takes. */
+export const whereAll = (fault: string): string => `All of them: eksim fault list --fault ${fault}`;
 
 const shown = (raw: unknown): string => JSON.stringify(raw) ?? String(raw);
 

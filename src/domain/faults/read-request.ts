@@ -2,7 +2,7 @@
 import { findZone, zonesOf } from "../catalogue/index.js";
 import { DomainError } from "../errors.js";
 import { faultNamed } from "./catalogue.js";
-import type { FaultDefinition } from "./definition.js";
+import type { FaultDefinition, OperationsOf } from "./definition.js";
 import { durationText, type ReadDuration, readParameters } from "./parameters.js";
 import type { FaultRequest } from "./request.js";
 import type { FaultTarget, FaultTargetMember } from "./target.js";
@@ -35,11 +35,15 @@ const LONGEST_MS = 30 * 86_400_000;
 const MAX_MASTERS = 3;
 const MAX_SEED = 2 ** 31 - 1;
 
+/** What reading a request needs to know of the world. */
+export interface RequestReaders {
+  region: string;
+  readDuration: ReadDuration;
+  operationsOf: OperationsOf;
+}
+
 /** Throws InvalidParameterException. `request` may be anything that JSON can say. */
-export function readRequest(
-  request: unknown,
-  { region, readDuration }: { region: string; readDuration: ReadDuration },
-): ReadRequest {
+export function readRequest(request: unknown, { region, readDuration, operationsOf }: RequestReaders): ReadRequest {
   if (!isObject(request)) throw invalid("A fault is asked for by an object with the member `fault`.");
   checkKnown("A fault", request, MEMBERS);
   if (typeof request.fault !== "string") throw invalid("Name the fault: the member `fault` is missing.");
@@ -48,8 +52,8 @@ export function readRequest(
   const given = request.parameters ?? {};
   if (!isObject(given)) throw invalid(`The parameters of ${definition.name} must be an object.`);
   const parameters = readParameters(definition.name, definition.parameters, given, { region, readDuration });
-  const problem = definition.problem?.(parameters, target);
-  if (problem !== undefined) throw invalid(`${definition.name}: ${problem}.`);
+  const problem = definition.problem?.(parameters, target, operationsOf);
+  if (problem !== undefined) throw invalid(`${definition.name}: ${problem}`);
   const { seed, emptyTargets = "fail" } = request;
   if (seed !== undefined && !(Number.isInteger(seed) && Number(seed) >= 0 && Number(seed) <= MAX_SEED))
     throw invalid(`The seed must be a whole number from 0 to ${MAX_SEED}, not ${JSON.stringify(seed)}.`);

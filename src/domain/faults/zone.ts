@@ -62,8 +62,8 @@ function impairedLinks(fault: ActingFault, cluster: ClusterFacts): LinkImpairmen
 }
 
 function linkProblem({ latency, jitter, loss }: ParameterValues): string | undefined {
-  if (!latency && !jitter && !loss) return "give at least one of latency, jitter and loss";
-  if (jitter && !latency) return "jitter varies a latency: give latency too";
+  if (!latency && !jitter && !loss) return "give at least one of latency, jitter and loss.";
+  if (jitter && !latency) return "jitter varies a latency: give latency too.";
   return undefined;
 }
 

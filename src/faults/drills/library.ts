@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Drill } from "./drill.js";
-import { readDrill } from "./format/read-drill.js";
+import { type ReadDrillOptions, readDrill } from "./format/read-drill.js";
 
 /** Beside the compiled program as beside its sources. */
 const LIBRARY = fileURLToPath(new URL("../../../drills/", import.meta.url));
@@ -38,7 +38,7 @@ export function findDrill(named: string): { file: string; content: string } {
 }
 
 /** Reads a drill; files that it names are looked for beside it. Throws NoSuchDrill and DrillFileError. */
-export function loadDrill(named: string, options: { region?: string } = {}): Drill {
+export function loadDrill(named: string, options: Pick<ReadDrillOptions, "region" | "operationsOf">): Drill {
   const { file, content } = findDrill(named);
   return readDrill(content, {
     file: named.includes("/") || named.includes(".") ? named : basename(file),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { operationNames } from "../../../src/api/model/operation-names.js";
 import type { Drill } from "../../../src/faults/drills/drill.js";
 import { DrillFileError, readDrill } from "../../../src/faults/drills/format/read-drill.js";
 
@@ -12,6 +13,7 @@ const FILES: Record<string, string> = {
 const read = (content: string): Drill =>
   readDrill(content, {
     file: "az.yaml",
+    operationsOf: operationNames,
     readFile: (path) => {
       const found = FILES[path];
       if (found === undefined) throw new Error("no such file");
@@ -113,6 +115,21 @@ describe("a drill's file", () => {
       "6:12 steps[0].fault: to of zone-link-impairment must be a zone of us-east-1",
     ],
     [
+      "a zone of the target that there is not",
+      "steps:\n  - fault: zone-power-loss\n    target: { zone: us-east-1z }",
+      "6:12 steps[0].fault: There is no zone us-east-1z in us-east-1. Zones: us-east-1a (use1-az1)",
+    ],
+    [
+      "an operation that there is not",
+      "steps:\n  - fault: aws-api-throttling\n    parameters: { operations: [DescribeClustr] }",
+      "6:12 steps[0].fault: aws-api-throttling: eks, eks-auth, iam, sts have no operation DescribeClustr. Did you mean DescribeCluster",
+    ],
+    [
+      "parameters that make no sense together",
+      "steps:\n  - fault: zone-link-impairment\n    target: { zone: us-east-1a }",
+      "6:12 steps[0].fault: zone-link-impairment: give at least one of latency, jitter and loss.",
+    ],
+    [
       "a parameter that the fault does not have",
       "steps:\n  - fault: zone-power-loss\n    target: { zone: us-east-1a }\n    parameters: { loss: 3 }",
       "6:12 steps[0].fault: zone-power-loss has no parameter loss. It has none.",
@@ -120,17 +137,17 @@ describe("a drill's file", () => {
     [
       "a member of the target that means nothing to the fault",
       "steps:\n  - fault: zone-power-loss\n    target: { zone: us-east-1a, pods: [a] }",
-      "6:12 steps[0].fault: zone-power-loss does not go by pods; it takes",
+      "6:12 steps[0].fault: pods means nothing to zone-power-loss. It goes by: zone, cluster.",
     ],
     [
       "a fault without what it needs",
       "steps:\n  - fault: zone-power-loss",
-      "6:12 steps[0].fault: zone-power-loss needs a target: zone",
+      "6:12 steps[0].fault: zone-power-loss needs a target: give zone.",
     ],
     [
       "a duration of what happens once",
       "steps:\n  - fault: instance-termination\n    target: { nodegroup: a, count: 1 }\n    duration: 5m",
-      "6:12 steps[0].fault: instance-termination happens once; it takes no duration",
+      "6:12 steps[0].fault: instance-termination happens once: it takes no duration",
     ],
     [
       "a cluster that the drill does not have",

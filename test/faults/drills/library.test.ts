@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { operationNames } from "../../../src/api/model/operation-names.js";
 import { findDrill, libraryNames, loadDrill, NoSuchDrill } from "../../../src/faults/drills/library.js";
 import type { DrillResult, WorkloadResult } from "../../../src/faults/drills/result.js";
 import { runDrill } from "../../../src/faults/drills/run-drill.js";
@@ -6,6 +7,7 @@ import { startEksim } from "../../../src/testkit/index.js";
 import { CLOCK_START } from "./play.js";
 
 const MINUTE_MS = 60_000;
+const READERS = { operationsOf: operationNames };
 /** On a busy machine. */
 const PATIENCE_MS = 180_000;
 
@@ -62,7 +64,7 @@ describe("the library of drills", () => {
   it.each(libraryNames())(
     "%s comes as its description says",
     async (name) => {
-      const drill = loadDrill(name);
+      const drill = loadDrill(name, READERS);
       const eksim = await startEksim({ seed: 1, clockStart: CLOCK_START, profile: drill.options.profile });
       try {
         const result = await runDrill(drill, await eksim.drillTarget({ isPrivate: true }));
@@ -83,7 +85,7 @@ describe("the library of drills", () => {
 
   it("says of each in a sentence what happens, and then what survives and what does not", () => {
     for (const name of libraryNames()) {
-      const { description = "", name: own } = loadDrill(name);
+      const { description = "", name: own } = loadDrill(name, READERS);
       expect(own).toBe(name);
       expect(description).toContain("What survives:");
       expect(description.split("\n\n")[0]?.length).toBeGreaterThan(30);
@@ -92,8 +94,10 @@ describe("the library of drills", () => {
 
   it("gives the text of a drill by its name, and names all where there is none of it", () => {
     expect(findDrill("spot-storm").content).toContain("name: spot-storm");
-    expect(() => loadDrill("spot-strom")).toThrow(NoSuchDrill);
-    expect(() => loadDrill("spot-strom")).toThrow(/drills that come with eksim: capacity-drought, gray-failure/);
-    expect(() => loadDrill("./none.yaml")).toThrow("there is no file ./none.yaml");
+    expect(() => loadDrill("spot-strom", READERS)).toThrow(NoSuchDrill);
+    expect(() => loadDrill("spot-strom", READERS)).toThrow(
+      /drills that come with eksim: capacity-drought, gray-failure/,
+    );
+    expect(() => loadDrill("./none.yaml", READERS)).toThrow("there is no file ./none.yaml");
   });
 });

@@ -1,4 +1,5 @@
 /** Drills of the tests: a small shop, read from YAML and run in a real emulator on a stepped clock. */
+import { operationNames } from "../../../src/api/model/operation-names.js";
 import type { Drill } from "../../../src/faults/drills/drill.js";
 import { readDrill } from "../../../src/faults/drills/format/read-drill.js";
 import type { DrillResult } from "../../../src/faults/drills/result.js";
@@ -44,6 +45,7 @@ setup:
 export const shopDrill = (rest: string): Drill =>
   readDrill(`${SHOP}${rest}`, {
     file: "small.yaml",
+    operationsOf: operationNames,
     readFile: (path) => {
       throw new Error(`nobody has ${path}`);
     },

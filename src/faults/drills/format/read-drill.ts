@@ -1,6 +1,7 @@
 /** Reads a drill's file. Everything that is wrong with it is told at once, with line and column. */
 import { LineCounter, parseDocument } from "yaml";
 import { region } from "../../../domain/catalogue/index.js";
+import type { OperationsOf } from "../../../domain/faults/index.js";
 import type { CleanUp, ClusterSetup, Drill, Expectation, NamedProbe, Recovery, WorkloadChoice } from "../drill.js";
 import { probeTitle } from "../titles.js";
 import {
@@ -50,12 +51,14 @@ export interface ReadDrillOptions {
   readFile: ReadFile;
   /** Region that the drill takes place in, unless its file says another. */
   region?: string;
+  /** Names of operations in faults are held against these. */
+  operationsOf: OperationsOf;
 }
 
 /** Throws DrillFileError. */
 export function readDrill(
   content: string,
-  { file, readFile, region: fallback = DEFAULT_REGION }: ReadDrillOptions,
+  { file, readFile, region: fallback = DEFAULT_REGION, operationsOf }: ReadDrillOptions,
 ): Drill {
   const lines = new LineCounter();
   const document = parseDocument(content, { lineCounter: lines, prettyErrors: false });
@@ -66,7 +69,9 @@ export function readDrill(
   }
   const spot: Spot = { source, node: document.contents, path: "", offset: 0 };
   const drill =
-    source.problems.length === 0 ? readRoot(spot, { readFile, region: regionOf(document) ?? fallback }) : undefined;
+    source.problems.length === 0
+      ? readRoot(spot, { readFile, operationsOf, region: regionOf(document) ?? fallback })
+      : undefined;
   if (drill && source.problems.length === 0) return drill;
   const problems = source.problems.sort((a, b) => a.line - b.line || a.column - b.column);
   throw new DrillFileError(file, problems);
@@ -85,7 +90,7 @@ const CLUSTER_NAME = pattern(/^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$/, "a name that a 
 const STEADY_LIMIT_MS = 900_000;
 const RECOVERY_LIMIT_MS = 3_600_000;
 
-type Outside = Pick<Surroundings, "readFile" | "region">;
+type Outside = Pick<Surroundings, "readFile" | "region" | "operationsOf">;
 
 function readRoot(spot: Spot, outside: Outside): Drill | undefined {
   // What is a cluster has to be known before anything that names one.

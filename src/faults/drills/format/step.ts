@@ -1,4 +1,5 @@
 /** Steps as a drill's file writes them: a mapping whose one key says what is done. Adding a step is adding an entry here, and one where it is carried out. */
+import type { OperationsOf } from "../../../domain/faults/index.js";
 import type { FaultRequest } from "../../../domain/faults/request.js";
 import type { Step, StepName } from "../drill.js";
 import { stepTitle } from "../titles.js";
@@ -32,6 +33,7 @@ export interface Surroundings extends Naming {
   readFile: ReadFile;
   /** Region that names of zones are of. */
   region: string;
+  operationsOf: OperationsOf;
   /** Ids of all steps, with what each does. */
   steps: ReadonlyMap<string, string>;
   /** Ids that have been read so far. */
@@ -78,7 +80,7 @@ const LABELS = {
 const STEPS: Readonly<Record<string, { read: ReadStep; beside?: readonly string[] }>> = {
   fault: {
     beside: Object.keys(FAULT_FIELDS),
-    read: (spot, { clusters, region }, all) => {
+    read: (spot, { clusters, region, operationsOf }, all) => {
       const fault = text(spot);
       const values = fieldsOf(spot, all, FAULT_FIELDS);
       if (fault === undefined || !values) return undefined;
@@ -86,7 +88,7 @@ const STEPS: Readonly<Record<string, { read: ReadStep; beside?: readonly string[
       // A drill breaks what it is about, and nothing else that may run in the same emulator.
       const only = clusters.length === 1 && takesCluster(fault) ? { cluster: clusters[0] } : {};
       const request = present({ fault, ...values, target: { ...only, ...aim } }) as FaultRequest;
-      const complaint = checkFault(request, region);
+      const complaint = checkFault(request, { region, operationsOf });
       return complaint === undefined ? { step: "fault", fault: request } : wrong(spot, complaint);
     },
   },
