@@ -94,6 +94,11 @@ export interface ClusterBackend {
    * killed for the memory they take (137, OOMKilled), and the kubelet restarts them.
    */
   endPods?(clusterId: string, pods: readonly PodName[], how: "delete" | "kill" | "crash" | "oom"): Promise<void>;
+  /**
+   * Why the backend, or this machine, could not do what somebody is going to ask for, in a sentence; undefined when it can. Changes nothing. Absent: what its
+   * methods are there for it can do.
+   */
+  whyNot?(intention: Intention): Promise<string | undefined>;
   /** Counts for status pages: nodes and pods a zone. */
   summary(clusterId: string): Promise<ClusterSummary>;
   /**
@@ -144,6 +149,13 @@ export interface Orphan {
   why: string;
   removed: boolean;
 }
+
+/** Something that a plan of many steps is going to ask for, known before there is a cluster. */
+export type Intention =
+  | { kind: "impair"; impairments: Impairments }
+  | { kind: "end-pods"; how: "delete" | "kill" | "crash" | "oom" }
+  /** Masters and nodes of a minor version such as `1.36`. */
+  | { kind: "run-version"; version: string };
 
 export interface PodName {
   namespace: string;

@@ -22,6 +22,11 @@ export function nodeImage(version: string, chosen: ReadonlyMap<string, string>):
   );
 }
 
+/** Images of all versions, those that were chosen first. */
+export const knownImages = (chosen: ReadonlyMap<string, string>): string[] => [
+  ...new Set([...chosen.values(), ...Object.values(NODE_IMAGES)]),
+];
+
 /** What to do when an image cannot be had. */
 export const imageHint = (version: string, image: string): string =>
   `Pull it with: docker pull ${image} (or choose another one with --kind-node-image ${version}=<image>)`;

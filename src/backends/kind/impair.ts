@@ -37,6 +37,12 @@ export function refuseUnsupported({ nodes, apiServer, webhooks, pods }: Impairme
   }
 }
 
+export const NO_NETEM = "this machine's kernel has no netem, so links cannot be late; load it with: modprobe sch_netem";
+
+/** Whether packets are to come late somewhere. */
+export const isLate = ({ links }: Pick<Impairments, "links">): boolean =>
+  links.some(({ latencyMs = 0, jitterMs = 0 }) => latencyMs + jitterMs > 0);
+
 const isAt = (end: LinkEnd, { zone, role }: Station): boolean =>
   end.zone === zone && (end.of === undefined || end.of === "all" || end.of === role);
 
@@ -130,13 +136,9 @@ async function networkOf(context: KindContext, held: Held): Promise<Network> {
 export async function impair(context: KindContext, held: Held, impairments: Impairments): Promise<void> {
   refuseUnsupported(impairments);
   const network = await networkOf(context, held);
-  const late = impairments.links.some(({ latencyMs = 0, jitterMs = 0 }) => latencyMs + jitterMs > 0);
   const probe = network.stations.find(({ running }) => running);
-  if (late && probe && !(await hasNetem(context.engine, probe.container)))
-    throw new BackendError(
-      "unsupported",
-      "this machine's kernel has no netem, so links cannot be late; load it with: modprobe sch_netem",
-    );
+  if (isLate(impairments) && probe && !(await hasNetem(context.engine, probe.container)))
+    throw new BackendError("unsupported", NO_NETEM);
   held.impairments = impairments;
   await apply(context, held, network);
   await setConditions(context, held, impairments.nodes);

@@ -123,6 +123,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
     pods: async (clusterId) => (await work()).pods(clusterId),
     watchPods: (clusterId, listener) => present(clusterId).watchPods(clusterId, listener),
     endPods: async (...asked) => (await work()).endPods(...asked),
+    whyNot: async (...asked) => (await work()).whyNot(...asked),
     objects: {
       apply: async (...asked) => (await work()).objects.apply(...asked),
       remove: async (...asked) => (await work()).objects.remove(...asked),

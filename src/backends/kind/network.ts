@@ -138,10 +138,12 @@ export async function clearTrouble(engine: Engine, container: string): Promise<v
   await engine.exec(container, ["tc", "qdisc", "del", "dev", DEVICE, "root"], OK);
 }
 
+/** Fails where the kernel cannot delay packets. */
+export const NETEM_PROBE = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms"] as const;
+
 /** Some kernels have no netem. Found out on a device that nobody uses. */
 export async function hasNetem(engine: Engine, container: string): Promise<boolean> {
-  const add = ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "0ms"];
-  const { exitCode } = await engine.exec(container, add, OK);
+  const { exitCode } = await engine.exec(container, NETEM_PROBE, OK);
   if (exitCode === 0) await engine.exec(container, ["tc", "qdisc", "del", "dev", "lo", "root"], OK);
   return exitCode === 0;
 }

@@ -29,6 +29,7 @@ import { endPods, pods, watchPods } from "./pods.js";
 import { rebootNode, setNodePower } from "./power.js";
 import { finishUpgrade } from "./upgrade.js";
 import { lookAtMachines, watchMachines } from "./watch-machines.js";
+import { whyNot } from "./why-not.js";
 
 /** Field manager of what EKS itself writes. */
 const EKS = "eks";
@@ -210,6 +211,7 @@ export function createOperations(context: KindContext) {
     pods: async (clusterId) => pods(find(clusterId).client),
     watchPods: (clusterId, listener) => watchPods(find(clusterId).client, listener),
     endPods: async (clusterId, ending, how) => endPods(find(clusterId).client, ending, how),
+    whyNot: (intention) => whyNot(context, intention),
     objects: clusterObjects((clusterId) => find(clusterId).client),
 
     summary: async (clusterId) => {

@@ -126,14 +126,18 @@ export function watchPods(
   };
 }
 
+/** Why pods cannot be ended in this way; undefined: they can. */
+export const endRefusal = (how: "delete" | "kill" | "crash" | "oom"): string | undefined =>
+  how === "crash" || how === "oom" ? `the backend kind cannot make containers of pods end as if by ${how}` : undefined;
+
 /** Pods that are gone have ended. Containers cannot be made to fail from outside without touching their images. */
 export async function endPods(
   client: KubeClient,
   ending: readonly PodName[],
   how: "delete" | "kill" | "crash" | "oom",
 ): Promise<void> {
-  if (how === "crash" || how === "oom")
-    throw new BackendError("unsupported", `the backend kind cannot make containers of pods end as if by ${how}`);
+  const refusal = endRefusal(how);
+  if (refusal !== undefined) throw new BackendError("unsupported", refusal);
   return asBackendError(async () => {
     await Promise.all(
       ending.map(async ({ namespace, name }) => {
