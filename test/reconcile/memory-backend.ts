@@ -131,7 +131,7 @@ export function createMemoryBackend(clock: Clock): MemoryBackend {
       called("drainNode", name);
       const node = nodeOf(clusterId, name);
       node.unschedulable = true;
-      return { remainingPods: node.stuckPods };
+      return { remainingPods: node.stuckPods, hopeless: false, refusals: {} };
     },
     patchNode: async (clusterId, name, patch: NodePatch) => {
       called("patchNode", name);

@@ -3,7 +3,7 @@ import { isLeftAlone, takesPods } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { isStatusError, type StatusError } from "../../kubernetes/errors.js";
 import { type KubeObject, keyOf } from "../../kubernetes/object.js";
-import { BackendError, type NodePatch } from "../backend.js";
+import { BackendError, type DrainedNode, type NodePatch } from "../backend.js";
 
 interface Taint {
   key: string;
@@ -24,13 +24,6 @@ function nodeNamed(api: KubeApi, name: string): Node {
   const node = api.get<Node>("nodes", { name });
   if (!node) throw new BackendError("missing", `there is no node ${name}`);
   return node;
-}
-
-export interface DrainedNode {
-  remainingPods: string[];
-  hopeless: boolean;
-  /** By pod that a disruption budget keeps: which one, and why. */
-  refusals: Record<string, string>;
 }
 
 /**

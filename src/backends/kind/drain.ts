@@ -1,6 +1,6 @@
 /** Nodes as EKS changes them: cordoned and emptied before they go, labelled and tainted while they live. */
 import { isLeftAlone, takesPods } from "../../domain/kubernetes-objects.js";
-import { BackendError, type NodePatch } from "../backend.js";
+import { BackendError, type DrainedNode, type NodePatch } from "../backend.js";
 import { asBackendError, type KubeClient, KubeRefusal } from "./kube-client.js";
 
 interface Taint {
@@ -33,12 +33,6 @@ async function nodeNamed(client: KubeClient, name: string): Promise<Node> {
   const node = await client.get<Node>(nodePath(name));
   if (!node) throw new BackendError("missing", `there is no node ${name}`);
   return node;
-}
-
-export interface DrainedNode {
-  remainingPods: string[];
-  hopeless: boolean;
-  refusals: Record<string, string>;
 }
 
 const keyOf = ({ metadata }: Pod): string => `${metadata.namespace}/${metadata.name}`;
