@@ -40,7 +40,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   api: ["domain", "state", "identity", "reconcile", "clock"],
   reconcile: ["domain", "state", "identity", "clock", "backends/backend"],
   faults: ["domain", "state", "identity", "clock", "backends/backend"],
-  "backends/backend": ["domain"],
+  "backends/backend": ["domain", "backends/contract"],
+  // Types of the backend contract, which everybody has from backend.ts.
+  "backends/contract": ["domain"],
   "backends/embedded": ["backends/backend", "domain", "clock", "kubernetes"],
   "backends/kind": ["backends/backend", "domain", "clock"],
   kubernetes: ["clock"],
