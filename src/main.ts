@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
 import { registerFaultRoutes } from "./api/admin/faults.js";
+import { registerForesightRoutes } from "./api/admin/foresight.js";
 import { registerGarbageRoutes } from "./api/admin/garbage.js";
 import { registerRecordings } from "./api/admin/recordings.js";
 import { registerZonalShiftRoutes } from "./api/admin/zonal-shifts.js";
@@ -30,12 +31,14 @@ import { type Config, UsageError } from "./config.js";
 import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
 import { DomainError } from "./domain/errors.js";
 import type { FaultControl } from "./domain/fault-control.js";
+import type { Foresight } from "./domain/foresight.js";
 import { PROFILES } from "./domain/profile.js";
 import type { Recorder } from "./domain/recording.js";
 import type { ZonalShiftControl } from "./domain/zonal-shift.js";
 import { createCallTroubles } from "./faults/api-calls.js";
 import { createFaultControl } from "./faults/control.js";
 import { createRecorder } from "./faults/drills/recorder.js";
+import { createForesight } from "./faults/foresight.js";
 import { createInjector } from "./faults/injector.js";
 import { type ClusterAccess, createClusterAccess } from "./identity/cluster-access.js";
 import { createClusterIssuers } from "./identity/cluster-issuers.js";
@@ -62,6 +65,7 @@ export interface Emulator {
   readonly state: State;
   readonly faults: FaultControl;
   readonly zonalShifts: ZonalShiftControl;
+  readonly foresight: Foresight;
   readonly recorder: Recorder;
   /** Resolves when nothing is left to do at the present time. */
   idle(): Promise<void>;
@@ -259,6 +263,7 @@ export async function startEmulator(options: {
     operationsOf: operationNames,
     log,
   });
+  const foresight = createForesight({ backends, operationsOf: operationNames });
   const zonalShifts = createZonalShiftControl({ state, clock, nudge: reconcilers.nudge });
   const faults = createFaultControl({ state, backends, injector });
   const recorder = createRecorder({ state, clock, backends, log });
@@ -349,6 +354,7 @@ export async function startEmulator(options: {
           return collectGarbage({ state, backends: backends.values() }, how);
         },
       });
+      registerForesightRoutes(app, { foresight });
       registerZonalShiftRoutes(app, { zonalShifts });
       registerRecordings(app, { recorder, clock, idle: reconcilers.idle });
       registerExplainAccess(app, { state, explain: explainIn });
@@ -428,6 +434,7 @@ export async function startEmulator(options: {
     faults,
     recorder,
     zonalShifts,
+    foresight,
     idle: reconcilers.idle,
     stop,
   };

@@ -111,6 +111,8 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
       answered(async (signal) => calls.kubernetes(await endpointOf(cluster), request, signal)),
     exec: async (cluster, where, command) =>
       execInPod(caller, await endpointOf(cluster), where, command, AbortSignal.timeout(ANSWER_LIMIT_MS)),
+    foresee: async (acts) =>
+      (await call<{ refusals: (string | null)[] }>(target, "POST", "foresight", {}, { acts })).refusals,
     startFault: async (request) => startedFault(await call<ToldFault>(target, "POST", "faults", {}, request)),
     stopFault: async (id) => {
       await call(target, "DELETE", `faults/${encodeURIComponent(id)}`);

@@ -3,6 +3,7 @@ import { carryOut, StepFailure, stopFaults } from "./carry-out.js";
 import { cleanUp } from "./clean-up.js";
 import type { Drill, NamedProbe, Probe, Step } from "./drill.js";
 import { type Watched, watchExpectation } from "./expectations.js";
+import { whatCannotBe } from "./feasible.js";
 import type { LiveState, LiveStep } from "./live/state.js";
 import { evaluate } from "./probes/evaluate.js";
 import type {
@@ -101,6 +102,9 @@ export async function runDrill(drill: Drill, target: DrillTarget, options: RunOp
   };
 
   await inPhase("setup", async () => {
+    const refusals = await whatCannotBe(drill, target);
+    if (refusals.length > 0)
+      throw new Stop("error", `it cannot be played here, and nothing of it has been done: ${refusals.join("; ")}`);
     await stage.begin();
     await setUp(stage, made);
     return undefined;

@@ -3,6 +3,7 @@
  * output or time.
  */
 import type { FaultRequest } from "../../domain/faults/request.js";
+import type { PlannedAct } from "../../domain/foresight.js";
 import type { EventRecord } from "../../domain/model.js";
 import type { Look } from "../../domain/recording.js";
 
@@ -63,6 +64,8 @@ export interface DrillTarget {
     where: { namespace: string; pod: string; container?: string },
     command: readonly string[],
   ): Promise<CommandOutcome>;
+  /** For each act why it cannot be here, in a sentence; null: nothing is known that speaks against it. Changes nothing. */
+  foresee(acts: readonly PlannedAct[]): Promise<readonly (string | null)[]>;
   /** Rejects with Errors that say what to do: unknown names, empty targets, what the backend cannot do. */
   startFault(request: FaultRequest): Promise<StartedFault>;
   /** Nothing when it has ended already. */

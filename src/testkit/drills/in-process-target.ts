@@ -104,6 +104,7 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
         ? (answer.body as Awaited<ReturnType<DrillTarget["exec"]>>)
         : { output: String(answer.body) };
     },
+    foresee: async (acts) => emulator.foresight.foresee(scope, acts),
     startFault: async (request) => {
       await atRest(clock);
       return startedFault(await faults.start(scope, request));
