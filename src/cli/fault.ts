@@ -91,15 +91,16 @@ export async function stopAllFaults(options: TargetOptions): Promise<void> {
 }
 
 /** `where`: the flag that leads to the fault's region, where it is not the one that commands mean by themselves. */
-function outcome({ id, phase, title, fault, startedAtMs, endsAtMs, reason }: FaultView, where: string): string {
+function outcome({ id, phase, title, hits, fault, startedAtMs, endsAtMs, reason }: FaultView, where: string): string {
   if (reason !== undefined) return `The fault ${fault} has not begun: ${reason}`;
   if (phase === "ended") return title;
   const stop = `eksim fault stop ${id}${where}`;
   if (phase === "scheduled")
     return `The fault ${fault} begins at ${formatSeconds(startedAtMs)}. Call it off with: ${stop}`;
+  const told = hits === undefined ? title : `${title} ${hits}`;
   return endsAtMs === undefined
-    ? `${title} End it with: ${stop}`
-    : `${title} It ends by itself at ${formatSeconds(endsAtMs)}, or with: ${stop}`;
+    ? `${told} End it with: ${stop}`
+    : `${told} It ends by itself at ${formatSeconds(endsAtMs)}, or with: ${stop}`;
 }
 
 /** What was typed, as the emulator takes it; what it means is checked there. */

@@ -19,8 +19,9 @@ interface Status {
       node: string;
       ready: boolean;
     }[];
+    zonalShifts: { id: string; zone: string; awayFrom: string; expiryTime: string; comment: string }[];
   }[];
-  faults: { id: string; kind: string; zone?: string; clusterName?: string; startedAt: string }[];
+  faults: { id: string; title: string; startedAt: string; endsAt?: string }[];
 }
 
 /** `eksim status`. */
@@ -35,6 +36,10 @@ export async function status(options: { endpoint?: string; region?: string; clus
     console.log(`  masters: ${masters.join(", ") || "none"}`);
     for (const group of cluster.nodegroups)
       console.log(`  node group ${group.name}: ${group.status}, ${group.inService} of ${group.desired} in service`);
+    for (const shift of cluster.zonalShifts) {
+      const why = shift.comment ? ` (${shift.comment})` : "";
+      console.log(`  shifted away from ${shift.zone} (${shift.awayFrom}) until ${shift.expiryTime}${why}: ${shift.id}`);
+    }
     if (cluster.instances.length > 0) {
       const rows = cluster.instances.map((i) => [
         i.instanceId,
@@ -52,6 +57,8 @@ export async function status(options: { endpoint?: string; region?: string; clus
       );
     }
   }
-  for (const fault of faults)
-    console.log(`fault ${fault.id}: ${fault.kind} in ${fault.zone ?? "-"} since ${fault.startedAt}`);
+  for (const { id, title, startedAt, endsAt } of faults)
+    console.log(
+      `${id}: ${title} Since ${startedAt}, ${endsAt === undefined ? "until it is ended" : `until ${endsAt}`}.`,
+    );
 }

@@ -3,13 +3,22 @@ import type { ClusterBackend, ClusterSummary } from "../backends/backend.js";
 import { findZone, zonesOf } from "../domain/catalogue/index.js";
 import { DomainError } from "../domain/errors.js";
 import type { FaultControl, ZoneSummary } from "../domain/fault-control.js";
-import { catalogueEntries, type FaultView, knownFault, touches, zoneHasPower } from "../domain/faults/index.js";
+import {
+  catalogueEntries,
+  type FaultView,
+  faultTitle,
+  hitWords,
+  knownFault,
+  touches,
+  zoneHasPower,
+} from "../domain/faults/index.js";
 import type { ClusterRecord, FaultRecord, InstanceRecord, Scope } from "../domain/model.js";
 import { clusterZones } from "../domain/zones.js";
 import type { State } from "../state/state.js";
 import type { Injector } from "./injector.js";
 import { listed } from "./target-search.js";
 import { clustersMeant } from "./targets.js";
+import { zoneStock } from "./zone-stock.js";
 
 export function createFaultControl(options: {
   state: State;
@@ -17,6 +26,7 @@ export function createFaultControl(options: {
   injector: Injector;
 }): FaultControl {
   const { state, backends, injector } = options;
+  const sources = { state, backendOf: (cluster: ClusterRecord) => backends.get(cluster.backend) };
 
   const zoneOf = (scope: Scope, nameOrId: string): string => {
     const zone = findZone(scope.region, nameOrId);
@@ -31,6 +41,12 @@ export function createFaultControl(options: {
   /** Faults that cut the zone's power, newest last. */
   const outagesOf = (scope: Scope, zone: string): FaultRecord[] =>
     state.faults.active(scope).filter((fault) => fault.zone === zone && knownFault(fault)?.takesPower);
+
+  /** What it hits now, of a fault of a zone that has begun. */
+  const hitsOf = async (fault: FaultRecord): Promise<string | undefined> => {
+    const stock = fault.phase === "active" ? await zoneStock(sources, fault) : undefined;
+    return stock && hitWords(fault, stock);
+  };
 
   const faultOf = (scope: Scope, id: string): FaultRecord => {
     const fault = state.faults.get(id);
@@ -51,18 +67,18 @@ export function createFaultControl(options: {
       const used = new Set([
         ...clusterZones(scope.region).map(({ name }) => name),
         ...summaries.flatMap((summary) => Object.keys(summary)),
-        ...acting.flatMap(({ zone }) => (zone ? [zone] : [])),
+        ...acting.flatMap((fault) => [...zonesOfFault(fault)]),
       ]);
       return zonesOf(scope.region)
         .filter(({ name }) => used.has(name))
         .map(({ name, id }) => {
-          const here = acting.filter(({ zone }) => zone === name);
+          const here = acting.filter((fault) => zonesOfFault(fault).has(name));
           const hasPower = here.every((fault) => zoneHasPower([fault], name, fault.clusterName));
           const counts = { ...NO_COUNTS };
           for (const summary of summaries) {
             for (const key of COUNTED) counts[key] += summary[name]?.[key] ?? 0;
           }
-          const isImpaired = here.some((fault) => knownFault(fault)?.family === "zone");
+          const isImpaired = here.some((fault) => fault.zone === name && knownFault(fault)?.family === "zone");
           return {
             name,
             id,
@@ -82,9 +98,14 @@ export function createFaultControl(options: {
       if (before) return { message: `Zone ${name} is already without power.`, faultId: before.id };
       const target = { zone: name, ...(clusterName ? { cluster: clusterName } : {}) };
       const fault = await injector.startFault(scope, { fault: "zone-power-loss", target });
-      const whose = clusterName ? ` for cluster ${clusterName}` : "";
+      const [whose, flag] = clusterName ? [` for cluster ${clusterName}`, ` --cluster ${clusterName}`] : ["", ""];
+      const said = [
+        `Zone ${name} has lost power${whose}.`,
+        await hitsOf(fault),
+        `Bring it back with: eksim zone restore ${name}${flag}`,
+      ];
       return {
-        message: `Zone ${name} has lost power${whose}. Bring it back with: eksim zone restore ${name}${clusterName ? ` --cluster ${clusterName}` : ""}`,
+        message: said.filter((sentence) => sentence !== undefined).join(" "),
         faultId: fault.id,
       };
     },
@@ -118,7 +139,11 @@ export function createFaultControl(options: {
       };
     },
 
-    start: async (scope, request) => viewOf(await injector.startFault(scope, request)),
+    start: async (scope, request) => {
+      const fault = await injector.startFault(scope, request);
+      const hits = await hitsOf(fault);
+      return { ...viewOf(fault), ...(hits === undefined ? {} : { hits }) };
+    },
     stop: async (scope, id) => viewOf(await injector.stopFault(faultOf(scope, id).id)),
     stopAll: async (scope) => {
       const views: FaultView[] = [];
@@ -135,14 +160,20 @@ export function createFaultControl(options: {
   };
 }
 
+/** The zone that it is of, and those in which masters and nodes stand that it was found to mean. */
+const zonesOfFault = ({ zone, targets: { masters = [], nodes = [] } }: FaultRecord): Set<string> =>
+  new Set(
+    [zone, ...masters.map((master) => master.zone), ...nodes.map((node) => node.zone)].filter(
+      (each) => each !== undefined,
+    ),
+  );
+
 function viewOf(fault: FaultRecord): FaultView {
   const { id, kind, phase, target, targets, parameters, seed, startedAtMs, endsAtMs, endedAtMs, reason } = fault;
-  const definition = knownFault(fault);
-  const hasBegun = phase !== "scheduled" && reason === undefined;
   return {
     id,
     fault: kind,
-    title: (hasBegun ? definition?.started(fault) : definition?.says) ?? kind,
+    title: faultTitle(fault),
     phase,
     ...(fault.zone ? { zone: fault.zone } : {}),
     target,

@@ -57,7 +57,7 @@ function nothingFits(
 }
 
 /** What selectors mean that name nobody: machines that run. */
-const isUp = ({ instance }: Candidate): boolean =>
+export const isUp = ({ instance }: Pick<Candidate, "instance">): boolean =>
   instance === undefined ||
   (instance.state === "running" && (instance.lifecycle === "InService" || instance.lifecycle === "Pending"));
 
@@ -101,7 +101,8 @@ async function candidatesOf(sources: TargetSources, cluster: ClusterRecord): Pro
   return [...instances, ...others.filter(({ name }) => !state.instances.byDnsName(cluster.id, name))];
 }
 
-async function liveNodes({ backendOf }: TargetSources, cluster: ClusterRecord): Promise<NodeFacts[]> {
+/** Nodes that the backend knows; none where it cannot be asked. */
+export async function liveNodes({ backendOf }: TargetSources, cluster: ClusterRecord): Promise<NodeFacts[]> {
   try {
     return (await backendOf(cluster)?.nodes?.(cluster.id)) ?? [];
   } catch (error) {

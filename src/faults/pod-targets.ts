@@ -3,7 +3,7 @@ import type { PodFacts } from "../backends/backend.js";
 import { DomainError } from "../domain/errors.js";
 import type { FaultTarget, ResolvedTargets } from "../domain/faults/index.js";
 import type { ClusterRecord } from "../domain/model.js";
-import { hasLabels, someOf, type TargetSources } from "./target-search.js";
+import { hasLabels, listed, someOf, type TargetSources } from "./target-search.js";
 
 type TargetPod = NonNullable<ResolvedTargets["pods"]>[number];
 
@@ -16,21 +16,21 @@ export async function podsMeant(
   // Pods know their nodes by name.
   const nodes = target.nodes?.map((node) => sources.state.instances.get(node)?.privateDnsName ?? node);
   const byNodeName = nodes ? { ...target, nodes } : target;
-  const all = await Promise.all(
-    clusters.map(async (cluster) =>
-      (await podsOf(sources, cluster))
-        .filter((pod) => isMeant(pod, byNodeName))
-        .map(({ namespace, name }) => ({ clusterId: cluster.id, namespace, name })),
-    ),
+  const pods = await Promise.all(
+    clusters.map(async (cluster) => (await podsOf(sources, cluster)).map((pod) => ({ clusterId: cluster.id, pod }))),
   );
-  const found = all.flat();
+  const all = pods.flat();
+  const found = all
+    .filter(({ pod }) => isMeant(pod, byNodeName))
+    .map(({ clusterId, pod: { namespace, name } }) => ({ clusterId, namespace, name }));
   const missing = target.pods?.find((name) => !found.some((pod) => pod.name === name));
   if (missing !== undefined)
     throw new DomainError(
       "ResourceNotFoundException",
       `There is no pod ${missing} in namespace ${target.namespace} that is running.`,
     );
-  return [...someOf(found, "No pod is meant by this target.")];
+  const known = all.filter(({ pod }) => isMeant(pod, {})).map(({ pod }) => `${pod.namespace}/${pod.name}`);
+  return [...someOf(found, `No pod is meant by this target. ${listed("Pods", known)}`)];
 }
 
 async function podsOf({ backendOf }: TargetSources, cluster: ClusterRecord): Promise<PodFacts[]> {

@@ -135,9 +135,10 @@ function mastersMeant(
       .list(cluster.id)
       .filter(({ zone, status }) => status === "READY" && (target.zone === undefined || target.zone === zone));
     const wanted = target.count ?? (target.zone === undefined ? (definition.target.masters ?? 1) : all.length);
-    return chosen(all, { count: Math.min(wanted, all.length) }, seed, "masters").map(({ id }) => ({
+    return chosen(all, { count: Math.min(wanted, all.length) }, seed, "masters").map(({ id, zone }) => ({
       clusterId: cluster.id,
       id,
+      zone,
     }));
   });
   someOf(masters, `There is no running master ${target.zone ? `in ${target.zone} ` : ""}that it could mean.`);

@@ -186,7 +186,7 @@ describe("what a fault is aimed at", () => {
     ["node-isolation", { target: { zone: "us-east-1d" } }, /No node is meant/],
     ["node-isolation", { target: { zone: A, count: 3 } }, /count is 3, but only 2 nodes are meant/],
     ["spot-interruption", { target: { zone: A } }, /No node fits spot-interruption: Instance i-.* is On-Demand/],
-    ["pod-kill", { target: { namespace: "default" } }, /No pod is meant/],
+    ["pod-kill", { target: { namespace: "default" } }, /No pod is meant by this target. There are no pods./],
     ["pod-kill", { target: { namespace: "default", pods: ["web-1"] } }, /no pod web-1 in namespace default/],
     ["master-loss", { target: { zone: "us-east-1d" } }, /no running master in us-east-1d/],
   ])("%s with %j is refused, and nothing remains", async (fault, request, why) => {
@@ -194,6 +194,77 @@ describe("what a fault is aimed at", () => {
     await expect(start(w, fault, request)).rejects.toThrow(why);
     expect(w.state.faults.all()).toEqual([]);
     expect(broken(w.backend)).toEqual([]);
+  });
+
+  it.each<[string, Omit<FaultRequest, "fault">, string]>([
+    ["zone-power-loss", { target: { zone: A } }, "It hits 1 master and 2 nodes now, and what comes."],
+    [
+      "zone-dns-failure",
+      { target: { zone: "us-east-1d" } },
+      "Nothing stands in us-east-1d now; what comes will be hit.",
+    ],
+    [
+      "insufficient-capacity",
+      { target: { zone: A } },
+      "2 nodes in us-east-1a go on; what is launched there will be hit.",
+    ],
+    [
+      "insufficient-capacity",
+      { target: { zone: "use1-az6" } },
+      "Nothing stands in us-east-1d now; what comes will be hit.",
+    ],
+    ["node-freeze", { target: { zone: A } }, "It hits 2 nodes now, and those that come."],
+    ["pod-not-ready", { target: { zone: A, namespace: "default" } }, "It hits 1 pod now, and those that come."],
+  ])("is said of %s with %j, where whoever comes is meant too", async (fault, request, said) => {
+    const { w, cluster } = await six();
+    w.backend.podsOf.set(cluster.id, [aPod("web", A)]);
+    expect((await start(w, fault, request)).hits).toBe(said);
+  });
+
+  it("is said to be nothing yet where there is no cluster", async () => {
+    const w = world();
+    const { hits } = await start(w, "zone-power-loss", { target: { zone: B } });
+    expect(hits).toBe(
+      "Nothing stands in us-east-1b now, for there is no cluster in the region; what comes will be hit.",
+    );
+    await w.faults.stopAll(SCOPE);
+    expect((await w.faults.failZone(SCOPE, B)).message).toContain("there is no cluster in the region");
+  });
+
+  it("has nothing to be said of where the targets say it all", async () => {
+    const { w } = await six();
+    for (const fault of ["node-isolation", "master-loss"])
+      expect((await start(w, fault, { target: { zone: A, count: 1 } })).hits).toBeUndefined();
+    expect((await start(w, "aws-api-throttling")).hits).toBeUndefined();
+    expect((await start(w, "zone-power-loss", { target: { zone: B }, delay: "5m" })).hits).toBeUndefined();
+  });
+
+  it("shows in the zones where it stands, whatever it was named by", async () => {
+    const { w } = await six();
+    const shown = async (): Promise<Record<string, string[]>> =>
+      Object.fromEntries(
+        (await w.faults.zones(SCOPE)).map(({ name, state, faults }) => [
+          name,
+          [state, ...faults.map((one) => one.fault)],
+        ]),
+      );
+    const { targets, id } = await start(w, "quorum-loss", { target: { cluster: "demo" } });
+    const [first, second] = (targets.masters ?? []).map(({ zone = "" }) => zone);
+    const spared = [A, B, C].find((zone) => zone !== first && zone !== second) ?? "";
+    const lost = { [first ?? ""]: ["available", "quorum-loss"], [second ?? ""]: ["available", "quorum-loss"] };
+    expect(await shown()).toEqual({ ...lost, [spared]: ["available"] });
+    // Made anew elsewhere, they are still lost where they stood.
+    await w.clock.advance(minutes(10));
+    expect(await shown()).toMatchObject(lost);
+    await w.faults.stop(SCOPE, id);
+    await start(w, "master-loss");
+    await start(w, "node-isolation", { target: { nodes: [nodesIn(w, A)[0] ?? ""] } });
+    expect(
+      Object.values(await shown())
+        .flat()
+        .filter((said) => said === "master-loss"),
+    ).toHaveLength(1);
+    expect((await shown())[A]).toContain("node-isolation");
   });
 
   it("may be nobody when that is skipped", async () => {
@@ -467,7 +538,7 @@ describe("time", () => {
     await start(w, "pod-kill", { target: { namespace: "default" }, delay: "1m" });
     await w.clock.advance(minutes(1));
     expect(w.faults.list(SCOPE, { all: true })).toMatchObject([
-      { phase: "ended", reason: "No pod is meant by this target." },
+      { phase: "ended", reason: "No pod is meant by this target. There are no pods." },
     ]);
   });
 

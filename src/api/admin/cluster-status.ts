@@ -1,10 +1,11 @@
 import { formatSeconds } from "../../clock/clock.js";
 import { endpointHostName } from "../../domain/eks/endpoint-access.js";
+import { faultTitle, touches } from "../../domain/faults/index.js";
 import type { Scope } from "../../domain/model.js";
 import { describeInterface } from "../../domain/network-interface.js";
 import type { State } from "../../state/state.js";
 
-/** Everything a person wants to see at a glance: clusters with masters, node groups and instances, and the faults that are on. */
+/** Everything a person wants to see at a glance: clusters with masters, node groups and instances, the zones they are shifted away from, and the faults that are on. */
 export function clusterStatus(state: State, scope: Scope, clusterName: string | undefined): Record<string, unknown> {
   const names = clusterName ? [clusterName] : state.clusters.names(scope, { limit: 1000 });
   const clusters = names.flatMap((name) => {
@@ -46,15 +47,30 @@ export function clusterStatus(state: State, scope: Scope, clusterName: string | 
           node: instance.privateDnsName,
           ready: instance.nodeReady,
         })),
+        zonalShifts: state.zonalShifts
+          .list(cluster.id)
+          .filter(({ status }) => status === "ACTIVE")
+          .map(({ id, zone, zoneId, expiresAtMs, comment }) => ({
+            id,
+            zone,
+            awayFrom: zoneId,
+            expiryTime: formatSeconds(expiresAtMs),
+            comment,
+          })),
       },
     ];
   });
-  const faults = state.faults.active(scope).map(({ id, kind, zone, clusterName: only, startedAtMs }) => ({
-    id,
-    kind,
-    zone,
-    clusterName: only,
-    startedAt: formatSeconds(startedAtMs),
-  }));
+  const faults = state.faults
+    .active(scope)
+    .filter((fault) => clusterName === undefined || touches(fault, clusterName))
+    .map((fault) => ({
+      id: fault.id,
+      kind: fault.kind,
+      title: faultTitle(fault),
+      zone: fault.zone,
+      clusterName: fault.clusterName,
+      startedAt: formatSeconds(fault.startedAtMs),
+      ...(fault.endsAtMs === undefined ? {} : { endsAt: formatSeconds(fault.endsAtMs) }),
+    }));
   return { clusters, faults };
 }

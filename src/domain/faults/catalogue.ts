@@ -24,6 +24,13 @@ const byName = new Map(FAULTS.map((definition) => [definition.name, definition])
 /** Undefined for records of another version of eksim whose fault this one does not know. */
 export const knownFault = ({ kind }: Pick<FaultRecord, "kind">): FaultDefinition | undefined => byName.get(kind);
 
+/** A sentence: what it does to what; before it has begun, what it does. */
+export function faultTitle(fault: FaultRecord): string {
+  const definition = knownFault(fault);
+  const hasBegun = fault.phase !== "scheduled" && fault.reason === undefined;
+  return (hasBegun ? definition?.started(fault) : definition?.says) ?? fault.kind;
+}
+
 /** Throws InvalidParameterException that names those that are like it, or all. */
 export function faultNamed(name: string): FaultDefinition {
   const definition = byName.get(name);

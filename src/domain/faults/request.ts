@@ -25,6 +25,8 @@ export interface FaultView {
   /** A sentence: what it does to what. */
   title: string;
   phase: FaultPhase;
+  /** A sentence: what of its zone it hits at its beginning. Told when it has begun, of faults that mean whatever stands there. */
+  hits?: string;
   zone?: string;
   /** As it was asked for, with names in place of ids. */
   target: FaultTarget;

@@ -36,7 +36,8 @@ export interface ResolvedTargets {
   /** By zone name: newcomers in the zone are touched too. */
   zone?: string;
   nodes?: readonly TargetNode[];
-  masters?: readonly { clusterId: string; id: string }[];
+  /** `zone`: where they stood; absent in records of before. */
+  masters?: readonly { clusterId: string; id: string; zone?: string }[];
   nodegroups?: readonly { clusterId: string; name: string }[];
   pods?: readonly { clusterId: string; namespace: string; name: string }[];
   /** Newcomers that the selector means are touched as well: it names a zone, and nobody was chosen one by one. */
