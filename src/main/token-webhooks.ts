@@ -3,6 +3,7 @@
 import type { TokenWebhookDependencies } from "../api/kubernetes/token-webhook.js";
 import { authorizationPath, webhookKubeconfig, webhookPath } from "../api/kubernetes/token-webhook-config.js";
 import { UsageError } from "../config.js";
+import { reachableAddress } from "../domain/listening-address.js";
 
 export interface ServedWebhook {
   url: string;
@@ -93,8 +94,7 @@ export function createTokenWebhooks(options: {
   return {
     serve: async ({ host, port }) => {
       try {
-        const loopback = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-        return await listen(host, (listenOn) => listenOn(port), loopback);
+        return await listen(host, (listenOn) => listenOn(port), reachableAddress(host));
       } catch (error) {
         const { message } = error as Error;
         throw new UsageError(`the token webhook has no port (${message}); choose another with --token-webhook-port`, {
