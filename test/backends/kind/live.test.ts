@@ -53,8 +53,9 @@ if (why === undefined) {
       let current = make();
       return {
         backend: current.backend,
-        // Machines take longer to come up where there is more to do; what has to be short stays so.
-        pass: (ms) => clock.sleep(ms >= 60_000 ? 2 * ms : ms),
+        pass: (ms) => clock.sleep(ms),
+        // Machines take longer to come up where there is more to do.
+        patience: 6,
         restarted: async () => {
           await current.close();
           current = make();
