@@ -11,11 +11,12 @@ import { registerRecordings } from "./api/admin/recordings.js";
 import { registerZonalShiftRoutes } from "./api/admin/zonal-shifts.js";
 import type { EksAuthDependencies } from "./api/eks-auth/pod-credentials.js";
 import { createEksAuth } from "./api/eks-auth/service.js";
-import { buildGateway, eksCoverage, type GatewayDependencies } from "./api/gateway.js";
+import { buildGateway, type GatewayDependencies } from "./api/gateway.js";
 import { registerIssuerDocuments } from "./api/kubernetes/issuer-documents.js";
 import { registerPodIdentityAgent } from "./api/kubernetes/pod-identity-agent.js";
 import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
 import { operationNames } from "./api/model/operation-names.js";
+import { eksCoverage } from "./api/services.js";
 import { BackendError, type ClusterBackend } from "./backends/backend.js";
 import {
   createEmbeddedBackend,

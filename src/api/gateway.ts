@@ -13,29 +13,16 @@ import { DomainError, type ErrorName } from "../domain/errors.js";
 import type { Scope } from "../domain/model.js";
 import { createDirectory, type Directory, type Identified } from "../identity/directory.js";
 import type { WebIdentityVerifier } from "../identity/web-identity.js";
-import type { State } from "../state/state.js";
-import {
-  createCaller,
-  type EksConfig,
-  type EksOperations,
-  type OperationContext,
-  operations,
-  type WorkKind,
-} from "./eks/index.js";
-import { iamOperations } from "./iam/index.js";
-import { model } from "./model/model.js";
-import { EKS_AUTH_OPERATIONS } from "./model/operation-names.js";
-import { type QueryServiceName, queryModel } from "./model/query-model.js";
-import { rememberReads } from "./protocol/answer-memory.js";
-import { createQueryService, isQueryRequest, queryParameters } from "./protocol/aws-query.js";
+import type { EksConfig, WorkKind } from "./eks/index.js";
+import { queryModel } from "./model/query-model.js";
+import { isQueryRequest, queryParameters } from "./protocol/aws-query.js";
 import { readCredentials, type SignedBy } from "./protocol/credentials.js";
 import { type Answer, errorAnswer, namedAnswer } from "./protocol/errors.js";
 import { isAllowedHost, isAllowedOrigin } from "./protocol/origin.js";
 import { queryErrorAnswer } from "./protocol/query-errors.js";
-import { coverage, createRestJson, type RestJsonRequest } from "./protocol/rest-json.js";
+import type { RestJsonRequest } from "./protocol/rest-json.js";
 import { verifySignature } from "./protocol/signature.js";
-import { createQueryCaller, type QueryContext } from "./query/call.js";
-import { stsOperations } from "./sts/index.js";
+import { createServices, type ServicesOptions, unknownService } from "./services.js";
 import { createOperationFinder, suffer } from "./troubled-calls.js";
 
 /** Largest body that is read, in bytes. */
@@ -43,8 +30,7 @@ const BODY_LIMIT = 1024 * 1024;
 /** How long a client may take to send its request. */
 const REQUEST_TIMEOUT_MS = 60_000;
 
-export interface GatewayDependencies {
-  state: State;
+export interface GatewayDependencies extends ServicesOptions {
   clock: Clock;
   config: EksConfig & {
     /** Check SigV4 signatures with `secretFor`. */
@@ -57,8 +43,6 @@ export interface GatewayDependencies {
   directory?: Directory;
   /** Who checks the tokens of AssumeRoleWithWebIdentity, asked one after the other. */
   webIdentityVerifiers?: readonly WebIdentityVerifier[];
-  /** Services beside EKS, STS and IAM, by the name that requests are signed for. */
-  services?: Readonly<Record<string, Service>>;
   /** What faults do to calls; none befall them unless given. */
   callTroubles?: CallTroubles;
   /** Tells the reconcilers that there is work; called after the commit. */
@@ -66,24 +50,6 @@ export interface GatewayDependencies {
   log: { error(fields: Record<string, unknown>, message: string): void };
   /** Registers the emulator's own routes, under `/_eksim/`. DomainErrors that they throw are answered as the services' are. */
   admin?: (app: FastifyInstance) => void;
-  /** Behaviour of EKS; another table than the real one is for tests. */
-  operations?: Partial<EksOperations>;
-}
-
-/** What every service is told of a request: EKS's context, and what STS and IAM need beside. */
-type ServiceContext = OperationContext & QueryContext;
-export type Service = (request: RestJsonRequest, context: ServiceContext) => Answer | Promise<Answer>;
-
-/** What `/_eksim/coverage` answers: every operation of each model, and whether it behaves. From the tables that serve requests. */
-export function eksCoverage(
-  table: Partial<EksOperations> = operations,
-): Record<"eks" | "eks-auth" | QueryServiceName, ReturnType<typeof coverage>> {
-  return {
-    eks: coverage(model(), table),
-    "eks-auth": Object.fromEntries(EKS_AUTH_OPERATIONS.map((name) => [name, "implemented"])),
-    sts: coverage(queryModel("sts"), stsOperations),
-    iam: coverage(queryModel("iam"), iamOperations),
-  };
 }
 
 type Requested = { method?: string | undefined };
@@ -307,43 +273,6 @@ function isUnsigned(request: RestJsonRequest, headers: IncomingHttpHeaders, quer
 
 /** `sts.eu-west-1.amazonaws.com`; the default region for every other host. */
 const regionOfHost = (host = ""): string => region(/^sts\.([a-z0-9-]+)\./.exec(host)?.[1] ?? "")?.name ?? "us-east-1";
-
-/** The services behind this port by the name that requests are signed for. */
-function createServices(
-  dependencies: GatewayDependencies,
-): Record<string, Service> & Record<QueryServiceName, Service> {
-  const query = {
-    sts: createQueryService<QueryContext>({
-      model: () => queryModel("sts"),
-      dispatch: createQueryCaller("sts", stsOperations),
-    }),
-    iam: createQueryService<QueryContext>({
-      model: () => queryModel("iam"),
-      dispatch: createQueryCaller("iam", iamOperations),
-    }),
-  };
-  return { ...dependencies.services, ...query, eks: eksService(dependencies) };
-}
-
-function eksService({ state, operations: table = operations }: GatewayDependencies): Service {
-  const eks = createRestJson<OperationContext>({ model: model(), dispatch: createCaller(model(), table) });
-  const { changes } = state;
-  if (!changes) return eks;
-  return rememberReads<OperationContext>(eks, {
-    changes,
-    // Which versions are in support is a matter of the date, and so is the way back from a rotation.
-    keeps: ({ url }) => !/^\/cluster-versions|^\/clusters\/[^/]+\/certificate-authorities\//.test(url),
-    keyOf: ({ scope }) => `${scope.accountId} ${scope.region}`,
-  });
-}
-
-function unknownService(service: string, target: string | string[] | undefined): DomainError {
-  const asked = target === undefined ? "" : ` (${String(target)})`;
-  return new DomainError(
-    "NotImplementedException",
-    `eksim does not emulate the AWS service '${service}'${asked}; it emulates eks, sts and iam`,
-  );
-}
 
 /** Writes past Fastify's serialisation, which would add a charset that AWS does not send. */
 function send(reply: FastifyReply, { status, headers, body }: Answer): FastifyReply {

@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-eks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operations } from "../../src/api/eks/index.js";
-import { eksCoverage } from "../../src/api/gateway.js";
+import { eksCoverage } from "../../src/api/services.js";
 import { DomainError } from "../../src/domain/errors.js";
 import { AUTHORIZATION, CLUSTER, type Raw, type Rig, refusal, startRig } from "./gateway-rig.js";
 

@@ -1,3 +1,7 @@
+/**
+ * The backend without Docker: each EKS cluster is a simulated Kubernetes in this process. What outlives the process (objects, keys, ports) is kept by the
+ * caller; this adapter holds the running clusters and knows which machines exist.
+ */
 import { serverGitVersion } from "../../domain/catalogue/index.js";
 import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
 import { VPC_CALLER, vpcCallerAddress } from "../../domain/eks/endpoint-access.js";
