@@ -1,6 +1,6 @@
 /** The composition root: configuration -> state -> backends -> reconcilers -> servers. The only place that knows every part. */
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, createServer } from "node:net";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
 import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
@@ -17,22 +17,17 @@ import { registerPodIdentityAgent } from "./api/kubernetes/pod-identity-agent.js
 import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
 import { operationNames } from "./api/model/operation-names.js";
 import { eksCoverage } from "./api/services.js";
-import { BackendError, type ClusterBackend } from "./backends/backend.js";
-import {
-  createEmbeddedBackend,
-  type EmbeddedBackendOptions,
-  type OutsideAnswer,
-  type OutsideRequest,
-} from "./backends/embedded/embedded-backend.js";
+import type { ClusterBackend } from "./backends/backend.js";
+import { createEmbeddedBackend, type EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
 import { createKindBackend } from "./backends/kind/kind-backend.js";
-import { FASTEST as FASTEST_KIND } from "./backends/kind/pace.js";
 import type { Clock } from "./clock/clock.js";
-import { type ClockOptions, type ClockSpec, createClock } from "./clock/create-clock.js";
+import { createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
 import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
 import { DomainError } from "./domain/errors.js";
 import type { FaultControl } from "./domain/fault-control.js";
 import type { Foresight } from "./domain/foresight.js";
+import { hostInUrl } from "./domain/listening-address.js";
 import { PROFILES } from "./domain/profile.js";
 import type { Recorder } from "./domain/recording.js";
 import type { ZonalShiftControl } from "./domain/zonal-shift.js";
@@ -47,6 +42,9 @@ import { createDirectory } from "./identity/directory.js";
 import { explainAccess } from "./identity/explain-access.js";
 import { createWebIdentityVerifier } from "./identity/oidc/web-identity-verifier.js";
 import type { Log } from "./log.js";
+import { askInside } from "./main/ask-inside.js";
+import { checkAddress, checkKindTools, kindRefusal, listenRefusal } from "./main/preflight.js";
+import { clockOptions, IN_MEMORY, keepTime } from "./main/saved-time.js";
 import { createTokenWebhooks, type ServedWebhook } from "./main/token-webhooks.js";
 import { createReconcilers } from "./reconcile/reconcilers.js";
 import { createZonalShiftControl } from "./reconcile/zonal-shift-control.js";
@@ -74,98 +72,8 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
-/** Why there can be no cluster of kind in this run; undefined when there can. */
-function kindRefusal({ dataDir, clock }: Config): string | undefined {
-  if (dataDir === IN_MEMORY) return "containers outlive this process, so it needs a --data-dir that does too";
-  if (clock.kind === "stepped")
-    return "real containers keep real time, and the clock is stepped; leave out --clock, or give scaled:<n>";
-  if (clock.kind === "scaled" && clock.factor > FASTEST_KIND)
-    return `real containers keep up with a clock of scaled:${FASTEST_KIND} at most, and this one is scaled:${clock.factor}`;
-  return undefined;
-}
-
-/** Finds out before anything is written whether kind clusters can be made. */
-async function checkKindTools({ kind }: Config, log: Log): Promise<void> {
-  const [{ createRunner }, { checkTools }] = await Promise.all([
-    import("./backends/kind/runner.js"),
-    import("./backends/kind/tools.js"),
-  ]);
-  const clock = createClock({ kind: "real" }, { seed: 1 });
-  try {
-    const runner = createRunner({ clock, log, environment: kind.environment });
-    log.info({ ...(await checkTools(runner, kind.provider)) }, "kind clusters are made with these versions");
-  } catch (error) {
-    throw error instanceof BackendError ? new UsageError(error.message, { cause: error }) : error;
-  } finally {
-    clock.stop();
-  }
-}
-
-/** The data directory that is none. */
-const IN_MEMORY = ":memory:";
-
-/** Where simulated time is kept over a restart: it never runs backwards. */
-const SAVED_TIME = "clock.now";
-
 /** How long a fresh emulator is left to itself before it prepares for its first cluster, in milliseconds of the machine's time: its first answers come first. */
 const PREPARE_AFTER_MS = 250;
-
-/** How much simulated time passes between two savings of it, in milliseconds: about five real seconds, or the middle of a long move of a stepped clock. */
-const saveEveryMs = (spec: ClockSpec): number => (spec.kind === "scaled" ? 5000 * spec.factor : 3_600_000);
-
-const saveTime = (state: State, nowMs: number): void => state.settings.put(SAVED_TIME, String(Math.ceil(nowMs)));
-
-/** Keeps simulated time in the state file, so that a restarted emulator goes on where this one ended. Gives what saves it a last time. */
-function keepTime(clock: Clock, state: State, config: Config): () => void {
-  if (config.clock.kind === "real" || config.dataDir === IN_MEMORY) return () => {};
-  const everyMs = saveEveryMs(config.clock);
-  const save = (): void => saveTime(state, clock.now());
-  const tick = (): void => {
-    save();
-    clock.timer(everyMs, tick);
-  };
-  clock.timer(everyMs, tick);
-  return save;
-}
-
-/** A stepped clock goes on exactly where it stood; a scaled one not before. */
-function clockOptions(config: Config, state: State): ClockOptions {
-  const saved = state.settings.get(SAVED_TIME);
-  const startMs = config.clock.kind === "stepped" && saved !== undefined ? Number(saved) : config.clockStartMs;
-  return {
-    seed: config.seed,
-    ...(startMs === undefined ? {} : { startMs }),
-    ...(saved === undefined ? {} : { notBeforeMs: Number(saved) }),
-    moved: (nowMs) => saveTime(state, nowMs),
-  };
-}
-
-/** Errors of listen() that are the user's to solve. */
-const LISTEN_REFUSALS: Record<string, (config: Config) => string> = {
-  EADDRINUSE: ({ port }) =>
-    `port ${port} is in use; end what listens there, or choose another with --port (0 picks a free one)`,
-  EACCES: ({ port }) => `port ${port} may not be opened by this user; choose one above 1023 with --port`,
-  EADDRNOTAVAIL: ({ host }) => `${host} is not an address of this machine; choose one with --host`,
-  ENOTFOUND: ({ host }) => `${host} cannot be resolved; give an address with --host`,
-};
-
-function listenRefusal(error: unknown, config: Config): unknown {
-  const refusal = LISTEN_REFUSALS[(error as NodeJS.ErrnoException).code ?? ""];
-  return refusal ? new UsageError(refusal(config), { cause: error }) : error;
-}
-
-/** Finds out before anything is written whether the address can be had. */
-async function checkAddress(config: Config): Promise<void> {
-  const server = createServer();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject).listen({ port: config.port, host: config.host }, resolve);
-    });
-    await new Promise<void>((resolve) => server.close(() => resolve()));
-  } catch (error) {
-    throw listenRefusal(error, config);
-  }
-}
 
 /**
  * Starts everything. Throws errors with `exitCode` 2 where the user can put it right: a port in use, a data directory that is locked, unwritable or of a newer
@@ -427,7 +335,7 @@ export async function startEmulator(options: {
     });
   }
   return {
-    endpoint: endpointOf(config.host, (gateway.server.address() as AddressInfo).port),
+    endpoint: `http://${hostInUrl(config.host)}:${(gateway.server.address() as AddressInfo).port}`,
     clock,
     seed: config.seed,
     backend: config.backend,
@@ -439,26 +347,4 @@ export async function startEmulator(options: {
     idle: reconcilers.idle,
     stop,
   };
-}
-
-/** A request of a simulated program, answered as one that came over the network. */
-async function askInside(
-  gateway: ReturnType<typeof buildGateway>,
-  { method, path, headers, body, pod }: OutsideRequest,
-): Promise<OutsideAnswer> {
-  const answer = await gateway.inject({
-    method: method as "GET",
-    url: path,
-    headers,
-    ...(body.length > 0 ? { payload: body } : {}),
-    remoteAddress: pod.address,
-  });
-  const texts = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
-  return { status: answer.statusCode, headers: Object.fromEntries(texts), body: answer.rawPayload };
-}
-
-/** The URL to type: a wildcard address is reached by the loopback one. */
-function endpointOf(host: string, port: number): string {
-  const name = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  return `http://${name}:${port}`;
 }
