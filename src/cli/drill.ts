@@ -1,9 +1,10 @@
 /** `eksim drill`: runs drills in an emulator of their own or in one that is there, and tells what came of them. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { MessageChannel } from "node:worker_threads";
 import { operationNames } from "../api/model/operation-names.js";
+import { parseDuration } from "../clock/duration.js";
 import { processEnvironment, UsageError } from "../config.js";
 import type { Drill } from "../faults/drills/drill.js";
 import { factsOf } from "../faults/drills/foretell.js";
@@ -87,6 +88,35 @@ export function list(): void {
 /** `eksim drill show`. */
 export function show(named: string): void {
   process.stdout.write(findDrill(named).content);
+}
+
+/** `eksim drill compare`: whether two runs of a drill, by their JSON reports, told the same story. */
+export async function compare(one: string, other: string, { apart = "30s" }: { apart?: string }): Promise<void> {
+  const { compareKeyEvents, comparisonText, isSameOrder, keyEvents } = await import(
+    "../faults/drills/report/key-events.js"
+  );
+  const apartMs = parseDuration(apart);
+  if (apartMs === undefined)
+    throw new UsageError(`--apart: ${JSON.stringify(apart)} is not valid; give a duration such as 30s or 2m`);
+  const reports = [await readReport(one), await readReport(other)] as const;
+  const [left, right] = [keyEvents(reports[0]), keyEvents(reports[1])];
+  const comparison = compareKeyEvents(left, right, { apartMs });
+  const [here, there] = reports.map(({ backend }) => backend) as [string, string];
+  const names = here === there ? ([one, other] as const) : ([here, there] as const);
+  console.log(comparisonText(left, right, comparison, names));
+  process.exitCode = isSameOrder(comparison) ? 0 : 1;
+}
+
+async function readReport(file: string): Promise<DrillResult> {
+  const { REPORT_SCHEMA_VERSION } = await import("../faults/drills/report/json.js");
+  let report: (DrillResult & { schemaVersion?: number }) | null;
+  try {
+    report = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (report?.schemaVersion === REPORT_SCHEMA_VERSION) return report;
+  throw new UsageError(`${file} is no report of a drill; write one with: eksim drill run <drill> --json <file>`);
 }
 
 /** `eksim drill lint`: of a cluster that is there, or of those that a drill makes. */

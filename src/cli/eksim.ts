@@ -135,6 +135,13 @@ drill
   .option("-q, --quiet", "print the verdict alone")
   .action(async (name, options) => (await import("./drill.js")).run(name, options));
 drill
+  .command("compare <report> <other>")
+  .description(
+    "two runs of a drill, by their JSON reports: exit code 0 when the key events came in the same order, else 1",
+  )
+  .option("--apart <duration>", "what comes within this time of each other has no order", "30s")
+  .action(async (one, other, options) => (await import("./drill.js")).compare(one, other, options));
+drill
   .command("list")
   .description("drills that come with eksim")
   .action(async () => (await import("./drill.js")).list());

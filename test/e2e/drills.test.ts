@@ -94,6 +94,11 @@ describe("eksim drill run", () => {
         expect(two).toBe(one);
         expect(other).not.toBe(one);
       }
+      const compared = await runCommand(["drill", "compare", file("one/short.json"), file("other/short.json")]);
+      expect([compared.code, compared.stderr]).toEqual([expect.any(Number), ""]);
+      expect(compared.stdout).toContain("zone-power-loss of us-east-1a begins");
+      const same = await runCommand(["drill", "compare", file("one/short.json"), file("two/short.json")]);
+      expect([same.code, same.stdout]).toEqual([0, expect.stringContaining("in the same order")]);
       expect(reportOf("one/short.json").events.map(({ type }) => type)).toContain("ZoneRestored");
       expect(existsSync(file("one/short.xml"))).toBe(true);
     },
@@ -127,6 +132,10 @@ describe("eksim drill run", () => {
       2,
       expect.stringContaining("drills that come with eksim: capacity-drought"),
     ]);
+    const noReport = await runCommand(["drill", "compare", file("passes.yaml"), file("passes.yaml")]);
+    expect([noReport.code, noReport.stderr]).toEqual([2, expect.stringContaining("passes.yaml cannot be read")]);
+    const speed = await runCommand(["drill", "run", file("passes.yaml"), "--speed", "0"]);
+    expect([speed.code, speed.stderr]).toEqual([2, expect.stringContaining("simulated seconds a second")]);
     const seed = await runCommand(["drill", "run", file("passes.yaml"), "--seed", "x"]);
     expect([seed.code, seed.stderr]).toEqual([2, expect.stringContaining('--seed: "x" is not valid')]);
     const nobody = await runCommand(["drill", "run", file("passes.yaml"), "--endpoint", "http://127.0.0.1:1"]);
