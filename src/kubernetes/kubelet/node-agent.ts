@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../clock/clock.js";
 import type { KubeApi } from "../api.js";
 import type { ClusterLog, NodePower, NodeSpec } from "../cluster.js";
-import { conditionOf } from "../runtime/conditions.js";
+import { conditionOf, isConditionTrue } from "../runtime/conditions.js";
 import type { EventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
 import type { Node, Pod } from "../schema/generated/types.js";
@@ -9,9 +9,10 @@ import type { NodeReports, NodeTrouble } from "../trouble.js";
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
 import { createMachineClock } from "./machine-clock.js";
-import { nodeResources, nodeStatus, type Readiness, SUFFICIENCY_EVENTS } from "./node-object.js";
+import { SUFFICIENCY_EVENTS } from "./node-object.js";
+import { createNodeReporter } from "./node-reporter.js";
 import { createPodWorkers, type PodWorkers, type PodWorkersOptions } from "./pod-workers.js";
-import { PRESSURE_TEXTS } from "./pressure.js";
+import { PRESSURE_TEXTS, PRESSURES } from "./pressure.js";
 import { createPressureWatch } from "./pressure-watch.js";
 import { createRegistration } from "./registration.js";
 import { drawTiming, LEASE_RENEWAL_MS, STATUS_REPORT_MS, type Timing } from "./timings.js";
@@ -47,7 +48,7 @@ export interface NodeAgent {
   lastReportMs(): number;
   /** What the machine's clock showed at a time, both epoch ms. */
   shown(ms: number): number;
-  /** Somebody has changed the Node: what the kubelet knows better about its resources it puts right with its next look. */
+  /** Somebody has changed the Node: what the kubelet knows better it puts right with its next look. */
   nodeChanged(node: Node): void;
 }
 
@@ -98,16 +99,12 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   let isKubeletStopped = false;
   /** When a kubelet that was stopped was started again. */
   let actingSinceMs = 0;
-  /** When the status was last written. */
-  let reportedMs = 0;
   /** Renewals lie on a grid of 10 s from here... */
   let beatingSinceMs = clock.now();
   /** ...until here; none before it has begun. */
   let silentSinceMs: number | undefined = clock.now();
   let bootID: string | undefined;
   let timer: Timer | undefined;
-  /** Set while the resources of the Node wait to be put right. */
-  let correction: Timer | undefined;
 
   const pods = createPodWorkers({
     api,
@@ -142,36 +139,27 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     isUp: () => isUp,
     warn: (reason, message) => nodeEvent(reason, message, "Warning"),
     async onChange(type, isFelt) {
-      await reportAgain();
+      await reporter.news();
       statusEvent(PRESSURE_TEXTS[type][isFelt ? "felt" : "well"][2]);
     },
   });
 
-  /** Reports the node's status; tries again with the next heartbeat when the API server does not answer. */
-  const report = async (readiness: Readiness): Promise<void> => {
-    const node = api.get<Node>("nodes", { name });
-    // A kubelet does not register a second time by itself: who deletes the Node of a living one gets it back with its restart.
-    if (!node) return;
-    const wasReady = conditionOf(node.status?.conditions, "Ready")?.status === "True";
-    const findings = { readiness, pressures: pressure.reported(), reports };
-    const status = nodeStatus(spec, findings, machineClock.shown(clock.now()), node.status);
-    reportedMs = clock.now();
-    if (bootID && status.nodeInfo) status.nodeInfo.bootID = bootID;
-    await api.updateStatus<Node>("nodes", { ...node, status });
-    if (readiness === "ready" && !wasReady) statusEvent("NodeReady");
-  };
-
-  /** Once more, with what is new, until it is heard. A kubelet that is still starting, or that comes back, reports by itself. */
-  const reportAgain = async (): Promise<void> => {
-    const ready = conditionOf(api.get<Node>("nodes", { name })?.status?.conditions, "Ready");
-    if (!isUp || ready?.status !== "True") return;
-    try {
-      await report("ready");
-    } catch (error) {
-      log.debug({ node: name, error }, "kubelet could not report");
-      if (!timer) after(LEASE_RENEWAL_MS, reportAgain);
-    }
-  };
+  const reporter = createNodeReporter(spec, {
+    api,
+    clock,
+    log,
+    // One whose network is not up yet, or that comes back, reports by itself.
+    findings: () => ({
+      readiness: isUp && clock.now() >= networkReadyMs ? "ready" : undefined,
+      pressures: pressure.reported(),
+      reports,
+    }),
+    bootID: () => bootID,
+    shown: machineClock.shown,
+    nextLookMs: () => lastBeatMs(NODE_LOOK_MS) + NODE_LOOK_MS,
+    onReady: () => statusEvent("NodeReady"),
+  });
+  const { report } = reporter;
 
   const after = (delayMs: number, work: () => Promise<void>): void => {
     timer?.cancel();
@@ -191,22 +179,10 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     return beatingSinceMs + Math.floor((untilMs - beatingSinceMs) / periodMs) * periodMs;
   };
 
-  const resourcesDiffer = ({ status }: Node): boolean => {
-    const { capacity, allocatable } = nodeResources(spec, status);
-    return !isEqual(status?.capacity, capacity) || !isEqual(status?.allocatable, allocatable);
-  };
-
-  const correctResources = async (): Promise<void> => {
-    const node = api.get<Node>("nodes", { name });
-    if (!isUp || !node || !resourcesDiffer(node)) return;
-    await api.updateStatus<Node>("nodes", { ...node, status: { ...node.status, ...nodeResources(spec, node.status) } });
-  };
-
   const fallSilent = (): void => {
     timer?.cancel();
     timer = undefined;
-    correction?.cancel();
-    correction = undefined;
+    reporter.fallSilent();
     if (!isUp) return;
     isUp = false;
     silentSinceMs = clock.now();
@@ -235,10 +211,12 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const start = async (): Promise<void> => {
     const { node, isNew } = await registration.ensureNode();
     isRegistered = true;
-    beat();
-    await registration.putCompanions(node);
     const isReady = conditionOf(node.status?.conditions, "Ready")?.status === "True" && diedMs === undefined;
     networkReadyMs = isReady ? clock.now() : clock.now() + draw("nodeReady");
+    // This process was started again, and the kubelet was not: it goes on saying what it said.
+    if (isReady) pressure.goOn(PRESSURES.filter((type) => isConditionTrue(node.status?.conditions, type)));
+    beat();
+    await registration.putCompanions(node);
     if (isNew) {
       nodeEvent("Starting", "Starting kubelet.");
       for (const reason of SUFFICIENCY_EVENTS) statusEvent(reason);
@@ -313,7 +291,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       const skewMs = next.clockSkewMs ?? 0;
       if (skewMs !== machineClock.skewMs) {
         machineClock.set(skewMs, clock.now());
-        void clock.track(reportAgain());
+        void clock.track(reporter.news());
       }
       pressure.feel([...(next.pressures ?? []), ...(next.diskFull ? ["DiskPressure" as const] : [])]);
     },
@@ -321,7 +299,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       // Being told that there is nothing more to say of a type is news as well.
       if (isEqual(next, reports) && isEqual(Object.keys(next), Object.keys(reports))) return;
       reports = next;
-      void clock.track(reportAgain());
+      void clock.track(reporter.news());
     },
     async shutDown() {
       if (isUp) {
@@ -342,15 +320,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
       return isUp;
     },
     lastRenewalMs: () => lastBeatMs(LEASE_RENEWAL_MS),
-    lastReportMs: () => Math.max(reportedMs, lastBeatMs(STATUS_REPORT_MS)),
+    lastReportMs: () => Math.max(reporter.reportedMs, lastBeatMs(STATUS_REPORT_MS)),
     shown: machineClock.shown,
-    nodeChanged(node) {
-      if (!isUp || correction || !resourcesDiffer(node)) return;
-      correction = clock.timer(lastBeatMs(NODE_LOOK_MS) + NODE_LOOK_MS - clock.now(), () => {
-        correction = undefined;
-        const done = correctResources().catch((error: unknown) => log.debug({ node: name, error }, "not corrected"));
-        void clock.track(done);
-      });
-    },
+    nodeChanged: (node) => reporter.nodeChanged(node),
   };
 }

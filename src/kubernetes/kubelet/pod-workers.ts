@@ -10,22 +10,21 @@ import { isPodTerminal } from "../runtime/pods.js";
 import { NodeInfo } from "../scheduler/node-info.js";
 import { shortages } from "../scheduler/plugins/node-resources.js";
 import { podInfoOf } from "../scheduler/pod-info.js";
-import type { PodSet } from "../scheduler/pod-sets.js";
-import type { Node, ObjectReference, Pod, PodStatus } from "../schema/generated/types.js";
+import type { ObjectReference, Pod, PodStatus } from "../schema/generated/types.js";
 import type { NodeTrouble, PodTrouble, Pressure } from "../trouble.js";
 import type { BehaviourOf } from "./behaviour.js";
 import type { ClusterWorld } from "./cluster-world.js";
 import type { Listener } from "./machine/listeners.js";
 import type { PodLogs } from "./machine/pod-machine.js";
 import { createPodAddresses } from "./pod-addresses.js";
-import { rejectionOf } from "./pod-admission.js";
 import { createPodEquipment, type Worker } from "./pod-equipment.js";
 import { advancePod, type KubeletEvent, rebooted } from "./pod-lifecycle.js";
 import { createPodMishaps, type PodMishaps } from "./pod-mishaps.js";
+import { createPodRefusals, isTakenOn, noSets, type Refusal } from "./pod-refusals.js";
 import { newRuntime, type PodRuntime, restoredRuntime } from "./pod-runtime.js";
 import { statusOf } from "./pod-status.js";
 import type { PodPresence } from "./pod-streams.js";
-import { EVICTED, pressureRejection } from "./pressure.js";
+import { EVICTED } from "./pressure.js";
 import { RESIZE_RETRY_MS, resized, resizedContainers, withPendingResize } from "./resize.js";
 
 /** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
@@ -87,9 +86,6 @@ const SHUTDOWN = {
 /** Why a kubelet itself ends pods, for which it says so in their conditions: by reason. */
 const ENDED_BY_KUBELET: readonly (string | undefined)[] = [SHUTDOWN.reason, EVICTED];
 
-/** Admission looks at the pod and the node alone, never at other pods' labels. */
-const noSets = (): PodSet => ({ id: "", living: false, matches: () => false, shelves: [] });
-
 const referenceTo = (pod: Pod, fieldPath: string | undefined): ObjectReference => ({
   apiVersion: "v1",
   kind: "Pod",
@@ -106,6 +102,13 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   const addresses = createPodAddresses(options.podCidr);
   const node = new NodeInfo(nodeName);
   const { environment, operationsOf, machineOf, listenerIn, draw, hasImage, keepImages } = createPodEquipment(options);
+  const refusals = createPodRefusals({
+    api,
+    clock,
+    node,
+    pressures: options.pressures,
+    delayMs: () => draw("refusal"),
+  });
   let writing: string | undefined;
   /** Logs of pods that have ended, as long as the pods are there. */
   const logs = new Map<string, { uid: string; logs: PodLogs }>();
@@ -128,20 +131,22 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
   const addressFor = (pod: Pod): string | undefined =>
     pod.spec?.hostNetwork ? hostIP : (pod.status?.podIP ?? addresses.take());
 
+  /** Says that a pod is refused, once it is time. Returns when that is, ms from now; undefined: it has been said. */
+  const refuse = async (key: string, pod: Pod, { uid, failure, dueMs }: Refusal): Promise<number | undefined> => {
+    const nowMs = clock.now();
+    if (nowMs < dueMs && !pod.metadata.deletionTimestamp) return dueMs - nowMs;
+    const runtime: PodRuntime = { startedMs: nowMs, sandboxMs: nowMs, containers: [], failure, ended: true };
+    await report(pod, key, { uid, info: podInfoOf(pod, noSets), podIP: undefined, runtime });
+    events.event(pod, "Warning", failure.reason, failure.message.replace(/^Pod was rejected: /, ""));
+    refusals.forget(key);
+    return undefined;
+  };
+
   /** A pod seen for the first time: new, or one that ran here before this process was restarted. */
   const takeOn = (pod: Pod): Worker => {
     const info = podInfoOf(pod, noSets);
     const nowMs = clock.now();
-    const isKnown = pod.status?.startTime !== undefined;
-    const present = api.get<Node>("nodes", { name: nodeName });
-    if (present !== node.node) node.setNode(present);
-    const failure =
-      isKnown || !present ? undefined : (pressureRejection(pod, options.pressures()) ?? rejectionOf(info, node));
-    if (failure) {
-      events.event(pod, "Warning", failure.reason, failure.message.replace(/^Pod was rejected: /, ""));
-      const runtime: PodRuntime = { startedMs: nowMs, sandboxMs: nowMs, containers: [], failure, ended: true };
-      return { uid: pod.metadata.uid, info, podIP: undefined, runtime };
-    }
+    const isKnown = isTakenOn(pod);
     node.addPod(info);
     if (isKnown) for (const { image, imageID } of pod.status?.containerStatuses ?? []) if (imageID) hasImage(image);
     const networkMs = pod.spec?.hostNetwork ? nowMs : Math.max(nowMs, options.networkReadyMs());
@@ -227,6 +232,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
       if (known && pod?.metadata.uid !== known.uid) drop(key, known);
       if (!pod || pod.spec?.nodeName !== nodeName) {
         logs.delete(key);
+        refusals.forget(key);
         return undefined;
       }
       if (isPodTerminal(pod)) {
@@ -235,6 +241,8 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         await letGo(pod);
         return undefined;
       }
+      const refusal = workers.has(key) ? undefined : refusals.of(key, pod);
+      if (refusal) return refuse(key, pod, refusal);
       const worker = workers.get(key) ?? takeOn(pod);
       resize(pod, worker);
       const step = advancePod(pod, worker.runtime, environment(key, pod.metadata.namespace, worker));

@@ -10,6 +10,8 @@ import { EVICTION_LOOK_MS, PRESSURE_TRANSITION_MS, PRESSURES, RECLAIMED } from "
 export interface PressureWatch {
   /** What the machine is short of from now on; noticed with the next look. */
   feel(pressures: readonly Pressure[]): void;
+  /** It has said this of the node so far, before this process was started again: it holds as if it were felt now. */
+  goOn(pressures: readonly Pressure[]): void;
   /** What the kubelet says that the node is short of. */
   reported(): readonly Pressure[];
   stop(): void;
@@ -21,7 +23,7 @@ export interface PressureWatchOptions {
   /** A kubelet that cannot talk waits with what it would have to tell. */
   isUp: () => boolean;
   warn: (reason: string, message: string) => void;
-  /** The kubelet says something else of one of them now. A report that fails is made up for by its next one. */
+  /** The kubelet says something else of one of them now. What is not heard, whoever reports says again. */
   onChange: (pressure: Pressure, isFelt: boolean) => Promise<void>;
 }
 
@@ -47,8 +49,8 @@ export function createPressureWatch({ clock, pods, isUp, warn, onChange }: Press
     for (const pressure of felt) lastFeltMs.set(pressure, nowMs);
     const over = [...lastFeltMs].flatMap(([pressure, ms]) => (nowMs - ms >= PRESSURE_TRANSITION_MS ? pressure : []));
     for (const pressure of over) lastFeltMs.delete(pressure);
-    for (const pressure of news) await onChange(pressure, true).catch(() => undefined);
-    for (const pressure of over) await onChange(pressure, false).catch(() => undefined);
+    for (const pressure of news) await onChange(pressure, true);
+    for (const pressure of over) await onChange(pressure, false);
     // The most urgent alone is acted upon.
     const [first] = felt;
     if (first === undefined) return;
@@ -60,6 +62,10 @@ export function createPressureWatch({ clock, pods, isUp, warn, onChange }: Press
   return {
     feel(pressures) {
       felt = PRESSURES.filter((pressure) => pressures.includes(pressure));
+      arm();
+    },
+    goOn(pressures) {
+      for (const pressure of pressures) if (!lastFeltMs.has(pressure)) lastFeltMs.set(pressure, clock.now());
       arm();
     },
     reported: () => PRESSURES.filter((pressure) => lastFeltMs.has(pressure)),

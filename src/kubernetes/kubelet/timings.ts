@@ -2,6 +2,11 @@ import type { Random } from "../../clock/random.js";
 
 /** How long things take on a simulated node, ms: ranges to draw from. Of the order seen on small EC2 instances, rather short than long. */
 export const TIMINGS = {
+  /**
+   * From the arrival of a pod that is refused until that stands in its status: the kubelet's loop, its status manager, and the API server. Whoever made the
+   * pod makes another at once, so this is the pace at which refusals go round.
+   */
+  refusal: [100, 300],
   /** Pod sandbox: network namespace and address. */
   sandbox: [40, 160],
   /** First pull of an image on a node. */

@@ -43,6 +43,24 @@ describe("the status of a node", () => {
     expect(getNode("node-1").status?.capacity?.cpu).toBe("64");
   });
 
+  it("is put right when somebody else has written what the kubelet has to say", async () => {
+    const { clock, patchStatus, getNode } = await withNode();
+    const said = (type: string) => getNode("node-1").status?.conditions?.find((each) => each.type === type);
+    const before = getNode("node-1").status?.conditions;
+    const unknown = { status: "Unknown", reason: "NodeStatusUnknown", message: "Kubelet stopped posting node status." };
+    await patchStatus({
+      conditions: [
+        { type: "Ready", ...unknown },
+        { type: "PIDPressure", ...unknown },
+      ],
+    });
+    expect(said("Ready")?.status).toBe("Unknown");
+    await clock.advance(10_000);
+    expect(said("Ready")).toMatchObject({ status: "True", reason: "KubeletReady" });
+    expect(said("PIDPressure")).toMatchObject({ status: "False", reason: "KubeletHasSufficientPID" });
+    expect(getNode("node-1").status?.conditions).toHaveLength(before?.length ?? 0);
+  });
+
   it("shows heartbeats that advance every five minutes while the kubelet is up, and writes none", async () => {
     const { clock, kubelets, getNode, store, patchStatus } = await withNode();
     const heartbeats = () =>

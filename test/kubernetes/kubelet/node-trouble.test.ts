@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../../../src/kubernetes/object.js";
 import { conditionOf } from "../../../src/kubernetes/runtime/conditions.js";
-import type { Pod, PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
+import type { Node, Pod, PodSpec } from "../../../src/kubernetes/schema/generated/types.js";
+import { nodeSpec } from "../simulated-cluster.js";
 import { MINUTE, SECOND, withMemory, withNode } from "./troubled-node.js";
 
 const programmed = (program: object) => ({ annotations: { "eksim.dev/behaviour": JSON.stringify(program) } });
@@ -84,15 +85,15 @@ describe("a node that is short of memory", () => {
     await run("nothing", here);
     await run("tolerant", { ...here, tolerations });
     await run("asking", { ...here, ...withMemory("64Mi") });
-    await clock.settled();
+    await clock.advance(300);
     expect(pod("nothing").status).toMatchObject({
       phase: "Failed",
       reason: "Evicted",
       message: "Pod was rejected: The node had condition: [MemoryPressure]. ",
     });
     expect(events("nothing", "Evicted")[0]?.message).toBe("The node had condition: [MemoryPressure]. ");
-    expect(pod("tolerant").status?.phase).toBe("Pending");
-    expect(pod("asking").status?.phase).toBe("Pending");
+    expect(pod("tolerant").status?.startTime).toBeDefined();
+    expect(pod("asking").status?.startTime).toBeDefined();
   });
 });
 
@@ -294,6 +295,60 @@ describe("what other programs of a node report", () => {
     await clock.advance(20 * SECOND);
     expect(condition("KernelReady")?.status).toBe("False");
     expect(condition("PIDPressure")).toMatchObject({ status: "True", reason: "KubeletHasInsufficientPID" });
+  });
+});
+
+describe("a node that could not say what it is short of", () => {
+  it("refuses pods one after the other until it is heard, and never round and round within one instant", async () => {
+    const { clock, api, cluster, trouble, taints } = await withNode();
+    const labels = { app: "web" };
+    await api.create("deployments.apps", {
+      metadata: { name: "web", namespace: "default" },
+      spec: {
+        replicas: 3,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: "app", image: "nginx:1.29" }] } },
+      },
+    });
+    await clock.advance(10 * SECOND);
+    for (const id of ["m0", "m1"]) cluster.setMember(id, "down");
+    trouble({ pressures: ["PIDPressure"] });
+    await clock.advance(25 * SECOND);
+    for (const id of ["m0", "m1"]) cluster.setMember(id, "up");
+    let made = 0;
+    const times = new Map<number, number>();
+    api.watch<Pod>(
+      "pods",
+      ({ type }) => {
+        if (type === "ADDED") times.set(clock.now(), (times.get(clock.now()) ?? 0) + 1);
+        // A test that goes round for ever is to fail, not to hang.
+        if (type === "ADDED" && ++made > 2_000) void cluster.close();
+      },
+      { changesOnly: true },
+    );
+    await clock.advance(30 * SECOND);
+    // A round takes its while, and the node is heard within ten seconds.
+    expect(Math.max(...times.values())).toBeLessThanOrEqual(3);
+    expect(made).toBeLessThan(3 * 100);
+    expect(taints()).toEqual(["node.kubernetes.io/pid-pressure:NoSchedule"]);
+  });
+});
+
+describe("a node that was short of something when its kubelet was taken up again", () => {
+  it("goes on saying so without a break", async () => {
+    const { clock, api, cluster, condition, trouble } = await withNode();
+    trouble({ pressures: ["DiskPressure"] });
+    await clock.advance(15 * SECOND);
+    const said: (string | undefined)[] = [];
+    api.watch<Node>("nodes", ({ object }) => {
+      said.push(conditionOf(object.status?.conditions, "DiskPressure")?.status);
+    });
+    await cluster.addNode(nodeSpec(0));
+    await clock.advance(MINUTE);
+    expect(new Set(said)).toEqual(new Set(["True"]));
+    trouble(undefined);
+    await clock.advance(6 * MINUTE);
+    expect(condition("DiskPressure")?.status).toBe("False");
   });
 });
 
