@@ -2,7 +2,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
-import { MessageChannel } from "node:worker_threads";
 import { operationNames } from "../api/model/operation-names.js";
 import { parseDuration } from "../clock/duration.js";
 import { processEnvironment, UsageError } from "../config.js";
@@ -17,17 +16,12 @@ import type { LiveView } from "../faults/drills/live/state.js";
 import type { DrillResult } from "../faults/drills/result.js";
 import { type RunOptions, runDrill } from "../faults/drills/run-drill.js";
 import type { DrillTarget } from "../faults/drills/target.js";
-import { startEksim } from "../testkit/index.js";
 import { targetOf } from "./client.js";
+import { onStage, type StageOptions } from "./drill-stage.js";
 import { remoteTarget } from "./drill-target.js";
 import { renderTable } from "./table.js";
 
-export interface RunDrillOptions {
-  seed?: string;
-  endpoint?: string;
-  region?: string;
-  backend?: string;
-  speed?: string;
+export interface RunDrillOptions extends StageOptions {
   reportDir?: string;
   html?: string;
   junit?: string;
@@ -37,9 +31,6 @@ export interface RunDrillOptions {
 
 const EXIT_CODES = { passed: 0, failed: 1, error: 3 } as const;
 const INTERRUPTED = 130;
-
-/** Where the stepped and scaled clocks of drills start unless they say otherwise: the same log every time. */
-const CLOCK_START = "2026-10-01T00:00:00Z";
 
 /** `eksim drill run`. */
 export async function run(named: string, options: RunDrillOptions): Promise<void> {
@@ -184,69 +175,6 @@ const stageOf = ({ endpoint, region }: { endpoint?: string; region?: string }) =
 function readersOf(options: { region?: string; endpoint?: string }): Parameters<typeof loadDrill>[1] {
   const region = options.region ?? (options.endpoint === undefined ? undefined : targetOf(options).region);
   return { ...(region ? { region } : {}), operationsOf: operationNames };
-}
-
-/** Runs in the emulator that is named, or in one that is made for it and ended after it. */
-async function onStage<T>(
-  drill: Drill,
-  options: Pick<RunDrillOptions, "seed" | "endpoint" | "region" | "backend" | "speed">,
-  work: (target: DrillTarget) => Promise<T>,
-): Promise<T> {
-  if (options.endpoint !== undefined) {
-    if (options.seed !== undefined || options.backend !== undefined || options.speed !== undefined)
-      throw new UsageError(
-        "--seed, --backend and --speed are those of the emulator at --endpoint; leave them out here",
-      );
-    return whileRunning(async () => work(await remoteTarget(targetOf(options))));
-  }
-  const { clock, profile, clockStart = CLOCK_START, region } = drill.options;
-  const backend = backendOf(options.backend) ?? drill.options.backend ?? "embedded";
-  const ownClock = speedOf(options.speed) ?? (backend === "kind" && clock === "stepped" ? "real" : clock);
-  const eksim = await startEksim({
-    clock: ownClock,
-    // Real machines have stamps of their own, which are to go with the emulator's.
-    ...(ownClock === "real" || backend === "kind" ? {} : { clockStart }),
-    profile,
-    backend,
-    seed: options.seed === undefined ? (drill.seed ?? 1) : seedOf(options.seed),
-    ...(options.region || region ? { region: options.region ?? region ?? "" } : {}),
-  });
-  try {
-    // What kind makes outlives the process that made it.
-    return await work(await eksim.drillTarget({ isPrivate: backend === "embedded" }));
-  } finally {
-    await eksim.stop();
-  }
-}
-
-/** Waiting timers alone do not keep a process, and between two looks at an emulator elsewhere there is nothing else. */
-async function whileRunning<T>(work: () => Promise<T>): Promise<T> {
-  const { port1, port2 } = new MessageChannel();
-  port1.on("message", () => {});
-  try {
-    return await work();
-  } finally {
-    port1.close();
-    port2.close();
-  }
-}
-
-function backendOf(text: string | undefined): "embedded" | "kind" | undefined {
-  if (text === undefined || text === "embedded" || text === "kind") return text;
-  throw new UsageError(`--backend: ${JSON.stringify(text)} is not valid; give embedded or kind`);
-}
-
-/** The clock that runs so fast. */
-function speedOf(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d+(\.\d+)?$/.test(text) && Number(text) > 0) return Number(text) === 1 ? "real" : `scaled:${text}`;
-  throw new UsageError(`--speed: ${JSON.stringify(text)} is not valid; give simulated seconds a second, such as 6`);
-}
-
-function seedOf(text: string): number {
-  const seed = Number(text);
-  if (/^\d+$/.test(text) && seed <= 4_294_967_295) return seed;
-  throw new UsageError(`--seed: ${JSON.stringify(text)} is not valid; give a whole number from 0 to 4294967295`);
 }
 
 const hasColor = (): boolean => process.stdout.isTTY === true && !processEnvironment().NO_COLOR;

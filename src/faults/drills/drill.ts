@@ -25,6 +25,9 @@ export interface DrillOptions {
   region?: string;
 }
 
+/** Tag by which one cluster is held by another backend than the emulator's others. */
+export const BACKEND_TAG = "eksim:backend";
+
 export interface ClusterSetup {
   name: string;
   /** It is there already, and stays: neither made nor deleted by the drill. */

@@ -1,11 +1,8 @@
 /** What of a drill its emulator could not carry out, found out before anything of it is done. */
 import type { PlannedAct } from "../../domain/foresight.js";
-import type { ClusterSetup, Drill, Step } from "./drill.js";
+import { BACKEND_TAG, type ClusterSetup, type Drill, type Step } from "./drill.js";
 import { isGood } from "./kubernetes.js";
 import type { DrillTarget } from "./target.js";
-
-/** Tag by which one cluster is held by another backend than the emulator's others. */
-const BACKEND_TAG = "eksim:backend";
 
 interface Planned {
   /** As sentences name it: `step 2 (fault node-freeze ...)`. */
