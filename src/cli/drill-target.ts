@@ -1,12 +1,14 @@
 /** Drills in an emulator that runs elsewhere, through the same routes as everybody: the EKS API, the clusters' API servers and `/_eksim`. */
 import { createClock } from "../clock/create-clock.js";
 import { UsageError } from "../config.js";
+import { knownFault } from "../domain/faults/index.js";
 import type { EventRecord } from "../domain/model.js";
 import type { Look } from "../domain/recording.js";
-import type { Answer, DrillTarget, HttpCall } from "../faults/drills/target.js";
+import type { Answer, CommandOutcome, DrillTarget, HttpCall } from "../faults/drills/target.js";
 import { silence, startedFault, type ToldFault } from "../testkit/drills/answers.js";
 import { clusterCalls } from "../testkit/drills/cluster-calls.js";
 import { execInPod } from "../testkit/drills/exec.js";
+import { moveUntilAnswered, sleeps } from "../testkit/drills/patience.js";
 import { runCommand } from "../testkit/drills/run-command.js";
 import { eksAnswer, type KubernetesEndpoint } from "../testkit/http.js";
 import { call, type Target } from "./client.js";
@@ -20,8 +22,12 @@ interface Health {
 
 /** How often a clock that runs is looked at, in milliseconds of this machine's time. */
 const LOOK_EVERY_MS = 250;
-/** How long an API server may take to answer, in milliseconds of this machine's time. */
+/** How long an API server may take to answer, in milliseconds of simulated time where the clock is stepped, else of this machine's. */
 const ANSWER_LIMIT_MS = 60_000;
+/** How often an emulator whose clock stands still is asked for its rest without an answer, until the answer is taken to wait for time to pass. */
+const ROUNDS_OF_REST = { first: 30, next: 4 };
+/** Each look is a call: time moves by a twentieth of what has been waited for, or by so many milliseconds. */
+const LEAST_STEP_MS = 100;
 const EVENTS_A_PAGE = 10_000;
 
 /** Throws UsageError where no emulator answers. */
@@ -59,15 +65,41 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
     endpoints.set(name, found);
     return found;
   };
-  const answered = async (work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> => {
-    const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
-    try {
-      return await work(limit);
-    } catch (error) {
+  /** Moves a stepped clock; by nothing, everything due at this moment has happened when it is over. */
+  const advance = async (ms: number): Promise<void> => {
+    nowMs = (await call<{ nowMs: number }>(target, "POST", "clock/advance", { ms })).nowMs;
+  };
+  const standing = {
+    now: () => nowMs,
+    rest: () => advance(0),
+    advance,
+    rounds: ROUNDS_OF_REST,
+    stepMs: (waitedMs: number) => Math.max(LEAST_STEP_MS, Math.floor(waitedMs / 20)),
+  };
+  const mayTakeTime = async (): Promise<boolean> => {
+    const { faults } = await call<{ faults: { fault: string }[] }>(target, "GET", "faults");
+    return faults.some(({ fault }) => knownFault({ kind: fault })?.slowsAnswers);
+  };
+
+  /** The answer to a call; a clock that stands still is moved for one that waits for it. */
+  const answered = async (
+    work: (signal: AbortSignal) => Promise<Answer>,
+    takesTime: (answer: Promise<Answer>) => Promise<boolean> = mayTakeTime,
+  ): Promise<Answer> => {
+    const abort = new AbortController();
+    const giveUp = (): void => abort.abort();
+    const answer = work(abort.signal).catch((error: unknown): Answer => {
       // Who is asked for what it does not have has answered.
       if (error instanceof UsageError) return { status: 0, body: error.message };
-      return { status: 0, body: silence(error, { isOver: limit.aborted, limitMs: ANSWER_LIMIT_MS }) };
+      return { status: 0, body: silence(error, { isOver: abort.signal.aborted, limitMs: ANSWER_LIMIT_MS }) };
+    });
+    if (stepped && (await takesTime(answer))) {
+      await moveUntilAnswered(answer, standing, { limitMs: ANSWER_LIMIT_MS, giveUp });
+      return answer;
     }
+    const ended = new AbortController();
+    void machine.sleep(ANSWER_LIMIT_MS, ended.signal).then(giveUp, () => {});
+    return answer.finally(() => ended.abort());
   };
 
   /** Until something changes or the time is over, whichever comes first. */
@@ -97,20 +129,26 @@ export async function remoteTarget(target: Target): Promise<DrillTarget> {
       // Whole milliseconds are what the routes take.
       const ms = Math.max(1, Math.ceil(limitMs));
       if (!stepped) return passRunning(ms, wake === "change", signal);
-      const path = wake === "change" && recordingId ? `recordings/${recordingId}/advance` : "clock/advance";
-      nowMs = (await call<{ nowMs: number }>(target, "POST", path, { ms })).nowMs;
+      if (wake === "change" && recordingId)
+        nowMs = (await call<{ nowMs: number }>(target, "POST", `recordings/${recordingId}/advance`, { ms })).nowMs;
+      else await advance(ms);
       signal?.throwIfAborted();
     },
     settle: async () => {
-      // Of no length, but everything due at this moment has happened when it is over.
-      if (stepped) nowMs = (await call<{ nowMs: number }>(target, "POST", "clock/advance", { ms: 0 })).nowMs;
+      if (stepped) await advance(0);
       else await refresh();
     },
     eks: ({ method, path, body }: HttpCall) => answered((signal) => eksAnswer(caller, method, path, body, signal)),
     kubernetes: (cluster, request) =>
       answered(async (signal) => calls.kubernetes(await endpointOf(cluster), request, signal)),
-    exec: async (cluster, where, command) =>
-      execInPod(caller, await endpointOf(cluster), where, command, AbortSignal.timeout(ANSWER_LIMIT_MS)),
+    exec: async (cluster, where, command) => {
+      const work = async (signal: AbortSignal): Promise<Answer> => ({
+        status: 200,
+        body: await execInPod(caller, await endpointOf(cluster), where, command, signal),
+      });
+      const answer = await answered(work, async (ended) => (await mayTakeTime()) || sleeps(ended, machine));
+      return answer.status === 200 ? (answer.body as CommandOutcome) : { output: String(answer.body) };
+    },
     foresee: async (acts) =>
       (await call<{ refusals: (string | null)[] }>(target, "POST", "foresight", {}, { acts })).refusals,
     startFault: async (request) => startedFault(await call<ToldFault>(target, "POST", "faults", {}, request)),

@@ -226,7 +226,11 @@ function createHandle(emulator: Emulator, caller: Caller, scope: Scope): Eksim {
     runDrill: async (named, options = {}) => {
       const { loadDrill } = await import("../faults/drills/library.js");
       const { runDrill } = await import("../faults/drills/run-drill.js");
-      return runDrill(loadDrill(named, { region: scope.region, operationsOf: operationNames }), await handle.drillTarget(), options);
+      return runDrill(
+        loadDrill(named, { region: scope.region, operationsOf: operationNames }),
+        await handle.drillTarget(),
+        options,
+      );
     },
     as: (accessKeyId) =>
       createHandle(emulator, { ...caller, credentials: { ...caller.credentials, accessKeyId } }, scope),

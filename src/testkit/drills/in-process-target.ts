@@ -10,6 +10,7 @@ import { type Caller, eksAnswer, type KubernetesEndpoint } from "../http.js";
 import { silence, startedFault } from "./answers.js";
 import { clusterCalls } from "./cluster-calls.js";
 import { execInPod } from "./exec.js";
+import { moveUntilAnswered, sleeps } from "./patience.js";
 import { runCommand } from "./run-command.js";
 
 export interface InProcessTargetOptions {
@@ -43,10 +44,12 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
   const mayTakeTime = (): boolean => faults.list(scope).some(({ fault }) => knownFault({ kind: fault })?.slowsAnswers);
 
   /** The answer to a call; time is moved for one that waits for it. */
-  const answered = async (work: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> => {
+  const answered = async (
+    work: (signal: AbortSignal) => Promise<Answer>,
+    takesTime: (answer: Promise<Answer>) => boolean | Promise<boolean> = mayTakeTime,
+  ): Promise<Answer> => {
     await atRest(clock);
     const abort = new AbortController();
-    let isOver = false;
     const answer = work(abort.signal).then(
       (value) => value,
       (error: unknown): Answer => ({
@@ -54,18 +57,15 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
         body: silence(error, { isOver: abort.signal.aborted, limitMs: ANSWER_LIMIT_MS }),
       }),
     );
-    if (isStepped(clock) && mayTakeTime()) {
-      void answer.finally(() => {
-        isOver = true;
-      });
-      const endMs = clock.now() + ANSWER_LIMIT_MS;
-      for (let rounds = 0; !isOver; rounds++) {
-        await clock.settled();
-        if (rounds < ROUNDS_OF_REST) continue;
-        if (clock.now() >= endMs) abort.abort();
-        else await clock.advance(PATIENCE_STEP_MS);
-        rounds = 0;
-      }
+    if (isStepped(clock) && (await takesTime(answer))) {
+      const standing = {
+        now: () => clock.now(),
+        rest: () => clock.settled(),
+        advance: (ms: number) => clock.advance(ms),
+        rounds: { first: ROUNDS_OF_REST, next: ROUNDS_OF_REST },
+        stepMs: () => PATIENCE_STEP_MS,
+      };
+      await moveUntilAnswered(answer, standing, { limitMs: ANSWER_LIMIT_MS, giveUp: () => abort.abort() });
     }
     return answer;
   };
@@ -96,10 +96,11 @@ export function inProcessTarget(options: InProcessTargetOptions): DrillTarget {
     eks: ({ method, path, body }) => answered((signal) => eksAnswer(caller, method, path, body, signal)),
     kubernetes: (cluster, call) => answered((signal) => calls.kubernetes(endpointOf(cluster), call, signal)),
     exec: async (cluster, where, command) => {
-      const answer = await answered(async (signal) => ({
+      const work = async (signal: AbortSignal): Promise<Answer> => ({
         status: 200,
         body: await execInPod(caller, endpointOf(cluster), where, command, signal),
-      }));
+      });
+      const answer = await answered(work, (ended) => mayTakeTime() || sleeps(ended, machine));
       return answer.status === 200
         ? (answer.body as Awaited<ReturnType<DrillTarget["exec"]>>)
         : { output: String(answer.body) };
