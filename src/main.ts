@@ -150,7 +150,7 @@ export async function startEmulator(options: {
     log,
     dir: join(config.dataDir, "kind"),
     ...config.kind,
-    webhookFiles: (clusterId, addresses) => webhooks.filesForContainers(clusterId, addresses),
+    webhookFiles: (clusterId, addresses, how) => webhooks.filesForContainers(clusterId, addresses, how),
   });
   const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
   if (noKind === undefined) backends.set(kind.name, kind);
@@ -283,7 +283,7 @@ export async function startEmulator(options: {
 
   const webhooks = createTokenWebhooks({
     settings: state.settings,
-    wallNow: () => clock.wallNow(),
+    clock: realClock,
     host: config.host,
     log,
     authenticate(clusterId, token) {

@@ -2,6 +2,7 @@
 
 import type { TokenWebhookDependencies } from "../api/kubernetes/token-webhook.js";
 import { authorizationPath, webhookKubeconfig, webhookPath } from "../api/kubernetes/token-webhook-config.js";
+import type { Clock } from "../clock/clock.js";
 import { UsageError } from "../config.js";
 import { reachableAddress } from "../domain/listening-address.js";
 
@@ -16,11 +17,13 @@ export interface TokenWebhooks {
   serve(address: { host: string; port: number }): Promise<ServedWebhook>;
   /**
    * What the API servers of a cluster in containers read, with the webhook served at an address of this machine on the containers' network: one of those
-   * given, or else, where containers live in a machine of their own, this machine's as they call it. The port is the same after a restart.
+   * given, or else, where containers live in a machine of their own, this machine's as they call it. The port is the same after a restart. `late`: the
+   * first address is there as soon as a container is, and is listened at from then on.
    */
   filesForContainers(
     clusterId: string,
     addresses: readonly string[],
+    how?: { late: boolean },
   ): Promise<{ authentication: string; authorization: string }>;
   close(): Promise<void>;
 }
@@ -31,21 +34,25 @@ interface Settings {
   put(name: string, value: string): void;
 }
 
+/** How often an address is tried that is not there yet, milliseconds. */
+const LOOK_MS = 200;
+
 /** This machine, as containers call it where they live in another one. */
 const HOST_OF_CONTAINERS = "host.docker.internal";
 
 export function createTokenWebhooks(options: {
   settings: Settings;
-  wallNow: () => number;
+  clock: Clock;
   /** Address that everything else listens on. */
   host: string;
-  log: TokenWebhookDependencies["log"];
+  log: TokenWebhookDependencies["log"] & { error(fields: Record<string, unknown>, message: string): void };
   authenticate: TokenWebhookDependencies["authenticate"];
   authorize: NonNullable<TokenWebhookDependencies["authorize"]>;
 }): TokenWebhooks {
   const { settings, log } = options;
   const servers: { close(): Promise<void> }[] = [];
-  let forContainers: Promise<ServedWebhook> | undefined;
+  let forContainers: { key: string; served: Promise<ServedWebhook> } | undefined;
+  const closing = new AbortController();
 
   const listen = async (
     host: string,
@@ -54,7 +61,7 @@ export function createTokenWebhooks(options: {
   ): Promise<ServedWebhook> => {
     const { serverTls } = await import("../backends/embedded/tls/server-tls.js");
     const { createTokenWebhook } = await import("../api/kubernetes/token-webhook.js");
-    const { ca, ...tls } = serverTls(settings, { host, nowMs: options.wallNow() });
+    const { ca, ...tls } = serverTls(settings, { host, nowMs: options.clock.wallNow() });
     const { authenticate, authorize } = options;
     const server = createTokenWebhook({ tls, log, authenticate, authorize });
     const port = await bind((wanted) => server.listen({ host, port: wanted }));
@@ -63,7 +70,7 @@ export function createTokenWebhooks(options: {
   };
 
   /** The port of before, so that API servers that run already find it; a free one of the range that nobody is given by chance. */
-  const serveContainers = async (addresses: readonly string[]): Promise<ServedWebhook> => {
+  const serveContainers = async (addresses: readonly string[], late: boolean): Promise<ServedWebhook> => {
     const { listenOnStablePort } = await import("../backends/embedded/endpoint-port.js");
     const candidates = [
       ...addresses.map((host) => ({ host, name: host })),
@@ -86,10 +93,32 @@ export function createTokenWebhooks(options: {
       } catch (error) {
         // An address that this machine does not have is that of the machine that the containers live in.
         if ((error as NodeJS.ErrnoException).code !== "EADDRNOTAVAIL") throw error;
+        if (!late) continue;
+        const port = before > 0 ? before : await listenOnStablePort(async (chosen) => chosen);
+        settings.put(setting, String(port));
+        return serveLater(host, port);
       }
     }
     throw new UsageError("the token webhook finds no address of this machine that containers reach");
   };
+
+  /** Listens as soon as the address is there. */
+  const serveLater = (host: string, port: number): Promise<ServedWebhook> =>
+    listen(host, async (listenOn) => {
+      const again = async (): Promise<void> => {
+        while (!closing.signal.aborted) {
+          try {
+            await listenOn(port);
+            return;
+          } catch (error) {
+            if ((error as NodeJS.ErrnoException).code !== "EADDRNOTAVAIL") throw error;
+            await options.clock.sleep(LOOK_MS, closing.signal).catch(() => {});
+          }
+        }
+      };
+      again().catch((err) => log.error({ err, host, port }, "API servers do not reach the token webhook"));
+      return port;
+    });
 
   return {
     serve: async ({ host, port }) => {
@@ -102,18 +131,22 @@ export function createTokenWebhooks(options: {
         });
       }
     },
-    filesForContainers: async (clusterId, addresses) => {
-      forContainers ??= serveContainers(addresses);
-      forContainers.catch(() => {
-        forContainers = undefined;
+    filesForContainers: async (clusterId, addresses, { late } = { late: false }) => {
+      const key = addresses.join();
+      // A network that was made anew may have other addresses.
+      const asked = forContainers?.key === key ? forContainers : { key, served: serveContainers(addresses, late) };
+      forContainers = asked;
+      asked.served.catch(() => {
+        if (forContainers === asked) forContainers = undefined;
       });
-      const { url, ca } = await forContainers;
+      const { url, ca } = await asked.served;
       return {
         authentication: webhookKubeconfig(url + webhookPath(clusterId), ca),
         authorization: webhookKubeconfig(url + authorizationPath(clusterId), ca),
       };
     },
     close: async () => {
+      closing.abort();
       await Promise.all(servers.map((server) => server.close()));
     },
   };

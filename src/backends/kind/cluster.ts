@@ -17,6 +17,7 @@ import type { Locks } from "./lock.js";
 import type { MetadataService } from "./metadata.js";
 import type { Runner } from "./runner.js";
 import type { ToolVersions } from "./tools.js";
+import type { Whereabouts } from "./whereabouts.js";
 
 export interface KindLog {
   debug(fields: Record<string, unknown>, message: string): void;
@@ -41,17 +42,20 @@ export interface KindContext {
   files: Files;
   locks: Locks;
   metadata: MetadataService;
+  whereabouts: Whereabouts;
   /** Images by minor version, where they are not the usual ones. */
   nodeImages: ReadonlyMap<string, string>;
   /** The versions of the programs; rejects when one is missing or too old. */
   tools(): Promise<ToolVersions>;
-  /** Serves the token webhook at an address of this machine that containers reach, of those given. */
-  webhookFiles(clusterId: string, addresses: readonly string[]): Promise<WebhookFiles>;
+  /** Serves the token webhook at an address of this machine that containers reach, of those given; `late`: as soon as the first of them is there. */
+  webhookFiles(clusterId: string, addresses: readonly string[], how: { late: boolean }): Promise<WebhookFiles>;
 }
 
 export interface Held {
   file: ClusterFile;
   endpoint: ClusterEndpoint;
+  /** Where eksim itself reaches the API servers. */
+  server: string;
   client: KubeClient;
   listeners: Set<(observation: Observation) => void>;
   /** Masters' states as last told, by id. */

@@ -7,7 +7,7 @@ import { authorizers, type KindConfigOptions, kindConfig, WEBHOOK_FILES } from "
 import { dropNetwork, NETWORK_LOCK, removeContainersOf } from "./delete.js";
 import type { ClusterFile } from "./files.js";
 import { imageHint, nodeImage } from "./images.js";
-import { firstMasterName, KIND_LABELS, kindClusterName, LABELS } from "./names.js";
+import { firstMasterName, KIND_LABELS, kindClusterName } from "./names.js";
 
 /** The image may have to be pulled. Milliseconds. */
 const CREATE_LIMIT_MS = 15 * 60_000;
@@ -67,10 +67,10 @@ export async function makeCluster(context: KindContext, spec: ClusterSpec): Prom
  * than before, which API servers that run do not notice.
  */
 export function writeWebhookFiles(context: KindContext, clusterId: string): Promise<{ changed: boolean }> {
-  const { engine, files, locks } = context;
+  const { files, locks, whereabouts } = context;
   return locks.exclusive(NETWORK_LOCK, async () => {
-    const { gateways } = await engine.network({ [LABELS.owner]: await files.owner() });
-    const webhook = await context.webhookFiles(clusterId, gateways);
+    const late = whereabouts.addressesComeLate;
+    const webhook = await context.webhookFiles(clusterId, await whereabouts.addresses(), { late });
     const { authnDir } = files.paths(clusterId);
     const texts: Record<keyof typeof WEBHOOK_FILES, string> = {
       ...webhook,

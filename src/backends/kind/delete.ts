@@ -1,6 +1,6 @@
 /** Taking a cluster away, with everything that belongs to it, and finding those that nobody knows. */
 import type { KindContext } from "./cluster.js";
-import { isNameOf, KIND_LABELS, LABELS, ownerPrefix } from "./names.js";
+import { isNameOf, KIND_LABELS, ownerPrefix } from "./names.js";
 
 /** kind takes every container that carries the cluster's label, those that eksim has added included, with their volumes. */
 export async function removeContainersOf({ engine, runner, files }: KindContext, kindName: string): Promise<void> {
@@ -25,9 +25,10 @@ export async function removeCluster(context: KindContext, clusterId: string): Pr
 }
 
 /** The network goes with the last cluster; one that is being made has its files already. */
-export function dropNetwork({ engine, files, locks }: KindContext): Promise<void> {
+export function dropNetwork({ files, locks, metadata, whereabouts }: KindContext): Promise<void> {
   return locks.exclusive(NETWORK_LOCK, async () => {
-    if ((await files.list()).length === 0) await engine.removeNetwork({ [LABELS.owner]: await files.owner() });
+    // The next network may give other addresses.
+    if ((await files.list()).length === 0 && (await whereabouts.leave())) metadata.close();
   });
 }
 

@@ -1,12 +1,11 @@
 /** Containers and networks, by the command line of Docker or of what stands in for it (kind's own KIND_EXPERIMENTAL_PROVIDER). Everything asked by name. */
 import { BackendError } from "../backend.js";
+import { type Dialect, dialectOf } from "./dialects.js";
+import { createNetworks, NETWORK, type Network } from "./kinds-network.js";
 import { KIND_LABELS, type KindRole } from "./names.js";
 import type { Runner, RunOptions, RunResult } from "./runner.js";
 
 export type Provider = "docker" | "podman" | "nerdctl";
-
-/** kind's own network, which all of its clusters share. */
-export const NETWORK = "kind";
 
 export interface Container {
   name: string;
@@ -17,12 +16,15 @@ export interface Container {
   address: string;
   address6: string;
   image: string;
+  /** It has the machine's own network, and none of the engine's. */
+  onHostNetwork: boolean;
   /** Ports of this machine by the container's, such as `6443/tcp`. */
   ports: Readonly<Record<string, number>>;
 }
 
 export interface Engine {
   readonly provider: Provider;
+  readonly dialect: Dialect;
   /** Those that carry all of the labels, dead ones included, by name. */
   containers(labels: Readonly<Record<string, string>>): Promise<Container[]>;
   /** Values that a label has on any container. */
@@ -38,26 +40,24 @@ export interface Engine {
   kill(container: string): Promise<void>;
   pause(container: string): Promise<void>;
   unpause(container: string): Promise<void>;
+  /** What `--volume` is given for a directory of a container that is about to be run: a volume that goes with it. */
+  volume(container: string, path: string): Promise<string>;
   /** With its volumes; nothing when it is not there. */
   remove(containers: readonly string[]): Promise<void>;
-  /** Gives a container that does not run the address that it shall have at its next start. */
+  /** Gives a container that does not run the address that it shall have at its next start; nothing where the engine has no such command. */
   reserveAddress(container: string, address: string): Promise<void>;
   hasImage(image: string): Promise<boolean>;
   /** kind's network as it is; made, and marked with the labels, when there is none. */
   network(labels: Readonly<Record<string, string>>): Promise<Network>;
-  /** Removes kind's network when it carries the labels and no container is in it, not even a stopped one. */
-  removeNetwork(labels: Readonly<Record<string, string>>): Promise<void>;
+  /** Has a container that runs be on kind's network as well. */
+  join(container: string): Promise<void>;
+  /**
+   * Removes kind's network when it carries the labels and no container is in it, not even a stopped one; `guest`, if it is the only one, leaves it first.
+   * Gives whether there is none any more.
+   */
+  removeNetwork(labels: Readonly<Record<string, string>>, guest?: string): Promise<boolean>;
   /** Lines of JSON about containers that carry the label, as they start and die. Returns how to stop. */
   events(label: string, listener: { onLine(line: string): void; onEnd(): void }): () => void;
-}
-
-export interface Network {
-  /** Addresses of this machine, IPv4 first. */
-  gateways: string[];
-  /** IPv4, such as `172.18.0.0/16`; absent when there is none. */
-  subnet?: string;
-  /** Who has which IPv4 address now: names of containers by address. */
-  holders: Readonly<Record<string, string>>;
 }
 
 /** As `docker container inspect` gives it. */
@@ -65,20 +65,11 @@ interface Inspected {
   Name: string;
   State?: { Running?: boolean; Paused?: boolean; Status?: string };
   Config?: { Labels?: Record<string, string> | null; Image?: string };
-  HostConfig?: { PortBindings?: Record<string, { HostPort?: string }[] | null> | null };
+  HostConfig?: { NetworkMode?: string; PortBindings?: Record<string, { HostPort?: string }[] | null> | null };
   NetworkSettings?: {
     Networks?: Record<string, { IPAddress?: string; GlobalIPv6Address?: string } | null> | null;
     Ports?: Record<string, { HostPort?: string }[] | null> | null;
   };
-}
-
-interface InspectedNetwork {
-  Labels?: Record<string, string> | null;
-  IPAM?: { Config?: { Gateway?: string; Subnet?: string }[] | null };
-  Containers?: Record<string, { Name?: string; IPv4Address?: string }> | null;
-  // podman's form
-  labels?: Record<string, string> | null;
-  subnets?: { gateway?: string; subnet?: string }[] | null;
 }
 
 const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
@@ -92,7 +83,8 @@ export function parseContainer(inspected: Inspected): Container {
   const { State: state = {}, Config: config = {}, NetworkSettings: settings = {}, HostConfig: host = {} } = inspected;
   const labels = config.Labels ?? {};
   const role = labels[KIND_LABELS.role];
-  const network = settings.Networks?.[NETWORK];
+  // nerdctl names networks after the container's own devices; kind's machines are on one alone.
+  const network = settings.Networks?.[NETWORK] ?? settings.Networks?.["unknown-eth0"];
   const running = state.Running === true || state.Status === "running" || state.Status === "paused";
   const bindings = { ...host.PortBindings, ...settings.Ports };
   return {
@@ -103,6 +95,7 @@ export function parseContainer(inspected: Inspected): Container {
     address: network?.IPAddress ?? "",
     address6: network?.GlobalIPv6Address ?? "",
     image: config.Image ?? "",
+    onHostNetwork: host.NetworkMode === "host",
     ports: Object.fromEntries(
       Object.entries(bindings).flatMap(([port, bound]) => {
         const hostPort = Number(bound?.[0]?.HostPort ?? Number.NaN);
@@ -112,27 +105,11 @@ export function parseContainer(inspected: Inspected): Container {
   };
 }
 
-export function parseNetwork({ IPAM, subnets, Containers }: InspectedNetwork): Network {
-  const ranges = [
-    ...(IPAM?.Config ?? []).map(({ Gateway: gateway, Subnet: subnet }) => ({ gateway, subnet })),
-    ...(subnets ?? []),
-  ];
-  const gateways = ranges.flatMap(({ gateway }) => (gateway ? [gateway.replace(/\/\d+$/, "")] : []));
-  const subnet = ranges.find((range) => range.subnet !== undefined && !range.subnet.includes(":"))?.subnet;
-  const holders = Object.values(Containers ?? {}).flatMap(({ Name = "", IPv4Address = "" }): [string, string][] => {
-    const address = IPv4Address.replace(/\/\d+$/, "");
-    return address === "" ? [] : [[address, Name]];
-  });
-  return {
-    gateways: gateways.sort((a, b) => Number(a.includes(":")) - Number(b.includes(":"))),
-    ...(subnet === undefined ? {} : { subnet }),
-    holders: Object.fromEntries(holders),
-  };
-}
-
-const isNotThere = (text: string): boolean => /no such (container|object|network|image)|not found/i.test(text);
+const isNotThere = (text: string): boolean =>
+  /no such (container|object|network|image)|not found|no network found|unable to find any network/i.test(text);
 
 export function createEngine(runner: Runner, provider: Provider): Engine {
+  const dialect = dialectOf(provider);
   const run = (args: readonly string[], options?: RunOptions): Promise<RunResult> =>
     runner.run(provider, args, options);
 
@@ -141,14 +118,10 @@ export function createEngine(runner: Runner, provider: Provider): Engine {
     // One that is removed in between fails the command, which prints the others all the same.
     const { stdout, stderr, exitCode } = await run(["container", "inspect", ...names], { anyExitCode: true });
     if (exitCode !== 0 && !isNotThere(stderr)) throw new BackendError("unavailable", stderr.trim());
-    return stdout.trim() === "" ? [] : (JSON.parse(stdout) as Inspected[]).map(parseContainer);
-  };
-
-  const inspectNetwork = async (): Promise<InspectedNetwork | undefined> => {
-    const { stdout, stderr, exitCode } = await run(["network", "inspect", NETWORK], { anyExitCode: true });
-    if (exitCode === 0) return (JSON.parse(stdout) as InspectedNetwork[])[0];
-    if (isNotThere(stderr)) return undefined;
-    throw new BackendError("failed", `${provider} network inspect failed: ${stderr.trim()}`);
+    const found = stdout.trim() === "" ? [] : (JSON.parse(stdout) as Inspected[]).map(parseContainer);
+    // nerdctl prints none of them.
+    if (exitCode === 0 || found.length > 0 || names.length === 1) return found;
+    return (await Promise.all(names.map((name) => inspect([name])))).flat();
   };
 
   const names = async (args: readonly string[]): Promise<string[]> =>
@@ -170,61 +143,65 @@ export function createEngine(runner: Runner, provider: Provider): Engine {
     throw new BackendError("failed", `${provider} ${verb} ${container} failed: ${stderr.trim()}`);
   };
 
+  const removeVolumes = async (container: string): Promise<void> => {
+    const { stdout } = await run(["volume", "ls", "--filter", `label=${container}`, "--quiet"]);
+    const volumes = lines(stdout);
+    if (volumes.length > 0) await run(["volume", "rm", "--force", ...volumes]);
+  };
+
   return {
     provider,
+    dialect,
     run,
     exec,
     inspect,
     containers: async (labels) => inspect(await names(filters(labels))),
     labelValues: async (label) => {
+      if (!dialect.namesLabels) {
+        const labelled = await inspect(await names(["--filter", `label=${label}`]));
+        return [...new Set(labelled.flatMap(({ labels }) => labels[label] ?? []))];
+      }
       const { stdout } = await run(["ps", "--all", "--filter", `label=${label}`, "--format", `{{.Label "${label}"}}`]);
       return [...new Set(lines(stdout))];
     },
     write: async (container, path, text) => void (await exec(container, ["cp", "/dev/stdin", path], { input: text })),
     start: (container) => change("start", container, "running"),
-    kill: (container) => change("kill", container, "stopped"),
+    kill: async (container) => {
+      if (dialect.revives) await run(["update", "--restart=no", container], { anyExitCode: true });
+      await change("kill", container, "stopped");
+    },
     pause: (container) => change("pause", container, "paused"),
     unpause: (container) => change("unpause", container, "running"),
+    volume: async (container, path) => {
+      if (dialect.volumeOptions === undefined) return path;
+      await removeVolumes(container);
+      // As kind marks those of its own nodes: it finds them by the container's name.
+      await run(["volume", "create", "--label", `${container}=true`, container]);
+      return `${container}:${path}:${dialect.volumeOptions}`;
+    },
     remove: async (containers) => {
       if (containers.length === 0) return;
-      const { stderr, exitCode } = await run(["rm", "--force", "--volumes", ...containers], { anyExitCode: true });
-      if (exitCode === 0 || isNotThere(stderr) || /already in progress/.test(stderr)) return;
-      throw new BackendError("failed", `${provider} rm failed: ${stderr.trim()}`);
+      if (dialect.revives) await run(["update", "--restart=no", ...containers], { anyExitCode: true });
+      for (const some of dialect.removesOneByOne ? containers.map((one) => [one]) : [containers]) {
+        const command = ["rm", "--force", "--volumes", ...dialect.removal, ...some];
+        const { stderr, exitCode } = await run(command, { anyExitCode: true });
+        if (exitCode !== 0 && !isNotThere(stderr) && !/already in progress/.test(stderr))
+          throw new BackendError("failed", `${provider} rm failed: ${stderr.trim()}`);
+      }
+      if (dialect.volumeOptions !== undefined) for (const container of containers) await removeVolumes(container);
     },
     reserveAddress: async (container, address) => {
+      if (!dialect.reserves) return;
       await run(["network", "disconnect", NETWORK, container], { anyExitCode: true });
       await run(["network", "connect", "--ip", address, NETWORK, container]);
     },
     hasImage: async (image) => (await run(["image", "inspect", image], { anyExitCode: true })).exitCode === 0,
-    network: async (labels) => {
-      const present = await inspectNetwork();
-      if (!present) await run(networkCreateArguments(labels));
-      return parseNetwork(present ?? (await inspectNetwork()) ?? {});
-    },
-    removeNetwork: async (labels) => {
-      const present = await inspectNetwork();
-      const marks = present?.Labels ?? present?.labels ?? {};
-      if (!present || Object.entries(labels).some(([label, value]) => marks[label] !== value)) return;
-      if ((await names(["--filter", `network=${NETWORK}`])).length > 0) return;
-      await run(["network", "rm", NETWORK], { anyExitCode: true });
-    },
+    ...createNetworks({ provider, run, dialect, isNotThere, names, inspect }),
     events: (label, listener) =>
       runner.follow(
         provider,
-        ["events", "--filter", "type=container", "--filter", `label=${label}`, "--format", "{{json .}}"],
+        ["events", ...dialect.events, "--filter", `label=${label}`, "--format", "{{json .}}"],
         listener,
       ),
   };
 }
-
-/** As kind itself makes it: the IPv6 range is any of those for private use, which Docker does not choose by itself. */
-function networkCreateArguments(labels: Readonly<Record<string, string>>): string[] {
-  const marks = Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]);
-  return [
-    ...["network", "create", "-d=bridge", "-o", "com.docker.network.bridge.enable_ip_masquerade=true"],
-    ...["-o", "com.docker.network.driver.mtu=1500", ...marks, "--ipv6", "--subnet", IPV6_SUBNET, NETWORK],
-  ];
-}
-
-/** The one that kind tries first. */
-const IPV6_SUBNET = "fc00:f853:ccd:e793::/64";

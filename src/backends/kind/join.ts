@@ -6,7 +6,8 @@ import { BackendError, type ClusterSpec, type NodeSpec } from "../backend.js";
 import { spareAddress } from "./addresses.js";
 import { type KindContext, until } from "./cluster.js";
 import { AUTHN_PATH } from "./config-file.js";
-import { type Engine, NETWORK } from "./engine.js";
+import type { Engine } from "./engine.js";
+import { NETWORK } from "./kinds-network.js";
 import { KIND_LABELS, type KindRole, LABELS } from "./names.js";
 
 export interface Machine {
@@ -22,19 +23,21 @@ export interface Machine {
   authnDir?: string;
   /** On kind's network; absent: the engine gives one. */
   address?: string;
+  /** What `--volume` is given for its /var; absent: the engine makes one that has no name. */
+  variable?: string;
 }
 
-/** As kind itself runs its nodes. */
-export function runArguments(machine: Machine): string[] {
+/** As kind itself runs its nodes. `extra`: what only this engine wants. */
+export function runArguments(machine: Machine, extra: readonly string[] = []): string[] {
   const labels = { [KIND_LABELS.cluster]: machine.kindName, [KIND_LABELS.role]: machine.role, ...machine.labels };
   return [
     ...["run", "--name", machine.container, "--hostname", machine.hostname],
     ...Object.entries(labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
     ...["--privileged", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"],
-    ...["--tmpfs", "/tmp", "--tmpfs", "/run", "--volume", "/var", "--volume", "/lib/modules:/lib/modules:ro"],
-    ...["-e", "KIND_EXPERIMENTAL_CONTAINERD_SNAPSHOTTER"],
+    ...["--tmpfs", "/tmp", "--tmpfs", "/run", "--volume", machine.variable ?? "/var"],
+    ...["--volume", "/lib/modules:/lib/modules:ro", "-e", "KIND_EXPERIMENTAL_CONTAINERD_SNAPSHOTTER", ...extra],
     ...(machine.role === "control-plane"
-      ? ["-e", "KUBECONFIG=/etc/kubernetes/admin.conf", "--publish", "127.0.0.1:0:6443/tcp"]
+      ? ["-e", "KUBECONFIG=/etc/kubernetes/admin.conf", "--publish", "127.0.0.1::6443/tcp"]
       : []),
     ...(machine.authnDir === undefined ? [] : ["--volume", `${machine.authnDir}:${AUTHN_PATH}:ro`]),
     ...["--detach", "--tty", "--net", NETWORK, ...(machine.address === undefined ? [] : ["--ip", machine.address])],
@@ -48,6 +51,8 @@ const BOOT_LIMIT_MS = 180_000;
 /** An image that is not there yet is pulled first. */
 const RUN_LIMIT_MS = 10 * 60_000;
 
+/** As Docker says it, and Podman. */
+const IS_TAKEN = /address already in use|ip address \S+ is already allocated/i;
 /** Addresses that are tried when others are faster. */
 const ADDRESSES = 5;
 
@@ -58,13 +63,14 @@ export async function runMachine(context: KindContext, machine: Machine): Promis
     const { subnet, holders } = await engine.network({ [LABELS.owner]: await files.owner() });
     const address = subnet === undefined ? undefined : spareAddress(subnet, Object.keys(holders));
     try {
-      const addressed = address === undefined ? machine : { ...machine, address };
-      await engine.run(runArguments(addressed), { timeoutMs: RUN_LIMIT_MS });
+      const variable = await engine.volume(machine.container, "/var");
+      const whole = { ...machine, variable, ...(address === undefined ? {} : { address }) };
+      await engine.run(runArguments(whole, engine.dialect.launch), { timeoutMs: RUN_LIMIT_MS });
       return;
     } catch (error) {
       // What the engine could not start it leaves behind.
       await engine.remove([machine.container]);
-      const taken = error instanceof BackendError && /address already in use/i.test(error.message);
+      const taken = error instanceof BackendError && IS_TAKEN.test(error.message);
       if (!taken || attempt === ADDRESSES) throw error;
     }
   }

@@ -7,7 +7,6 @@ import type { Clock } from "../../clock/clock.js";
 import { BackendError, type ClusterBackend } from "../backend.js";
 import type { KindLog, WebhookFiles } from "./cluster.js";
 import type { Provider } from "./engine.js";
-import { LABELS } from "./names.js";
 import type { createOperations } from "./operations.js";
 import type { Runner } from "./runner.js";
 import type { ToolVersions } from "./tools.js";
@@ -30,9 +29,11 @@ export interface KindBackendOptions {
   /** How many clusters may be made, adopted or deleted at once. */
   parallel: number;
   /** See KindContext. */
-  webhookFiles(clusterId: string, addresses: readonly string[]): Promise<WebhookFiles>;
+  webhookFiles(clusterId: string, addresses: readonly string[], how: { late: boolean }): Promise<WebhookFiles>;
   /** Runs the tools; another one than the real is for tests. */
   runner?: Runner;
+  /** What the process has mounted; the real one is looked at when absent. */
+  mounts?: () => Promise<string>;
 }
 
 type Operations = ReturnType<typeof createOperations>;
@@ -51,6 +52,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         { createMetadataService },
         { createRunner },
         { checkTools },
+        { createWhereabouts },
       ] = await Promise.all([
         import("./operations.js"),
         import("./engine.js"),
@@ -59,6 +61,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         import("./metadata.js"),
         import("./runner.js"),
         import("./tools.js"),
+        import("./whereabouts.js"),
       ]);
       const { clock, log, provider, environment, nodeImages, webhookFiles } = options;
       const runner = options.runner ?? createRunner({ clock, log, environment });
@@ -74,8 +77,8 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
       };
       const engine = createEngine(runner, provider);
       const files = createFiles(resolve(options.dir));
-      const gateways = async (): Promise<readonly string[]> =>
-        (await engine.network({ [LABELS.owner]: await files.owner() })).gateways;
+      const { mounts } = options;
+      const whereabouts = createWhereabouts({ engine, files, ...(mounts ? { mounts } : {}) });
       const operations = createOperations({
         clock,
         speed: options.speed ?? 1,
@@ -84,7 +87,8 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         engine,
         files,
         locks: createLocks(options.parallel),
-        metadata: createMetadataService({ engine, gateways, log }),
+        metadata: createMetadataService({ engine, addresses: whereabouts.addresses, log }),
+        whereabouts,
         nodeImages,
         tools,
         webhookFiles,

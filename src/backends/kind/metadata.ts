@@ -12,6 +12,7 @@ export interface MetadataService {
   /** Lets a machine that runs ask, as that instance. Nothing where this machine has no address on the containers' network. */
   admit(container: string, address: string, subject: MetadataSubject): Promise<void>;
   forget(instanceId: string): void;
+  /** It is served anew for whoever is admitted afterwards. */
   close(): void;
 }
 
@@ -21,8 +22,8 @@ const LONGEST_TTL = 21_600;
 
 export function createMetadataService(options: {
   engine: Engine;
-  /** Addresses of this machine on kind's network. */
-  gateways(): Promise<readonly string[]>;
+  /** Addresses of eksim on kind's network. */
+  addresses(): Promise<readonly string[]>;
   log: { debug(fields: Record<string, unknown>, message: string): void };
 }): MetadataService {
   const { engine, log } = options;
@@ -36,7 +37,7 @@ export function createMetadataService(options: {
   };
 
   const serve = async (): Promise<{ server: Server; host: string; port: number } | undefined> => {
-    const host = (await options.gateways()).find((address) => !address.includes(":"));
+    const host = (await options.addresses()).find((address) => !address.includes(":"));
     if (host === undefined) return undefined;
     const server = createServer(answer);
     try {
@@ -62,7 +63,10 @@ export function createMetadataService(options: {
     forget: (instanceId) => {
       for (const [address, subject] of subjects) if (subject.instanceId === instanceId) subjects.delete(address);
     },
-    close: () => void serving?.then((served) => served?.server.close()),
+    close: () => {
+      void serving?.then((served) => served?.server.close());
+      serving = undefined;
+    },
   };
 }
 

@@ -53,10 +53,15 @@ export function createOperations(context: KindContext) {
       await context.runner.run("kind", ["export", "kubeconfig", "--name", file.kindName, "--kubeconfig", kubeconfig]);
     }
     const access = await readAdminAccess(kubeconfig);
+    const server = await context.whereabouts.server(
+      { kindName: file.kindName, masters: file.masters.length },
+      access.server,
+    );
     const held: Held = {
       file,
+      server,
       endpoint: { endpoint: access.server, port: access.port, certificateAuthority: access.ca },
-      client: createKubeClient(access, { clock, log: context.log }),
+      client: createKubeClient({ ...access, server }, { clock, log: context.log }),
       listeners: new Set(),
       masters: new Map(),
       leaving: new Set(),
@@ -181,7 +186,8 @@ export function createOperations(context: KindContext) {
 
     /** Whoever stands in the VPC enters as everybody does: kind has one endpoint. */
     acceptFromVpc: (clusterId, socket) => {
-      const inside = connect({ host: "127.0.0.1", port: find(clusterId).endpoint.port });
+      const { hostname: host, port } = new URL(find(clusterId).server);
+      const inside = connect({ host, port: Number(port) });
       for (const [end, other] of [
         [socket, inside],
         [inside, socket],

@@ -1,9 +1,10 @@
 /** Power of machines: taken away, given back, frozen, silenced, cut off. */
 import { BackendError, type NodePower } from "../backend.js";
 import type { Held, KindContext } from "./cluster.js";
-import { type Container, type Engine, NETWORK } from "./engine.js";
+import type { Container, Engine } from "./engine.js";
 import type { MasterFile } from "./files.js";
 import { boot } from "./join.js";
+import { NETWORK } from "./kinds-network.js";
 import { KIND_LABELS, LABELS, ownerPrefix } from "./names.js";
 import { cutOff, putBack } from "./network.js";
 import { containerOf, giveMetadata } from "./nodes.js";
@@ -19,9 +20,21 @@ export async function startAtAddress(context: KindContext, master: MasterFile): 
   try {
     await engine.reserveAddress(master.container, master.address);
     await engine.start(master.container);
+    if (!engine.dialect.reserves) await demandAddress(engine, master);
   } finally {
     if (displaced !== undefined) await engine.start(displaced);
   }
+}
+
+/** A master elsewhere than etcd and its certificates say is worse than one that is off. */
+async function demandAddress(engine: Engine, { container, address }: MasterFile): Promise<void> {
+  const [found] = await engine.inspect([container]);
+  if (found?.address === address) return;
+  await engine.kill(container);
+  throw new BackendError(
+    "failed",
+    `${engine.provider} cannot give the master ${container} its address ${address} again, only Docker and Podman can; another master takes its place`,
+  );
 }
 
 /** Whoever has been given the address meanwhile has to let it go, if it is a worker of ours, which can do with another one. */

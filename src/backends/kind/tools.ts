@@ -1,7 +1,7 @@
 /** The programs that this backend needs: which versions there are, which are needed, and what to do about it. */
 import { BackendError } from "../backend.js";
 import type { Provider } from "./engine.js";
-import type { Runner } from "./runner.js";
+import type { Runner, RunResult } from "./runner.js";
 
 export interface ToolVersions {
   engine: string;
@@ -42,25 +42,44 @@ function demand(tool: Provider | "kind", found: string, needed: string): void {
   );
 }
 
+/** What each engine is asked for its version, its cgroups and whether it is root's. nerdctl's `info` has the version of containerd. */
+const ASKED: Readonly<Record<Provider, readonly string[]>> = {
+  docker: ["info", "--format", "{{.ServerVersion}} cgroup {{.CgroupVersion}} {{.SecurityOptions}}"],
+  podman: [
+    "info",
+    "--format",
+    "{{.Version.Version}} cgroup {{.Host.CgroupsVersion}} rootless={{.Host.Security.Rootless}}",
+  ],
+  nerdctl: ["info", "--format", "cgroup {{.CgroupVersion}} {{.SecurityOptions}}"],
+};
+
 /** The engine's own version, not that of the command: it has to answer. */
 async function engineVersion(runner: Runner, provider: Provider): Promise<{ version: string; cgroups: number }> {
-  const format =
-    provider === "podman"
-      ? "{{.Version.Version}} cgroup {{.Host.CgroupsVersion}}"
-      : "{{.ServerVersion}} cgroup {{.CgroupVersion}}";
-  const args = ["info", "--format", format];
-  const { stdout, stderr, exitCode } = await installed(provider, () =>
-    runner.run(provider, args, { anyExitCode: true, timeoutMs: 20_000 }),
-  );
+  const ask = (args: readonly string[]): Promise<RunResult> =>
+    installed(provider, () => runner.run(provider, args, { anyExitCode: true, timeoutMs: 20_000 }));
+  const { stdout, stderr, exitCode } = await ask(ASKED[provider]);
   // `docker info` prints what it knows of itself and leaves the server's version empty when no server answers.
-  const version = firstVersion(stdout);
-  if (exitCode === 0 && version !== undefined) return { version, cgroups: /cgroup v?1/.test(stdout) ? 1 : 2 };
-  const why = stderr.trim().split("\n").at(-1) ?? "";
-  throw new BackendError(
-    "failed",
-    `${provider} does not answer${why ? ` (${why})` : ""}; --backend kind needs ${provider} ${NEEDED[provider]} or newer: ${INSTALL[provider]}`,
-  );
+  const version = firstVersion(provider === "nerdctl" ? (await ask(["--version"])).stdout : stdout);
+  if (exitCode !== 0 || version === undefined) {
+    const why = stderr.trim().split("\n").at(-1) ?? "";
+    throw new BackendError(
+      "failed",
+      `${provider} does not answer${why ? ` (${why})` : ""}; --backend kind needs ${provider} ${NEEDED[provider]} or newer: ${INSTALL[provider]}`,
+    );
+  }
+  if (/\brootless\b(?!=false)/.test(stdout))
+    throw new BackendError(
+      "failed",
+      `${provider} runs rootless, and the networks of its containers are not this machine's: API servers would not reach the token webhook. --backend kind needs ${provider} as root: ${AS_ROOT[provider]}`,
+    );
+  return { version, cgroups: /cgroup v?1/.test(stdout) ? 1 : 2 };
 }
+
+const AS_ROOT: Readonly<Record<Provider, string>> = {
+  docker: "docker context use default",
+  podman: "sudo eksim start, or podman machine set --rootful",
+  nerdctl: "sudo eksim start",
+};
 
 async function kindVersion(runner: Runner): Promise<string> {
   const { stdout } = await installed("kind", () => runner.run("kind", ["version", "--quiet"], { timeoutMs: 20_000 }));

@@ -9,6 +9,7 @@ import { createEngine } from "../../../src/backends/kind/engine.js";
 import { createFiles } from "../../../src/backends/kind/files.js";
 import { collectGarbage } from "../../../src/backends/kind/garbage.js";
 import { createLocks } from "../../../src/backends/kind/lock.js";
+import { createWhereabouts } from "../../../src/backends/kind/whereabouts.js";
 import { createClock } from "../../../src/clock/create-clock.js";
 import { type RecordedRunner, recordedRunner, silentLog } from "./recorded.js";
 
@@ -33,20 +34,22 @@ describe("garbage in the container engine", () => {
     dir = await mkdtemp(join(tmpdir(), "eksim-garbage-"));
     runner = recordedRunner();
     const files = createFiles(dir);
+    const engine = createEngine(runner, "docker");
     context = {
       clock: createClock({ kind: "real" }, { seed: 1 }),
       speed: 1,
       log: silentLog,
       runner,
-      engine: createEngine(runner, "docker"),
+      engine,
       files,
+      whereabouts: createWhereabouts({ engine, files, mounts: async () => "" }),
       locks: createLocks(1),
       nodeImages: new Map(),
       tools: () => Promise.reject(new Error("not asked for")),
       metadata: {
         admit: () => Promise.reject(new Error("not asked for")),
         forget: () => Promise.reject(new Error("not asked for")),
-        close: () => Promise.reject(new Error("not asked for")),
+        close: () => {},
       },
       webhookFiles: () => Promise.reject(new Error("not asked for")),
     };

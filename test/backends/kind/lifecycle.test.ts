@@ -64,7 +64,7 @@ function makeBackend(): ClusterBackend {
   runner = recordedRunner();
   runner.expect(
     {
-      command: ["docker", "info", "--format", "{{.ServerVersion}} cgroup {{.CgroupVersion}}"],
+      command: ["docker", "info", "--format", "{{.ServerVersion}} cgroup {{.CgroupVersion}} {{.SecurityOptions}}"],
       stdout: "28.5.2 cgroup 2\n",
       always: true,
     },
@@ -98,6 +98,7 @@ function makeBackend(): ClusterBackend {
       authorization: "B",
     }),
     runner,
+    mounts: async () => "",
   });
 }
 

@@ -28,7 +28,7 @@ if (why === undefined) {
       const make = () => {
         const webhooks = createTokenWebhooks({
           settings: { get: (name) => settings.get(name), put: (name, value) => void settings.set(name, value) },
-          wallNow: () => clock.wallNow(),
+          clock,
           host: "127.0.0.1",
           log,
           authenticate: () => ({ error: "nobody" }),

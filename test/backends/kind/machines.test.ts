@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { spareAddress } from "../../../src/backends/kind/addresses.js";
 import { authorizers, kindConfig } from "../../../src/backends/kind/config-file.js";
-import { createEngine, parseNetwork } from "../../../src/backends/kind/engine.js";
+import { createEngine } from "../../../src/backends/kind/engine.js";
 import { parseMembers, removeEtcdMember } from "../../../src/backends/kind/etcd.js";
 import { joinConfiguration, kubeletArguments, runArguments, splitLabels } from "../../../src/backends/kind/join.js";
+import { parseNetwork } from "../../../src/backends/kind/kinds-network.js";
 import { setBackends, withBackends } from "../../../src/backends/kind/load-balancer.js";
 import { FASTEST, pace } from "../../../src/backends/kind/pace.js";
 import { contractNode, contractSpec } from "../contract.js";
@@ -145,7 +146,7 @@ describe("a machine that joins", () => {
   it("has a port and the webhook's files if it is a master", () => {
     const text = runArguments({ ...worker, role: "control-plane", authnDir: "/data/authn" }).join(" ");
     expect(text).toContain(
-      "-e KUBECONFIG=/etc/kubernetes/admin.conf --publish 127.0.0.1:0:6443/tcp --volume /data/authn:/etc/kubernetes/authn:ro",
+      "-e KUBECONFIG=/etc/kubernetes/admin.conf --publish 127.0.0.1::6443/tcp --volume /data/authn:/etc/kubernetes/authn:ro",
     );
     expect(text).not.toContain("--ip");
   });

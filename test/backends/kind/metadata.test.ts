@@ -21,7 +21,7 @@ async function start(gateways: string[], address = "127.0.0.1") {
   runner.expect({ command: NFT });
   service = createMetadataService({
     engine: createEngine(runner, "docker"),
-    gateways: async () => gateways,
+    addresses: async () => gateways,
     log: silentLog,
   });
   await service.admit("machine", address, node);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { checkTools, compareVersions } from "../../../src/backends/kind/tools.js";
 import { type Recorded, recordedRunner } from "./recorded.js";
 
-const DOCKER = ["docker", "info", "--format", "{{.ServerVersion}} cgroup {{.CgroupVersion}}"];
+const DOCKER = ["docker", "info", "--format", "{{.ServerVersion}} cgroup {{.CgroupVersion}} {{.SecurityOptions}}"];
 const KIND = ["kind", "version", "--quiet"];
 const KUBECTL = ["kubectl", "version", "--client"];
 const fine: Recorded[] = [
