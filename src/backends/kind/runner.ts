@@ -38,25 +38,32 @@ export interface Runner {
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Lines of stderr that an error repeats. */
 const LAST_LINES = 8;
-/** How long a program that is told to end may take before it is killed, in milliseconds. */
+/** Characters of stderr that are kept for one that has to be given up. */
+const HEARD_LENGTH = 16_384;
 const KILL_AFTER_MS = 5_000;
+/** How long the end of one that was killed is waited for, in milliseconds. */
+const ENDED_AFTER_MS = 1_000;
 
 export interface RunnerOptions {
   clock: Clock;
   log: { debug(fields: Record<string, unknown>, message: string): void };
   /** All that programs see of the environment. */
   environment: Readonly<Record<string, string>>;
+  /** How long a program that is told to end may take before it is killed, in milliseconds. Default 5000. */
+  killAfterMs?: number;
 }
 
-export function createRunner({ clock, log, environment }: RunnerOptions): Runner {
-  const common = { env: environment, extendEnv: false, forceKillAfterDelay: KILL_AFTER_MS, reject: false } as const;
+export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER_MS }: RunnerOptions): Runner {
+  const common = { env: environment, extendEnv: false, forceKillAfterDelay: killAfterMs, reject: false } as const;
 
   /** A program that was killed may leave others behind that keep its output open: nobody waits for them. */
   const left = (
     signal: AbortSignal,
+    heard: () => string,
   ): Promise<Partial<RunResult> & { stdout: string; stderr: string; code?: string; signal?: string }> =>
     new Promise((resolve) => {
-      const give = (): void => void clock.timer(KILL_AFTER_MS + 1_000, () => resolve({ stdout: "", stderr: "" }));
+      const give = (): void =>
+        void clock.timer(killAfterMs + ENDED_AFTER_MS, () => resolve({ stdout: "", stderr: heard() }));
       if (signal.aborted) give();
       else signal.addEventListener("abort", give, { once: true });
     });
@@ -73,6 +80,10 @@ export function createRunner({ clock, log, environment }: RunnerOptions): Runner
       const startedMs = clock.now();
       try {
         const subprocess = execa(tool, args, { ...common, input, cancelSignal });
+        let heard = "";
+        subprocess.stderr.on("data", (chunk: Buffer) => {
+          heard = `${heard}${chunk.toString()}`.slice(-HEARD_LENGTH);
+        });
         if (onStderrLine) subprocess.stderr.on("data", lineSplitter(onStderrLine));
         const {
           stdout,
@@ -80,7 +91,7 @@ export function createRunner({ clock, log, environment }: RunnerOptions): Runner
           exitCode,
           code,
           signal: endedBy,
-        } = await Promise.race([subprocess, left(cancelSignal)]);
+        } = await Promise.race([subprocess, left(cancelSignal, () => heard)]);
         const tookMs = Math.round(clock.now() - startedMs);
         log.debug({ command, exitCode, tookMs }, "ran a program");
         if (limit.signal.aborted)

@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { createRunner } from "../../../src/backends/kind/runner.js";
 import { createClock } from "../../../src/clock/create-clock.js";
@@ -71,6 +74,24 @@ describe("running a tool", () => {
     });
     await expect(hanging).rejects.toMatchObject({ code: "timeout", message: expect.stringMatching(/within 1\.5 s/) });
   });
+
+  it("ends one that stands still, whatever it has begun goes on, and repeats what it said before", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "eksim-tools-"));
+    const stillThere = join(dir, "child");
+    try {
+      // Takes no notice of being told to end, and what it has begun keeps its output open.
+      const script = `#!/bin/sh\necho " • Preparing nodes" >&2\nsleep 600 &\necho $! > ${stillThere}\nkill -STOP $$\n`;
+      writeFileSync(join(dir, "kind"), script, { mode: 0o755 });
+      const own = createRunner({ clock, log, environment: { PATH: `${dir}:${environment.PATH}` }, killAfterMs: 100 });
+      await expect(own.run("kind", ["create", "cluster"], { timeoutMs: 500 })).rejects.toMatchObject({
+        code: "timeout",
+        message: "kind create cluster did not end within 0.5 s: • Preparing nodes",
+      });
+    } finally {
+      process.kill(Number(readFileSync(stillThere, "utf8")), "SIGKILL");
+      rmSync(dir, { recursive: true });
+    }
+  }, 60_000);
 
   it("ends one that nobody waits for any longer", async () => {
     const controller = new AbortController();
