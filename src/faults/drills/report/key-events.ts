@@ -84,7 +84,8 @@ function clusterMoments(
   { zeroMs, untilMs }: { zeroMs: number; untilMs: number },
 ): [string, number | undefined][] {
   const mine = samples.filter((sample) => sample.cluster === cluster && sample.atMs <= untilMs);
-  const atFirst = mine.findLast(({ atMs }) => atMs <= zeroMs) ?? mine[0];
+  // What a fault takes at once is in a look of the same moment.
+  const atFirst = mine.findLast(({ atMs }) => atMs < zeroMs) ?? mine[0];
   if (!atFirst) return [];
   const of = clusters.length > 1 ? ` of ${cluster}` : "";
   /** The first time below what there was, and the end of the last one. */

@@ -58,6 +58,16 @@ describe("the key events of a drill", () => {
     ]);
   });
 
+  it("have lost at once what was there just before the first fault", () => {
+    const samples = [sample(1, { a: zone(2) }), sample(2, { a: zone(2, 0) }), sample(7, { a: zone(2) })];
+    const faults = outage().faults.slice(0, 1);
+    expect(told(outage({ samples, events: [], workloads: [], faults })).slice(0, 3)).toEqual([
+      "0 the master of a is down",
+      "0 zone-power-loss of us-east-1a begins",
+      "300 a has its master again",
+    ]);
+  });
+
   it("number faults that are told in the same words, and leave out the end of what happens once", () => {
     const once = { id: "f", name: "pod-kill", title: "", startedAtMs: at(2), endedAtMs: at(2) };
     const faults = [once, { ...once, id: "g", startedAtMs: at(3), endedAtMs: at(3) }];
