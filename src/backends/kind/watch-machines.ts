@@ -6,6 +6,9 @@ import { KIND_LABELS, LABELS } from "./names.js";
 
 /** How soon after an event containers are looked at, in milliseconds: one action makes several. */
 const SETTLE_MS = 150;
+/** Whether an event is of a command in a container, as Docker, Podman and nerdctl tell of them. */
+export const isExecution = (line: string): boolean => /"exec[_"]|\/tasks\/exec-/.test(line);
+
 /** How soon the engine's events are asked for again when it has ended them, in milliseconds. */
 const AGAIN_MS = 2_000;
 
@@ -63,7 +66,7 @@ export function watchMachines(context: KindContext, held: Held): () => void {
     if (stopping.signal.aborted) return;
     stopEvents = engine.events(`${KIND_LABELS.cluster}=${held.file.kindName}`, {
       // What happens in containers (exec_create, exec_die) is no news of their power.
-      onLine: (line) => void (/"exec_/.test(line) ? undefined : look()),
+      onLine: (line) => void (isExecution(line) ? undefined : look()),
       onEnd: () => void clock.timer(AGAIN_MS, follow),
     });
     void look();

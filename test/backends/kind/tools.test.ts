@@ -65,4 +65,63 @@ describe("the tools that kind clusters need", () => {
   ])("are compared by numbers: %s and %s", (a, b, sign) => {
     expect(Math.sign(compareVersions(a, b))).toBe(sign);
   });
+
+  it.each([
+    [
+      "podman",
+      [
+        {
+          command: [
+            "podman",
+            "info",
+            "--format",
+            "{{.Version.Version}} cgroup {{.Host.CgroupsVersion}} rootless={{.Host.Security.Rootless}}",
+          ],
+          stdout: "5.8.6 cgroup v1 rootless=false\n",
+          stderr: 'time="2026-11-22T17:48:56Z" level=warning msg="Using cgroups-v1 which is deprecated"\n',
+        },
+      ],
+      { engine: "5.8.6", cgroups: 1 },
+    ],
+    [
+      "nerdctl",
+      [
+        {
+          command: ["nerdctl", "info", "--format", "cgroup {{.CgroupVersion}} {{.SecurityOptions}}"],
+          stdout: "cgroup 2 [name=cgroupns]\n",
+        },
+        { command: ["nerdctl", "--version"], stdout: "nerdctl version 2.3.5\n" },
+      ],
+      { engine: "2.3.5", cgroups: 2 },
+    ],
+  ] as const)("may be %s instead of Docker", async (provider, recorded, found) => {
+    const runner = recordedRunner();
+    runner.expect(...recorded, ...fine.slice(1));
+    expect(await checkTools(runner, provider)).toMatchObject(found);
+    expect(runner.left()).toEqual([]);
+  });
+
+  it.each([
+    ["docker", DOCKER, "28.5.2 cgroup 2 [name=seccomp,profile=builtin name=rootless name=cgroupns]\n"],
+    [
+      "podman",
+      [
+        "podman",
+        "info",
+        "--format",
+        "{{.Version.Version}} cgroup {{.Host.CgroupsVersion}} rootless={{.Host.Security.Rootless}}",
+      ],
+      "5.8.6 cgroup v2 rootless=true\n",
+    ],
+  ] as const)(
+    "are refused when %s is not root's: its networks are not this machine's",
+    async (provider, command, stdout) => {
+      const runner = recordedRunner();
+      runner.expect({ command: [...command], stdout }, ...fine.slice(1));
+      await expect(checkTools(runner, provider)).rejects.toMatchObject({
+        code: "failed",
+        message: expect.stringMatching(/runs rootless.*needs \w+ as root: /),
+      });
+    },
+  );
 });
