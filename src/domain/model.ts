@@ -203,6 +203,8 @@ export interface InstanceRecord extends Scope {
     terminationGracePeriodMs?: number;
     /** Instances in whose place it was launched: they go once it serves. */
     replaces?: readonly string[];
+    /** Why those go. */
+    replacesBecause?: "underutilized" | "drift";
   };
   inServiceSinceMs?: number;
   /** Since when its node has had no pods but those of DaemonSets; noted for node pools alone. */

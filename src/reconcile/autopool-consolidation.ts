@@ -2,26 +2,16 @@
  * Consolidation in EKS Auto Mode, carried out: nodes that are not needed are drained, at once or when the smaller one in their place serves. Which ones is
  * decided in domain/auto-mode/consolidation.
  */
-import { BackendError, type NodeDemand, type NodeLoad, type NodePatch } from "../backends/backend.js";
+import type { NodeDemand, NodeLoad } from "../backends/backend.js";
 import { consolidatableAtMs, decideConsolidation, type LoadedNode } from "../domain/auto-mode/consolidation.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { stableHex } from "../domain/stable-hex.js";
-import type { State } from "../state/state.js";
-import {
-  autoInstances,
-  isSettling,
-  launchNode,
-  noteUnavailable,
-  offeringFilter,
-  planningView,
-  settledAtMs,
-} from "./autopool-launch.js";
-import { emit, type ReconcileContext } from "./context.js";
+import { autoInstances, isSettling, offeringFilter, planningView, settledAtMs } from "./autopool-launch.js";
+import { replaceFirst } from "./autopool-replacements.js";
+import type { ReconcileContext } from "./context.js";
 import { terminateInstance } from "./launch.js";
 import { shiftedZonesOf } from "./shifted.js";
 
-/** Keeps new pods away from nodes that are to go. */
-const DISRUPTED = { key: "karpenter.sh/disrupted", effect: "NoSchedule" };
 const ZONE = "topology.kubernetes.io/zone";
 /** Secret of the cluster: what there was when consolidation last found nothing. */
 const LAST_LOOK = "auto-mode-consolidation";
@@ -38,20 +28,12 @@ export function poolCounts(instances: readonly InstanceRecord[]): Map<string, { 
   return counts;
 }
 
-/** Whether the instance waits for the pods of others that go for its sake. */
-export const isTakingOver = (state: Pick<State, "instances">, { instanceId, nodePool }: InstanceRecord): boolean =>
-  (nodePool?.replaces ?? []).some((id) => {
-    const old = state.instances.get(id);
-    return old !== undefined && old.lifecycle !== "Terminated" && old.replacementId === instanceId;
-  });
-
 /** Takes consolidation one step further. Returns when the next node has been quiet for long enough. */
 export async function consolidate(
   context: ReconcileContext,
   cluster: ClusterRecord,
   demand: NodeDemand,
 ): Promise<number | undefined> {
-  await settleReplacements(context, cluster);
   const instances = autoInstances(context, cluster);
   const isBusy = instances.some(({ lifecycle, replacementId }) => lifecycle !== "InService" || replacementId);
   if (isBusy || shiftedZonesOf(context, cluster.id).size > 0) return undefined;
@@ -79,11 +61,12 @@ async function giveUpWhatIsNotNeeded(
   { instances, quiet }: { instances: readonly InstanceRecord[]; quiet: readonly InstanceRecord[] },
 ): Promise<void> {
   const { state } = context;
-  // Packing costs as much as there are nodes and offerings: what could not be packed before is only tried again when something has changed.
-  const look = stableHex(JSON.stringify([demand.pools, instances.map(lookOf), quiet.map(lookOf)]), 16);
-  if (state.secrets.get(cluster.id, LAST_LOOK) === look) return;
   const loads = await context.backendOf(cluster).nodeLoads?.(cluster.id);
   if (!loads) return;
+  // Packing costs as much as there are nodes and offerings: what could not be packed before is only tried again when something has changed.
+  const blocked = loads.map(({ name, blockedBy }) => [name, blockedBy]);
+  const look = stableHex(JSON.stringify([demand.pools, instances.map(lookOf), quiet.map(lookOf), blocked]), 16);
+  if (state.secrets.get(cluster.id, LAST_LOOK) === look) return;
   const filter = offeringFilter(context, cluster);
   const found = decideConsolidation({
     ...planningView(context, cluster, demand, filter),
@@ -100,27 +83,12 @@ async function giveUpWhatIsNotNeeded(
     });
     return;
   }
-  state.transaction(() => {
-    noteUnavailable(context, cluster, filter);
-    const why = "a smaller node will do";
-    const launched = launchNode(context, cluster, demand, { node: replacement, why, replaces: instanceIds });
-    for (const instanceId of instanceIds) {
-      const present = state.instances.get(instanceId);
-      if (!launched || !present) continue;
-      state.instances.put({ ...present, replacementId: launched.instanceId });
-      emit(context, cluster, {
-        source: "node",
-        type: "NodeDisrupted",
-        subject: present.privateDnsName,
-        zone: present.zone,
-        message: `Node ${present.privateDnsName} in ${present.zone} goes when ${launched.privateDnsName}, a smaller one, serves in its place.`,
-        detail: { instanceId, reason: "Underutilized", replacement: launched.instanceId },
-      });
-    }
+  await replaceFirst(context, cluster, demand, {
+    instances: quiet.filter(({ instanceId }) => instanceIds.includes(instanceId)),
+    nodes: [replacement],
+    reason: "underutilized",
+    filter,
   });
-  for (const instance of quiet) {
-    if (instanceIds.includes(instance.instanceId)) await patch(context, cluster, instance, { addTaints: [DISRUPTED] });
-  }
 }
 
 const lookOf = ({ instanceId, podCount, nodeReady }: InstanceRecord): unknown[] => [
@@ -129,7 +97,7 @@ const lookOf = ({ instanceId, podCount, nodeReady }: InstanceRecord): unknown[] 
   nodeReady,
 ];
 
-function loadedNode(load: NodeLoad, quiet: readonly InstanceRecord[]): LoadedNode {
+export function loadedNode(load: NodeLoad, quiet: readonly InstanceRecord[]): LoadedNode {
   const { name, labels, taints, open, free, pods, blockedBy } = load;
   const instance = blockedBy ? undefined : quiet.find(({ privateDnsName }) => privateDnsName === name);
   return {
@@ -151,33 +119,4 @@ function loadedNode(load: NodeLoad, quiet: readonly InstanceRecord[]): LoadedNod
         }
       : {}),
   };
-}
-
-/** Nodes whose replacement serves go; those whose replacement came to nothing stay. */
-async function settleReplacements(context: ReconcileContext, cluster: ClusterRecord): Promise<void> {
-  const { state } = context;
-  for (const instance of autoInstances(context, cluster)) {
-    const { replacementId, ...rest } = instance;
-    if (replacementId === undefined || instance.lifecycle !== "InService") continue;
-    const replacement = state.instances.get(replacementId);
-    if (replacement?.lifecycle === "InService" && replacement.nodeReady) {
-      state.transaction(() => terminateInstance(context, cluster, instance.instanceId, "underutilized"));
-    } else if (replacement?.lifecycle !== "Pending") {
-      state.instances.put(rest);
-      await patch(context, cluster, instance, { removeTaints: [DISRUPTED] });
-    }
-  }
-}
-
-async function patch(
-  context: ReconcileContext,
-  cluster: ClusterRecord,
-  { privateDnsName }: InstanceRecord,
-  change: NodePatch,
-): Promise<void> {
-  try {
-    await context.backendOf(cluster).patchNode(cluster.id, privateDnsName, change);
-  } catch (error) {
-    if (!(error instanceof BackendError && error.code === "missing")) throw error;
-  }
 }

@@ -109,12 +109,17 @@ export function launchForPods(context: ReconcileContext, cluster: ClusterRecord,
   }
 }
 
-/** `replaces` = instances that go when the new one serves. */
+/** `replaces` = instances that go when the new one serves, for that `reason`. */
 export function launchNode(
   context: ReconcileContext,
   cluster: ClusterRecord,
   demand: NodeDemand,
-  { node, why, replaces }: { node: PlannedNode; why: string; replaces?: readonly string[] },
+  {
+    node,
+    why,
+    replaces,
+    reason,
+  }: { node: PlannedNode; why: string; replaces?: readonly string[]; reason?: "underutilized" | "drift" },
 ): InstanceRecord | undefined {
   const type = instanceType(node.instanceType);
   if (!type) return undefined;
@@ -145,6 +150,7 @@ export function launchNode(
         pods,
         ...(terminationGracePeriodMs === undefined ? {} : { terminationGracePeriodMs }),
         ...(replaces ? { replaces } : {}),
+        ...(reason ? { replacesBecause: reason } : {}),
       },
     },
   );

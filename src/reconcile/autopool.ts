@@ -3,13 +3,15 @@
  * version or broken. What to launch and what to give up is decided in domain/auto-mode.
  */
 import type { NodeDemand } from "../backends/backend.js";
-import { decideLife } from "../domain/auto-mode/life.js";
+import { decideLife, type LifeDecision } from "../domain/auto-mode/life.js";
 import { autoModeObjects, BUILT_IN_POOLS, NODE_POOLS } from "../domain/auto-mode/objects.js";
 import { isAlive, isUnhealthy, replacementDueMs } from "../domain/auto-scaling.js";
 import type { ClusterRecord, InstanceRecord } from "../domain/model.js";
 import { LIMITS } from "../domain/profile.js";
-import { consolidate, isTakingOver, poolCounts } from "./autopool-consolidation.js";
+import { consolidate, poolCounts } from "./autopool-consolidation.js";
+import { replaceDrifted } from "./autopool-drift.js";
 import { autoInstances, isSettling, launchForPods, nodeVersion } from "./autopool-launch.js";
+import { isTakingOver, settleReplacements } from "./autopool-replacements.js";
 import type { ReconcileContext } from "./context.js";
 import { terminateInstance } from "./launch.js";
 import { keepNodeClaims } from "./node-claims.js";
@@ -39,12 +41,13 @@ export async function reconcileAutopool(context: ReconcileContext, clusterId: st
   const demand = await context.backendOf(cluster).nodeDemand?.(clusterId);
   if (!demand) return;
   const nextRepairMs = await repair(context, cluster, instances);
-  const checks = state.transaction(() => [
-    nextRepairMs,
-    replaceLost(context, cluster),
-    retire(context, cluster, demand),
-    demand.budgetsChangeAtMs,
-  ]);
+  await settleReplacements(context, cluster);
+  const { lostMs, life } = state.transaction(() => ({
+    lostMs: replaceLost(context, cluster),
+    life: retire(context, cluster, demand),
+  }));
+  const checks = [nextRepairMs, lostMs, life.nextCheckMs, demand.budgetsChangeAtMs];
+  checks.push(await replaceDrifted(context, cluster, demand, life.drifted));
   state.transaction(() => launchForPods(context, cluster, demand));
   checks.push(await consolidate(context, cluster, demand));
   await keepNodeClaims(context, cluster);
@@ -123,7 +126,7 @@ function replaceLost(context: ReconcileContext, cluster: ClusterRecord): number 
   return nextMs;
 }
 
-function retire(context: ReconcileContext, cluster: ClusterRecord, demand: NodeDemand): number | undefined {
+function retire(context: ReconcileContext, cluster: ClusterRecord, demand: NodeDemand): LifeDecision {
   const { clock } = context;
   notePods(context, cluster, demand);
   const instances = autoInstances(context, cluster);
@@ -133,11 +136,11 @@ function retire(context: ReconcileContext, cluster: ClusterRecord, demand: NodeD
     counts: poolCounts(instances),
     isShifted: shiftedZonesOf(context, cluster.id).size > 0,
     version: nodeVersion(context, cluster),
-    busy: instances.some(({ lifecycle }) => lifecycle !== "InService"),
+    busy: instances.some(({ lifecycle, replacementId }) => lifecycle !== "InService" || replacementId !== undefined),
     nowMs: clock.now(),
   });
   for (const { instanceId, why } of decision.retire) terminateInstance(context, cluster, instanceId, why);
-  return decision.nextCheckMs;
+  return decision;
 }
 
 /** How many pods each node has, and since when it has had none. One that still waits for the pods it was launched for is not empty. */

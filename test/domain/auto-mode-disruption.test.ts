@@ -42,8 +42,8 @@ describe("nodes that are given up", () => {
     nodePool: { name: "p", amiType: "", labels: { team: "blue" }, taints: [], pods: [] },
     ...changes,
   });
-  const retired = (instances: LifeView["instances"], changes: Partial<LifeView> = {}): string[] =>
-    decideLife({
+  const retired = (instances: LifeView["instances"], changes: Partial<LifeView> = {}): string[] => {
+    const { retire, drifted } = decideLife({
       instances,
       pools: new Map([["p", pool]]),
       counts: new Map([["p", { total: instances.length, disrupted: 0 }]]),
@@ -51,7 +51,12 @@ describe("nodes that are given up", () => {
       busy: false,
       nowMs: 1_000,
       ...changes,
-    }).retire.map(({ instanceId, why }) => `${instanceId} ${why}`);
+    });
+    return [
+      ...retire.map(({ instanceId, why }) => `${instanceId} ${why}`),
+      ...drifted.map((instanceId) => `${instanceId} when others serve`),
+    ];
+  };
 
   it("are as many empty ones at a time as the budget allows", () => {
     const empty = Array.from({ length: 20 }, (_, index) => instance(`i-${index}`, { emptySinceMs: 0 }));
@@ -70,9 +75,15 @@ describe("nodes that are given up", () => {
     ["labels", { labels: { team: "red" } }],
     ["taints", { taints: [{ key: "team", effect: "NoSchedule" }] }],
     ["requirements", { requirements: [{ key: "team", operator: "NotIn", values: ["blue"] }] }],
-  ])("are those that do not have their pool's %s any more, one at a time", (_, changes) => {
+  ])("are, once others serve in their place, those that do not have their pool's %s any more", (_, changes) => {
     const pools = new Map([["p", { ...pool, ...changes }]]);
-    expect(retired([instance("i-1"), instance("i-2")], { pools })).toEqual(["i-1 drift"]);
+    expect(retired([instance("i-1"), instance("i-2")], { pools })).toEqual([
+      "i-1 when others serve",
+      "i-2 when others serve",
+    ]);
+    expect(
+      retired([instance("i-1")], { pools: new Map([["p", { ...pool, ...changes, budgets: [{ nodes: "0" }] }]]) }),
+    ).toEqual([]);
     expect(retired([instance("i-1")], { pools, busy: true })).toEqual([]);
   });
 

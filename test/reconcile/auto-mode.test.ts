@@ -49,6 +49,23 @@ async function setPool(disruption: Record<string, unknown>): Promise<void> {
   const pool = await d.eksim.kubernetes<{ spec: Record<string, unknown> }>(CLUSTER, "GET", `${POOLS}/general-purpose`);
   await d.eksim.kubernetes(CLUSTER, "PUT", `${POOLS}/general-purpose`, { ...pool, spec: { ...pool.spec, disruption } });
 }
+async function editPool({ labels }: { labels: Record<string, string> }): Promise<void> {
+  interface Pool {
+    spec: { template: { metadata?: { labels?: Record<string, string> } } };
+  }
+  const pool = await d.eksim.kubernetes<Pool>(CLUSTER, "GET", `${POOLS}/general-purpose`);
+  const { template } = pool.spec;
+  const metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } };
+  const spec = { ...pool.spec, template: { ...template, metadata } };
+  await d.eksim.kubernetes(CLUSTER, "PUT", `${POOLS}/general-purpose`, { ...pool, spec });
+}
+async function annotatePod(name: string, value: string | null): Promise<void> {
+  const path = `/api/v1/namespaces/default/pods/${name}`;
+  const pod = await d.eksim.kubernetes<{ metadata: { annotations?: Record<string, string> } }>(CLUSTER, "GET", path);
+  const { "karpenter.sh/do-not-disrupt": _, ...rest } = pod.metadata.annotations ?? {};
+  const annotations = { ...rest, ...(value === null ? {} : { "karpenter.sh/do-not-disrupt": value }) };
+  await d.eksim.kubernetes(CLUSTER, "PUT", path, { ...pod, metadata: { ...pod.metadata, annotations } });
+}
 const cores = (nodes: Node[]): number =>
   nodes.reduce((sum, { metadata }) => sum + Number(metadata.labels["eks.amazonaws.com/instance-cpu"]), 0);
 const told = (type: string) => d.events().filter((event) => event.type === type);
@@ -145,5 +162,84 @@ describe("nodes of EKS Auto Mode", () => {
     await d.eksim.advance("3m");
     await deploy("third", 1, "7");
     expect(await zones()).toContain(ZONES[0]);
+  });
+
+  it("that have drifted go one at a time, each when its replacement is Ready", async () => {
+    await start();
+    await deploy("web", 4, "1500m", {
+      affinity: {
+        podAntiAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: [
+            { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { app: "web" } } },
+          ],
+        },
+      },
+    });
+    const before = new Set((await d.nodes()).map(({ metadata }) => metadata.name));
+    expect(before.size).toBe(4);
+    await setPool({ budgets: [{ nodes: "50%" }] });
+    await editPool({ labels: { team: "blue" } });
+    let [leastNodes, leastPods, mostNodes] = [9, 9, 0];
+    await d.until(async () => {
+      const ready = (await d.nodes()).filter(isReady);
+      leastNodes = Math.min(leastNodes, ready.length);
+      mostNodes = Math.max(mostNodes, ready.length);
+      leastPods = Math.min(leastPods, (await d.podsOf("web")).filter(isReady).length);
+      return ready.length === 4 && !ready.some(({ metadata }) => before.has(metadata.name));
+    }, "1h");
+    // While a pod moves it is not Ready, but nowhere is there a node less.
+    expect([leastNodes, mostNodes]).toEqual([4, 5]);
+    expect(leastPods).toBe(3);
+    expect(told("NodeDisrupted").map(({ detail }) => detail?.reason)).toEqual(Array(4).fill("Drifted"));
+    expect(reasons()).toEqual(Array(4).fill("drift"));
+    expect((await d.nodes()).every(({ metadata }) => metadata.labels.team === "blue")).toBe(true);
+  });
+
+  it("that have drifted stay while EC2 has nothing in their place, and go when it has", async () => {
+    await start();
+    await deploy("web", 1, "1500m");
+    const [old] = await d.nodes();
+    for (const zone of ZONES) await d.eksim.startFault({ fault: "insufficient-capacity", target: { zone } });
+    await editPool({ labels: { team: "blue" } });
+    await d.eksim.advance("30m");
+    expect((await d.nodes()).map(({ metadata }) => metadata.name)).toEqual([old?.metadata.name]);
+    expect((await d.podsOf("web")).filter(isReady)).toHaveLength(1);
+    await d.eksim.stopAllFaults();
+    await d.until(async () => (await d.nodes()).every(({ metadata }) => metadata.labels.team === "blue"), "15m");
+    await d.until(async () => (await d.podsOf("web")).filter(isReady).length === 1, "1m");
+  });
+
+  it("are given up when nothing but a disruption budget that kept them changes", async () => {
+    await start();
+    await deploy("web", 6, "1");
+    const budget = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
+    await d.eksim.kubernetes(CLUSTER, "POST", budget, {
+      apiVersion: "policy/v1",
+      kind: "PodDisruptionBudget",
+      metadata: { name: "web" },
+      spec: { maxUnavailable: 0, selector: { matchLabels: { app: "web" } } },
+    });
+    await scale("web", 1);
+    await d.eksim.advance("30m");
+    expect(told("NodeDisrupted")).toEqual([]);
+    await d.eksim.kubernetes(CLUSTER, "DELETE", `${budget}/web`);
+    await d.until(() => told("NodeDisrupted").length === 1, "1m");
+  });
+
+  it("are given up when nothing but the budgets of their pool change, or what a pod says of itself", async () => {
+    await start();
+    await deploy("web", 6, "1");
+    await setPool({ budgets: [{ nodes: "0" }] });
+    await scale("web", 1);
+    await d.until(async () => (await d.podsOf("web")).length === 1);
+    const [{ metadata: pod } = { metadata: { name: "" } }] = await d.podsOf("web");
+    const annotate = (text: string | null) => annotatePod(pod.name, text);
+    await annotate("true");
+    await d.eksim.advance("10m");
+    await setPool({ budgets: [{ nodes: "100%" }] });
+    await d.eksim.advance("10m");
+    expect(told("NodeDisrupted")).toEqual([]);
+    await annotate(null);
+    await d.until(() => told("NodeDisrupted").length === 1, "1m");
   });
 });

@@ -14,6 +14,7 @@ import type {
   PersistentVolume,
   PersistentVolumeClaim,
   Pod,
+  PodDisruptionBudget,
 } from "../../kubernetes/schema/generated/types.js";
 import type { NodeDemand, NodeRequirement } from "../backend.js";
 
@@ -32,6 +33,14 @@ const isUnschedulable = (pod: Pod): boolean =>
   (pod.status?.conditions ?? []).some(
     ({ type, status, reason }) => type === "PodScheduled" && status === "False" && reason === "Unschedulable",
   );
+
+const DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt";
+
+/** Whether a pod or a node says itself that it is not to be moved. */
+export const staysPut = ({ metadata }: KubeObject): boolean => metadata.annotations?.[DO_NOT_DISRUPT] === "true";
+
+/** Whether a disruption budget keeps its pods where they are. */
+export const allowsNone = ({ status }: PodDisruptionBudget): boolean => status?.disruptionsAllowed === 0;
 
 /** Whether it keeps its node from being given up. */
 export const isBusy = (pod: Pod): boolean => !isOfDaemonSet(pod) && !ENDED.includes(pod.status?.phase);
@@ -199,18 +208,27 @@ function isActive(
   return active;
 }
 
-/** Calls back when the answer of `nodeDemand` may have changed. Returns how to stop. */
+/** Calls back when the answer of `nodeDemand`, or what keeps a node from being given up, may have changed. Returns how to stop. */
 export function watchNodeDemand(api: KubeApi, changed: () => void): () => void {
   const stopPods = api.watch<Pod>("pods", ({ type, object, previous }) => {
     if (isOfDaemonSet(object)) return;
     const left = type === "DELETED" || ENDED.includes(object.status?.phase);
     const placed = object.spec?.nodeName !== previous?.spec?.nodeName;
-    if (left || placed || (isUnschedulable(object) && !(previous && isUnschedulable(previous)))) changed();
+    const asks = isUnschedulable(object) && !(previous && isUnschedulable(previous));
+    if (left || placed || asks || (previous && staysPut(object) !== staysPut(previous))) changed();
+  });
+  const stopNodes = api.watch<Node>("nodes", ({ object, previous }) => {
+    if (previous && staysPut(object) !== staysPut(previous)) changed();
+  });
+  const stopBudgets = api.watch<PodDisruptionBudget>("poddisruptionbudgets.policy", ({ type, object, previous }) => {
+    if (type === "DELETED" || allowsNone(object) !== (previous !== undefined && allowsNone(previous))) changed();
   });
   // Without a definition of theirs there are no pools, and the first pods that ask will find none.
   const stopPools = api.get(DEFINITIONS, { name: NODE_POOLS }) ? api.watch(NODE_POOLS, changed) : () => {};
   return () => {
     stopPods();
+    stopNodes();
+    stopBudgets();
     stopPools();
   };
 }

@@ -6,25 +6,21 @@ import { matcherOf } from "../../kubernetes/runtime/label-selector.js";
 import { addResources, noResources, parseResources, podRequests } from "../../kubernetes/scheduler/resources.js";
 import type { Node, Pod, PodDisruptionBudget } from "../../kubernetes/schema/generated/types.js";
 import type { NodeLoad } from "../backend.js";
-import { isBusy, isOfDaemonSet, waitingPod } from "./node-demand.js";
+import { allowsNone, isBusy, isOfDaemonSet, staysPut, waitingPod } from "./node-demand.js";
 
-const DO_NOT_DISRUPT = "karpenter.sh/do-not-disrupt";
 const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
 
 export function nodeLoads(api: KubeApi): NodeLoad[] {
-  const budgets = api
-    .list<PodDisruptionBudget>("poddisruptionbudgets.policy")
-    .filter(({ status }) => status?.disruptionsAllowed === 0);
+  const budgets = api.list<PodDisruptionBudget>("poddisruptionbudgets.policy").filter(allowsNone);
   return api.list<Node>("nodes").map((node) => {
-    const { name, labels = {}, annotations = {} } = node.metadata;
+    const { name, labels = {} } = node.metadata;
     const running = api.byIndex<Pod>("pods", "node", name).filter(({ status }) => !ENDED.includes(status?.phase));
     const used = noResources();
     for (const { spec } of running) if (spec) addResources(used, podRequests(spec));
     const room = parseResources(node.status?.allocatable);
     addResources(room, used, -1);
     const movable = running.filter((pod) => !isOfDaemonSet(pod) && isBusy(pod));
-    const blockedBy =
-      annotations[DO_NOT_DISRUPT] === "true" ? `node ${name} is not to be disrupted` : firstRefusal(movable, budgets);
+    const blockedBy = staysPut(node) ? `node ${name} is not to be disrupted` : firstRefusal(movable, budgets);
     return {
       name,
       labels,
@@ -45,7 +41,7 @@ export function nodeLoads(api: KubeApi): NodeLoad[] {
 /** Why one of the pods must stay where it is. */
 function firstRefusal(pods: readonly Pod[], budgets: readonly PodDisruptionBudget[]): string | undefined {
   for (const pod of pods) {
-    if (pod.metadata.annotations?.[DO_NOT_DISRUPT] === "true") return `pod ${keyOf(pod)} is not to be disrupted`;
+    if (staysPut(pod)) return `pod ${keyOf(pod)} is not to be disrupted`;
     const budget = budgets.find(
       ({ metadata, spec }) =>
         metadata.namespace === pod.metadata.namespace && matcherOf(spec?.selector)(pod.metadata.labels),

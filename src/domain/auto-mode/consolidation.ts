@@ -36,6 +36,9 @@ export interface ConsolidationView extends Omit<PlanView, "pods"> {
   counts: ReadonlyMap<string, { total: number; disrupted: number }>;
 }
 
+/** What packing looks at. */
+type PackingView = Omit<ConsolidationView, "budgets" | "counts">;
+
 export interface Consolidation {
   instanceIds: string[];
   /** To be launched first; absent: others have room for everything. */
@@ -76,27 +79,48 @@ const ZONE = "topology.kubernetes.io/zone";
 
 /** What becomes of the pods when these nodes go; undefined when they would need more than one node, or one that costs as much. */
 function withoutNodes(view: ConsolidationView, gone: readonly LoadedNode[]): Consolidation | undefined {
+  const homeless = homelessWithout(view, gone);
+  const instanceIds = gone.flatMap(({ candidate }) => candidate?.instanceId ?? []);
+  if (homeless.length === 0) return { instanceIds };
+  if (gone.some(({ candidate }) => candidate?.capacityType === "spot")) return undefined;
+  const planned = planFor(view, homeless, instanceIds);
+  const [replacement] = planned ?? [];
+  if (!planned || !replacement || planned.length > 1) return undefined;
+  const cost = gone.reduce((total, { candidate }) => total + costOf(candidate?.instanceType ?? ""), 0);
+  return costOf(replacement.instanceType) <= cost * (1 - SAVING) ? { instanceIds, replacement } : undefined;
+}
+
+/** What has to serve before a node can go that has to: nothing, where others have room. Undefined: not all of its pods would find a place. */
+export function decideReplacement(
+  view: PackingView,
+  { node, instanceId }: { node: LoadedNode; instanceId: string },
+): PlannedNode[] | undefined {
+  const homeless = homelessWithout(view, [node]);
+  return homeless.length === 0 ? [] : planFor(view, homeless, [instanceId]);
+}
+
+/** Pods of these nodes that no other node has room for. */
+function homelessWithout(view: PackingView, gone: readonly LoadedNode[]): WaitingPod[] {
   const others = view.loads
     .filter((load) => load.open && !gone.includes(load))
     .map((load) => ({ ...load, free: { ...load.free, scalars: { ...load.free.scalars } }, pods: [...load.pods] }));
   for (const pod of view.waiting) others.some((other) => takePod(other, pod));
   const pods = gone.flatMap((load) => load.pods.map((pod) => heldToZone(pod, load.zone)));
-  const homeless = [...pods]
+  return [...pods]
     .sort((a, b) => b.requests.milliCpu - a.requests.milliCpu || (a.uid < b.uid ? -1 : 1))
     .filter((pod) => !others.some((other) => takePod(other, pod)));
-  const instanceIds = gone.flatMap(({ candidate }) => candidate?.instanceId ?? []);
-  if (homeless.length === 0) return { instanceIds };
-  if (gone.some(({ candidate }) => candidate?.capacityType === "spot")) return undefined;
-  const names = new Set(gone.map(({ candidate }) => candidate?.instanceId));
-  const planned = planNodes({
-    ...view,
-    nodes: view.nodes.filter(({ instanceId }) => !names.has(instanceId)),
-    pods: homeless,
-  });
-  const [replacement] = planned;
-  if (!replacement || planned.length > 1 || replacement.pods.length < homeless.length) return undefined;
-  const cost = gone.reduce((total, { candidate }) => total + costOf(candidate?.instanceType ?? ""), 0);
-  return costOf(replacement.instanceType) <= cost * (1 - SAVING) ? { instanceIds, replacement } : undefined;
+}
+
+/** New nodes for the pods when these instances are gone; undefined when there could be none for some of them. */
+function planFor(
+  view: PackingView,
+  homeless: readonly WaitingPod[],
+  gone: readonly string[],
+): PlannedNode[] | undefined {
+  const nodes = view.nodes.filter(({ instanceId }) => instanceId === undefined || !gone.includes(instanceId));
+  const planned = planNodes({ ...view, nodes, pods: homeless });
+  const placed = planned.reduce((sum, { pods }) => sum + pods.length, 0);
+  return placed < homeless.length ? undefined : planned;
 }
 
 /** Pods that are spread over zones stay in theirs. */

@@ -62,6 +62,8 @@ export interface LifeView {
 
 export interface LifeDecision {
   retire: { instanceId: string; why: Retirement }[];
+  /** One of these may go next, once others serve in its place: instance ids, in the order to try. */
+  drifted: string[];
   nextCheckMs?: number;
 }
 
@@ -81,10 +83,11 @@ export function decideLife(view: LifeView): LifeDecision {
   const now = due.filter(({ atMs }) => atMs <= nowMs);
   const retired = new Map<string, Retirement>();
   for (const { instance, why, voluntary } of now) if (!voluntary) retired.set(instance.instanceId, why);
-  if (!view.isShifted) retireWithinBudgets(view, now, retired);
+  const drifted = view.isShifted ? [] : retireWithinBudgets(view, now, retired);
   const later = due.filter(({ atMs }) => atMs > nowMs).map(({ atMs }) => atMs);
   return {
     retire: [...retired].map(([instanceId, why]) => ({ instanceId, why })),
+    drifted,
     ...(later.length > 0 ? { nextCheckMs: Math.min(...later) } : {}),
   };
 }
@@ -115,21 +118,27 @@ function hasDrifted({ nodePool }: LivingInstance, pool: PoolLife): boolean {
   return !sameLabels || !sameTaints || !meets(nodePool.labels, requirements);
 }
 
-function retireWithinBudgets(view: LifeView, now: readonly Due[], retired: Map<string, Retirement>): void {
+/** Notes the empty ones that go, and gives those that have drifted and may go. */
+function retireWithinBudgets(view: LifeView, now: readonly Due[], retired: Map<string, Retirement>): string[] {
   const spent = new Map<string, number>();
-  const take = (reason: "drift" | "empty", { instance }: Due): boolean => {
+  const mayGo = (reason: "drift" | "empty", { instance }: Due): boolean => {
     if (retired.has(instance.instanceId) || instance.replacementId !== undefined) return false;
     const name = instance.nodePool?.name ?? "";
     const { total, disrupted } = view.counts.get(name) ?? { total: 0, disrupted: 0 };
     const used = spent.get(name) ?? 0;
     const budgets = view.pools.get(name)?.budgets;
-    if (allowedDisruptions(budgets, REASONS[reason], { total, disrupted: disrupted + used }) < 1) return false;
-    spent.set(name, used + 1);
-    retired.set(instance.instanceId, reason);
-    return true;
+    return allowedDisruptions(budgets, REASONS[reason], { total, disrupted: disrupted + used }) >= 1;
   };
   const voluntary = (reason: "drift" | "empty"): Due[] => now.filter((each) => each.voluntary && each.why === reason);
-  for (const each of voluntary("empty")) take("empty", each);
-  // One node at a time follows its pool or the control plane, so that its pods find room elsewhere first.
-  if (!view.busy && retired.size === 0) voluntary("drift").some((each) => take("drift", each));
+  for (const each of voluntary("empty")) {
+    if (!mayGo("empty", each)) continue;
+    const name = each.instance.nodePool?.name ?? "";
+    spent.set(name, (spent.get(name) ?? 0) + 1);
+    retired.set(each.instance.instanceId, "empty");
+  }
+  // One node at a time follows its pool or the control plane.
+  if (view.busy || retired.size > 0) return [];
+  return voluntary("drift")
+    .filter((each) => mayGo("drift", each))
+    .map(({ instance }) => instance.instanceId);
 }
