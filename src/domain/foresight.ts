@@ -6,11 +6,13 @@ export type PlannedAct = { backend: string } & (
   | { act: "fault"; fault: FaultRequest }
   /** Masters or nodes of a minor version; absent: of EKS's default one. */
   | { act: "version"; version?: string }
+  /** An add-on of EKS, by its name. */
+  | { act: "addon"; addon: string }
   | { act: "fargate" }
   | { act: "zonal-shift" }
 );
 
-export const ACTS: readonly PlannedAct["act"][] = ["fault", "version", "fargate", "zonal-shift"];
+export const ACTS: readonly PlannedAct["act"][] = ["fault", "version", "addon", "fargate", "zonal-shift"];
 
 /** Says of plans what will be refused in them, whatever comes: before the first of their steps, not in their middle. */
 export interface Foresight {

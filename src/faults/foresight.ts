@@ -31,6 +31,8 @@ export function createForesight({
     switch (act.act) {
       case "version":
         return backend.whyNot?.({ kind: "run-version", version: act.version ?? DEFAULT_VERSION });
+      case "addon":
+        return backend.whyNot?.({ kind: "run-addon", name: act.addon });
       case "fargate":
         return backend.setFargate ? undefined : `the backend ${backend.name} has no Fargate`;
       case "zonal-shift":

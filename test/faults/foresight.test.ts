@@ -111,11 +111,13 @@ describe("what is foreseen of a plan", () => {
   it("is what a backend has no method for, a backend that there is not, and a fault that makes no sense", async () => {
     const refusals = await foresee(
       { backend: "kind", act: "fargate" },
+      { backend: "kind", act: "addon", addon: "aws-ebs-csi-driver" },
       { backend: "moon", act: "fargate" },
       fault({ fault: "zone-power-loss", target: { zone: "us-east-1z" } }),
     );
     expect(refusals).toEqual([
       "the backend kind has no Fargate",
+      "the images of aws-ebs-csi-driver are in EKS's own registry, which gives them to nodes of AWS accounts alone",
       "this eksim has no backend moon",
       expect.stringContaining("There is no zone us-east-1z in us-east-1"),
     ]);

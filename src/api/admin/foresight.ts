@@ -15,8 +15,9 @@ export function registerForesightRoutes(app: FastifyInstance, { foresight }: { f
 function readActs(body: unknown): PlannedAct[] {
   const acts = (body as { acts?: unknown } | null | undefined)?.acts;
   const isAct = (one: unknown): one is PlannedAct => {
-    const { act, backend, fault } = (one ?? {}) as Record<string, unknown>;
-    return ACTS.some((name) => name === act) && typeof backend === "string" && (act !== "fault" || fault !== undefined);
+    const { act, backend, fault, addon } = (one ?? {}) as Record<string, unknown>;
+    const isWhole = act === "fault" ? fault !== undefined : act === "addon" ? typeof addon === "string" : true;
+    return ACTS.some((name) => name === act) && typeof backend === "string" && isWhole;
   };
   if (Array.isArray(acts) && acts.every(isAct)) return acts;
   throw new DomainError(

@@ -6,7 +6,9 @@ export type Intention =
   | { kind: "impair"; impairments: Impairments }
   | { kind: "end-pods"; how: "delete" | "kill" | "crash" | "oom" }
   /** Masters and nodes of a minor version such as `1.36`. */
-  | { kind: "run-version"; version: string };
+  | { kind: "run-version"; version: string }
+  /** Pods of an add-on of EKS, with EKS's own images. */
+  | { kind: "run-addon"; name: string };
 
 export interface MemberSpec {
   id: string;

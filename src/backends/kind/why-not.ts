@@ -19,6 +19,8 @@ export async function whyNot(context: KindContext, intention: Intention): Promis
         return endRefusal(intention.how);
       case "run-version":
         return await whyNotVersion(context, intention.version);
+      case "run-addon":
+        return `the images of ${intention.name} are in EKS's own registry, which gives them to nodes of AWS accounts alone`;
     }
   } catch (error) {
     if (error instanceof BackendError) return error.message;

@@ -33,7 +33,7 @@ function plan(drill: Drill, backends: ReadonlyMap<string, string>): Planned[] {
   const on = (cluster: string): string => backends.get(cluster) ?? "";
   const version = (input: Readonly<Record<string, unknown>>): { version?: string } =>
     typeof input.version === "string" ? { version: input.version } : {};
-  const setup = drill.clusters.flatMap(({ name, use, input, nodegroups, fargateProfiles }): Planned[] => [
+  const setup = drill.clusters.flatMap(({ name, use, input, nodegroups, fargateProfiles, addons }): Planned[] => [
     ...(use
       ? []
       : [{ what: `cluster ${name}`, act: { backend: on(name), act: "version", ...version(input) } as const }]),
@@ -43,6 +43,10 @@ function plan(drill: Drill, backends: ReadonlyMap<string, string>): Planned[] {
         what: `node group ${group.name}`,
         act: { backend: on(name), act: "version", ...version(group.input) } as const,
       })),
+    ...addons.map((addon) => ({
+      what: `add-on ${addon.name}`,
+      act: { backend: on(name), act: "addon", addon: addon.name } as const,
+    })),
     ...fargateProfiles.map((profile) => ({
       what: `Fargate profile ${profile.name}`,
       act: { backend: on(name), act: "fargate" } as const,
