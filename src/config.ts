@@ -5,6 +5,8 @@ export interface Config {
   /** Port of the AWS endpoint; 0 picks a free one. */
   readonly port: number;
   readonly host: string;
+  /** Ports for the API servers of clusters, both included; absent: any of 20000 to 29999. */
+  readonly endpointPorts?: { readonly first: number; readonly last: number };
   /** Directory of the state file; `:memory:` keeps nothing. */
   readonly dataDir: string;
   readonly backend: "embedded" | "kind";
@@ -66,6 +68,12 @@ interface Option {
 export const OPTIONS = [
   { flag: "port", value: "number", fallback: "4566", help: "port of the AWS endpoint; 0 picks a free one" },
   { flag: "host", value: "address", fallback: "127.0.0.1", help: "address to listen on" },
+  {
+    flag: "endpoint-ports",
+    value: "first-last",
+    fallback: "",
+    help: "ports for the API servers of clusters; default: 20000-29999, or others where those are taken",
+  },
   { flag: "data-dir", value: "path", fallback: ".eksim", help: "directory of the state file; :memory: keeps nothing" },
   { flag: "backend", value: "name", fallback: "embedded", help: "where Kubernetes comes from: embedded or kind" },
   {
@@ -145,6 +153,11 @@ export function readConfig(
       `--${flag} (${environmentName(flag)}): ${JSON.stringify(text(flag))} is not valid; give ${allowed}`,
     );
   };
+  const portRange = (flag: OptionName): { first: number; last: number } => {
+    const [first = 0, last = 0] = (/^(\d{1,5})-(\d{1,5})$/.exec(text(flag)) ?? []).slice(1).map(Number);
+    if (first < 1 || last > 65_535 || first > last) fail(flag, "two ports such as 20000-20019");
+    return { first, last };
+  };
   const integer = (flag: OptionName, min: number, max: number): number => {
     const value = Number(text(flag));
     if (!/^\d+$/.test(text(flag)) || value < min || value > max) fail(flag, `a whole number from ${min} to ${max}`);
@@ -186,6 +199,7 @@ export function readConfig(
   return Object.freeze({
     port: integer("port", 0, 65_535),
     host: text("host"),
+    ...(text("endpoint-ports") === "" ? {} : { endpointPorts: portRange("endpoint-ports") }),
     dataDir: text("data-dir"),
     backend: oneOf("backend", ["embedded", "kind"]),
     clock: clock(),

@@ -134,6 +134,7 @@ export async function startEmulator(options: {
     clock,
     log,
     host: config.host,
+    ...(config.endpointPorts ? { endpointPorts: config.endpointPorts } : {}),
     // What lives in memory only ends with this process, and the backend has it in memory already.
     persistenceFor: (clusterId) => (config.dataDir === IN_MEMORY ? undefined : state.objects(clusterId)),
     secrets: state.secrets,
@@ -149,6 +150,7 @@ export async function startEmulator(options: {
     speed: config.clock.kind === "scaled" ? config.clock.factor : 1,
     log,
     dir: join(config.dataDir, "kind"),
+    ...(config.endpointPorts ? { endpointPorts: config.endpointPorts } : {}),
     ...config.kind,
     webhookFiles: (clusterId, addresses, how) => webhooks.filesForContainers(clusterId, addresses, how),
   });

@@ -44,6 +44,9 @@ describe("configuration", () => {
     ["kind-node-image", "1.36"],
     ["kind-node-image", "latest=kindest/node"],
     ["kind-parallel", "0"],
+    ["endpoint-ports", "20000"],
+    ["endpoint-ports", "20019-20000"],
+    ["endpoint-ports", "60000-70000"],
   ] as const)("refuses --%s %s and says what is allowed", (flag, value) => {
     expect(() => readConfig({ [flag]: value }, {})).toThrowError(UsageError);
     expect(() => readConfig({}, { [environmentName(flag)]: value })).toThrowError(

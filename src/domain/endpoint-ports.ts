@@ -3,4 +3,10 @@
  * the range lies below the one that operating systems hand out by themselves (32768 and up on Linux, 49152 and up elsewhere), and 10,000 of them leave room
  * for many clusters in many emulators on one machine.
  */
-export const ENDPOINT_PORTS = { first: 20_000, last: 29_999 } as const;
+export const ENDPOINT_PORTS: PortRange = { first: 20_000, last: 29_999 };
+
+/** Both included. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}

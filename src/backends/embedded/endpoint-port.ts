@@ -4,7 +4,8 @@
  * or listens while eksim is down could take it.
  */
 import { randomInt } from "node:crypto";
-import { ENDPOINT_PORTS } from "../../domain/endpoint-ports.js";
+import { ENDPOINT_PORTS, type PortRange } from "../../domain/endpoint-ports.js";
+import { BackendError } from "../backend.js";
 
 /** How many ports of the range are tried before any free port will do. */
 const ATTEMPTS = 20;
@@ -14,15 +15,24 @@ const isTaken = (error: unknown): boolean =>
 
 /**
  * Listens on a free port of the range and returns it. Not drawn from the clock's seed: two emulators with the same seed must not meet at one port.
- * Rejects with what `listen` says when the address itself cannot be listened on.
+ * Rejects with what `listen` says when the address itself cannot be listened on, and when each port is taken of a range that somebody has chosen: those are
+ * open to where clients are, and no other would be.
  */
-export async function listenOnStablePort(listen: (port: number) => Promise<number>): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+export async function listenOnStablePort(
+  listen: (port: number) => Promise<number>,
+  { first, last }: PortRange = ENDPOINT_PORTS,
+): Promise<number> {
+  const isChosen = first !== ENDPOINT_PORTS.first || last !== ENDPOINT_PORTS.last;
+  const span = last - first + 1;
+  const from = randomInt(span);
+  for (let attempt = 0; attempt < (isChosen ? span : ATTEMPTS); attempt++) {
     try {
-      return await listen(randomInt(ENDPOINT_PORTS.first, ENDPOINT_PORTS.last + 1));
+      return await listen(first + ((from + attempt) % span));
     } catch (error) {
       if (!isTaken(error)) throw error;
     }
   }
+  if (isChosen)
+    throw new BackendError("failed", `no port from ${first} to ${last} is free: --endpoint-ports has to name more`);
   return listen(0);
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../../clock/clock.js";
 import { serverGitVersion } from "../../domain/catalogue/index.js";
 import { AWS_AUTH } from "../../domain/eks/aws-auth.js";
 import { admitsClient } from "../../domain/eks/endpoint-access.js";
+import type { PortRange } from "../../domain/endpoint-ports.js";
 import type { Impairments } from "../../domain/impairments.js";
 import { hostInUrl } from "../../domain/listening-address.js";
 import { providerId } from "../../domain/node.js";
@@ -57,6 +58,8 @@ export interface EmbeddedBackendOptions {
   };
   /** Address that API servers listen on. */
   host: string;
+  /** The usual ones when absent. */
+  endpointPorts?: PortRange;
   /** Where a cluster's objects are kept; undefined: in memory only. */
   persistenceFor(clusterId: string): Persistence | undefined;
   secrets: SecretStore;
@@ -223,11 +226,11 @@ export async function closeCluster({
 
 /** The port of before if it is still free: kubeconfigs carry it. */
 async function listen(
-  { host, log }: EmbeddedBackendOptions,
+  { host, endpointPorts, log }: EmbeddedBackendOptions,
   cluster: SimulatedCluster,
   spec: ClusterSpec,
 ): Promise<number> {
-  const anyPort = (): Promise<number> => listenOnStablePort((port) => cluster.listen({ host, port }));
+  const anyPort = (): Promise<number> => listenOnStablePort((port) => cluster.listen({ host, port }), endpointPorts);
   if (spec.port === 0) return anyPort();
   try {
     return await cluster.listen({ host, port: spec.port });

@@ -1,5 +1,6 @@
 /** A cluster that this process has in hand, and what works on it share. */
 import type { Clock } from "../../clock/clock.js";
+import type { PortRange } from "../../domain/endpoint-ports.js";
 import type { Impairments } from "../../domain/impairments.js";
 import {
   BackendError,
@@ -45,6 +46,8 @@ export interface KindContext {
   whereabouts: Whereabouts;
   /** Images by minor version, where they are not the usual ones. */
   nodeImages: ReadonlyMap<string, string>;
+  /** Of the engine's machine, for API servers. */
+  endpointPorts: PortRange;
   /** The versions of the programs; rejects when one is missing or too old. */
   tools(): Promise<ToolVersions>;
   /** Serves the token webhook at an address of this machine that containers reach, of those given; `late`: as soon as the first of them is there. */

@@ -1,6 +1,6 @@
 /** Making a cluster: the network first, because the webhook listens there, then kind does the rest and its progress is told. */
 import { createServer } from "node:net";
-import { ENDPOINT_PORTS } from "../../domain/endpoint-ports.js";
+import type { PortRange } from "../../domain/endpoint-ports.js";
 import { BackendError, type ClusterSpec } from "../backend.js";
 import type { KindContext } from "./cluster.js";
 import { authorizers, type KindConfigOptions, kindConfig, WEBHOOK_FILES } from "./config-file.js";
@@ -29,7 +29,7 @@ export async function makeCluster(context: KindContext, spec: ClusterSpec): Prom
   const options: KindConfigOptions = {
     kindName,
     // Kubeconfigs carry the port that it had before.
-    port: spec.port !== 0 && (await isFree(spec.port)) ? spec.port : await freePort(),
+    port: spec.port !== 0 && (await isFree(spec.port)) ? spec.port : await freePort(context.endpointPorts),
     authnDir: paths.authnDir,
     cgroupV1: cgroups === 1 && Number(spec.version.split(".")[1]) >= REFUSES_CGROUP_V1,
     speed: context.speed,
@@ -104,15 +104,15 @@ async function describe({ engine }: KindContext, spec: ClusterSpec, kindName: st
 }
 
 /** A port of the range that nothing listens on now; it is kind's a moment later. */
-async function freePort(): Promise<number> {
-  const span = ENDPOINT_PORTS.last - ENDPOINT_PORTS.first + 1;
+async function freePort({ first, last }: PortRange): Promise<number> {
+  const span = last - first + 1;
   const { randomInt } = await import("node:crypto");
   const from = randomInt(span);
   for (let step = 0; step < span; step++) {
-    const port = ENDPOINT_PORTS.first + ((from + step) % span);
+    const port = first + ((from + step) % span);
     if (await isFree(port)) return port;
   }
-  throw new BackendError("failed", `no port from ${ENDPOINT_PORTS.first} to ${ENDPOINT_PORTS.last} is free`);
+  throw new BackendError("failed", `no port from ${first} to ${last} is free`);
 }
 
 const isFree = (port: number): Promise<boolean> =>

@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import type { Clock } from "../../clock/clock.js";
+import { ENDPOINT_PORTS, type PortRange } from "../../domain/endpoint-ports.js";
 import { BackendError, type ClusterBackend } from "../backend.js";
 import type { KindLog, WebhookFiles } from "./cluster.js";
 import type { Provider } from "./engine.js";
@@ -26,6 +27,8 @@ export interface KindBackendOptions {
   environment: Readonly<Record<string, string>>;
   /** Images by minor version, where they are not kind's usual ones. */
   nodeImages: ReadonlyMap<string, string>;
+  /** Ports of the engine's machine for API servers; the usual ones when absent. */
+  endpointPorts?: PortRange;
   /** How many clusters may be made, adopted or deleted at once. */
   parallel: number;
   /** See KindContext. */
@@ -90,6 +93,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         metadata: createMetadataService({ engine, addresses: whereabouts.addresses, log }),
         whereabouts,
         nodeImages,
+        endpointPorts: options.endpointPorts ?? ENDPOINT_PORTS,
         tools,
         webhookFiles,
       });

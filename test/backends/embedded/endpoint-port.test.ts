@@ -42,6 +42,16 @@ describe("the port of a new cluster's API server", () => {
     expect(await listenOnStablePort(async (port) => (port === 0 ? 40_000 : Promise.reject(taken)))).toBe(40_000);
   });
 
+  it("is any of the range that somebody has chosen, and no other", async () => {
+    const chosen = { first: 21_000, last: 21_029 };
+    const taken = Object.assign(new Error("listen EADDRINUSE"), { code: "EADDRINUSE" });
+    const onlyOne = async (port: number): Promise<number> => (port === 21_017 ? port : Promise.reject(taken));
+    expect(await listenOnStablePort(onlyOne, chosen)).toBe(21_017);
+    await expect(listenOnStablePort(() => Promise.reject(taken), chosen)).rejects.toThrow(
+      /21000 to 21029.*--endpoint-ports/,
+    );
+  });
+
   it("is refused with what the system says when the address cannot be listened on", async () => {
     const wrong = Object.assign(new Error("listen EADDRNOTAVAIL 192.0.2.1"), { code: "EADDRNOTAVAIL" });
     await expect(listenOnStablePort(() => Promise.reject(wrong))).rejects.toThrow("EADDRNOTAVAIL");

@@ -11,6 +11,7 @@ import { collectGarbage } from "../../../src/backends/kind/garbage.js";
 import { createLocks } from "../../../src/backends/kind/lock.js";
 import { createWhereabouts } from "../../../src/backends/kind/whereabouts.js";
 import { createClock } from "../../../src/clock/create-clock.js";
+import { ENDPOINT_PORTS } from "../../../src/domain/endpoint-ports.js";
 import { type RecordedRunner, recordedRunner, silentLog } from "./recorded.js";
 
 const ID = "AAAABBBBCCCCDDDD";
@@ -45,6 +46,7 @@ describe("garbage in the container engine", () => {
       whereabouts: createWhereabouts({ engine, files, mounts: async () => "" }),
       locks: createLocks(1),
       nodeImages: new Map(),
+      endpointPorts: ENDPOINT_PORTS,
       tools: () => Promise.reject(new Error("not asked for")),
       metadata: {
         admit: () => Promise.reject(new Error("not asked for")),
