@@ -105,6 +105,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   let silentSinceMs: number | undefined = clock.now();
   let bootID: string | undefined;
   let timer: Timer | undefined;
+  /** Set while what belongs beside the Node could not be made. */
+  let missing: Timer | undefined;
 
   const pods = createPodWorkers({
     api,
@@ -127,7 +129,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     shown: machineClock.shown,
   });
 
-  const registration = createRegistration(spec, { api, cloudApi: options.api, clock, log });
+  const registration = createRegistration(spec, { api, cloudApi: options.api, clock });
 
   const nodeEvent = (reason: string, message: string, type: "Normal" | "Warning" = "Normal"): void =>
     events.event({ apiVersion: "v1", kind: "Node", name, uid: name }, type, reason, message);
@@ -182,6 +184,8 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
   const fallSilent = (): void => {
     timer?.cancel();
     timer = undefined;
+    missing?.cancel();
+    missing = undefined;
     reporter.fallSilent();
     if (!isUp) return;
     isUp = false;
@@ -208,6 +212,19 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     for (const key of keys) wake(key);
   };
 
+  /** Its lease and its CSINode: what cannot be made now is made later, as long as it takes. */
+  const keepCompanions = async (): Promise<void> => {
+    try {
+      await registration.putCompanions();
+    } catch (error) {
+      log.debug({ node: name, error }, "kubelet could not make its lease or CSINode");
+      missing ??= clock.timer(LEASE_RENEWAL_MS, () => {
+        missing = undefined;
+        if (isUp) void clock.track(keepCompanions());
+      });
+    }
+  };
+
   const start = async (): Promise<void> => {
     const { node, isNew } = await registration.ensureNode();
     isRegistered = true;
@@ -216,7 +233,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
     // This process was started again, and the kubelet was not: it goes on saying what it said.
     if (isReady) pressure.goOn(PRESSURES.filter((type) => isConditionTrue(node.status?.conditions, type)));
     beat();
-    await registration.putCompanions(node);
+    await keepCompanions();
     if (isNew) {
       nodeEvent("Starting", "Starting kubelet.");
       for (const reason of SUFFICIENCY_EVENTS) statusEvent(reason);
@@ -234,6 +251,7 @@ export function createNodeAgent(spec: NodeSpec, options: NodeAgentOptions): Node
 
   const reconnect = async (): Promise<void> => {
     beat();
+    await keepCompanions();
     await report("ready");
     lookAtAll();
   };

@@ -1,6 +1,6 @@
 import { type Clock, formatMicros } from "../../clock/clock.js";
 import type { KubeApi } from "../api.js";
-import type { ClusterLog, NodeSpec } from "../cluster.js";
+import type { NodeSpec } from "../cluster.js";
 import { isStatusError } from "../errors.js";
 import type { Lease, Node } from "../schema/generated/types.js";
 import { newNode } from "./node-object.js";
@@ -14,13 +14,13 @@ const LEASE_NAMESPACE = "kube-node-lease";
 export interface Registration {
   /** Makes the Node, or finds it again. */
   ensureNode(): Promise<{ node: Node; isNew: boolean }>;
-  /** The lease and the CSINode. */
-  putCompanions(node: Node): Promise<void>;
+  /** The lease and the CSINode, where they are missing. Rejects when they cannot be made now. */
+  putCompanions(): Promise<void>;
 }
 
 export function createRegistration(
   spec: NodeSpec,
-  { api, cloudApi, clock, log }: { api: KubeApi; cloudApi: KubeApi; clock: Clock; log: ClusterLog },
+  { api, cloudApi, clock }: { api: KubeApi; cloudApi: KubeApi; clock: Clock },
 ): Registration {
   const { name } = spec;
 
@@ -31,11 +31,13 @@ export function createRegistration(
     await api
       .create(resource, { metadata: { name, namespace, ownerReferences: [owner] }, spec })
       .catch((error: unknown) => {
-        if (!isStatusError(error, "AlreadyExists")) log.warn({ node: name, resource, error }, "not created");
+        if (!isStatusError(error, "AlreadyExists")) throw error;
       });
   };
 
-  const putCompanions = async (node: Node): Promise<void> => {
+  const putCompanions = async (): Promise<void> => {
+    const node = api.get<Node>("nodes", { name });
+    if (!node) return;
     const lease: Lease["spec"] = {
       holderIdentity: name,
       leaseDurationSeconds: LEASE_DURATION_SECONDS,

@@ -334,6 +334,23 @@ describe("a node that could not say what it is short of", () => {
   });
 });
 
+describe("a kubelet that could not make its lease and its CSINode", () => {
+  it("makes them once the API server takes them", async () => {
+    const { clock, api, cluster } = await withNode();
+    const companions = [
+      ["leases.coordination.k8s.io", { namespace: "kube-node-lease", name: "node-0" }],
+      ["csinodes.storage.k8s.io", { name: "node-0" }],
+    ] as const;
+    for (const [resource, key] of companions) await api.delete(resource, key);
+    for (const id of ["m0", "m1"]) cluster.setMember(id, "down");
+    await cluster.addNode(nodeSpec(0));
+    await clock.advance(MINUTE);
+    for (const id of ["m0", "m1"]) cluster.setMember(id, "up");
+    await clock.advance(15 * SECOND);
+    for (const [resource, key] of companions) expect(api.get(resource, key)?.metadata.name).toBe("node-0");
+  });
+});
+
 describe("a node that was short of something when its kubelet was taken up again", () => {
   it("goes on saying so without a break", async () => {
     const { clock, api, cluster, condition, trouble } = await withNode();
