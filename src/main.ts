@@ -306,6 +306,8 @@ export async function startEmulator(options: {
     await webhooks.close();
     await gateway.close();
     saveLastTime();
+    // Who ends the emulator does not want to wait for a cluster to be made.
+    for (const { callOff } of backends.values()) callOff?.();
     await reconcilers.stop();
     await injector.stop();
     for (const backend of backends.values()) await backend.close();

@@ -142,5 +142,7 @@ export interface ClusterBackend {
    * looked at. Absent: nothing outlives the process.
    */
   collectGarbage?(known: () => readonly KnownCluster[], options: { remove: boolean }): Promise<Orphan[]>;
+  /** The process is about to end: long work that is under way is given up, and rejects with `unavailable`. The next process begins it again. */
+  callOff?(): void;
   close(): Promise<void>;
 }

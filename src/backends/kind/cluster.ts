@@ -37,6 +37,8 @@ export interface KindContext {
   clock: Clock;
   /** Simulated seconds a second of the machine's. */
   speed: number;
+  /** Aborted when the process is about to end. */
+  ending: AbortSignal;
   log: KindLog;
   runner: Runner;
   engine: Engine;

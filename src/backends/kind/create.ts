@@ -39,6 +39,7 @@ export async function makeCluster(context: KindContext, spec: ClusterSpec): Prom
   try {
     await runner.run("kind", ["create", "cluster", ...args], {
       timeoutMs: CREATE_LIMIT_MS,
+      signal: context.ending,
       onStderrLine: (line) => {
         const step = /^\s*[✓✗]\s+(.*?)\s*\S*$/u.exec(line)?.[1];
         if (step) log.info({ cluster: spec.name, step }, "creating a kind cluster");

@@ -44,6 +44,7 @@ type Operations = ReturnType<typeof createOperations>;
 export function createKindBackend(options: KindBackendOptions): ClusterBackend {
   let loaded: Operations | undefined;
   let loading: Promise<Operations> | undefined;
+  const ending = new AbortController();
 
   const work = (): Promise<Operations> => {
     loading ??= (async () => {
@@ -85,6 +86,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
       const operations = createOperations({
         clock,
         speed: options.speed ?? 1,
+        ending: ending.signal,
         log,
         runner,
         engine,
@@ -141,6 +143,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
     issuerKeys: async (...asked) => (await work()).issuerKeys(...asked),
     inventory: async () => (await work()).inventory(),
     collectGarbage: async (...asked) => (await work()).collectGarbage(...asked),
+    callOff: () => ending.abort(),
     close: async () => loaded?.close(),
   };
 }

@@ -122,9 +122,11 @@ export function createOperations(context: KindContext) {
   const create = async (spec: ClusterSpec): Promise<ClusterEndpoint> => {
     const present = clusters.get(spec.clusterId);
     if (present) return present.endpoint;
+    if (context.ending.aborted)
+      throw new BackendError("unavailable", `cluster ${spec.name} is not made while eksim ends`);
     const known = await files.read(spec.clusterId);
     const held = (known && (await ifPresent(() => takeOver(known)))) ?? (await hold(await makeCluster(context, spec)));
-    await untilReady(clock, held.client, { limitMs: CREATED_LIMIT_MS });
+    await untilReady(clock, held.client, { limitMs: CREATED_LIMIT_MS, signal: context.ending });
     keep(held);
     return held.endpoint;
   };

@@ -39,6 +39,7 @@ describe("garbage in the container engine", () => {
     context = {
       clock: createClock({ kind: "real" }, { seed: 1 }),
       speed: 1,
+      ending: new AbortController().signal,
       log: silentLog,
       runner,
       engine,

@@ -2,7 +2,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { ClusterBackend, ClusterSpec, NodePower, Observation } from "../../../src/backends/backend.js";
+import {
+  BackendError,
+  type ClusterBackend,
+  type ClusterSpec,
+  type NodePower,
+  type Observation,
+} from "../../../src/backends/backend.js";
 import { createKindBackend } from "../../../src/backends/kind/kind-backend.js";
 import { contractNode, contractSpec } from "../contract.js";
 import { eventually, kubeconfigOf, type StandIn, standIn } from "./api-server.js";
@@ -207,6 +213,36 @@ describe("creating a cluster", () => {
     });
     expect(readdirSync(dir)).toEqual(["owner"]);
     expect(runner.left()).toEqual([]);
+  });
+
+  it("is given up when the process ends, leaving nothing, and those in the queue are not begun", async () => {
+    let begun = (): void => {};
+    const isUnderWay = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    runner.expect({
+      command: CREATE(),
+      effect: (signal) => {
+        holds({ name: MASTERS[0], labels: kindLabels("control-plane") })();
+        begun();
+        return new Promise((_resolve, reject) => {
+          signal?.addEventListener("abort", () =>
+            reject(new BackendError("unavailable", "kind create cluster was called off")),
+          );
+        });
+      },
+    });
+    runner.expect(deleted());
+    const making = backend.createCluster(contractSpec);
+    making.catch(() => {});
+    await isUnderWay;
+    backend.callOff?.();
+    await expect(making).rejects.toMatchObject({ code: "unavailable" });
+    expect([readdirSync(dir), runner.left()]).toEqual([["owner"], []]);
+    await expect(backend.createCluster(contractSpec)).rejects.toMatchObject({
+      code: "unavailable",
+      message: "cluster contract is not made while eksim ends",
+    });
   });
 
   it("refuses versions that there is no image for before anything is made", async () => {

@@ -13,7 +13,7 @@ export interface Recorded {
   /** As often as it is asked for; otherwise once. */
   always?: boolean;
   /** What the real tool does beside its answer. */
-  effect?: () => void | Promise<void>;
+  effect?: (signal?: AbortSignal) => void | Promise<void>;
 }
 
 export interface RecordedRunner extends Runner {
@@ -94,7 +94,7 @@ export function recordedRunner(): RecordedRunner {
       const { stdout = "", stderr = "", exitCode = 0, input, effect } = find(command);
       if (input instanceof RegExp ? !input.test(options.input ?? "") : input !== undefined && input !== options.input)
         throw new Error(`${command.join(" ")} was given ${options.input}`);
-      await effect?.();
+      await effect?.(options.signal);
       for (const line of stderr.split("\n")) options.onStderrLine?.(line);
       if (exitCode !== 0 && !options.anyExitCode)
         throw new BackendError("failed", `${tool} ${args[0]} failed with exit code ${exitCode}: ${stderr.trim()}`);
