@@ -12,6 +12,7 @@ import { KIND_LABELS, LABELS } from "./names.js";
 import { clearTrouble } from "./network.js";
 import { giveMetadata, startJoin } from "./nodes.js";
 import { startAtAddress, startKubelet } from "./power.js";
+import { setPressures } from "./pressures.js";
 
 /** etcd, API servers and the load balancer come up together, on a machine that may be busy with more. */
 const READY_LIMIT_MS = 180_000;
@@ -74,7 +75,10 @@ async function clear(
 ): Promise<void> {
   try {
     await clearTrouble(engine, name);
-    if (ran && role === "worker") await startKubelet(engine, name);
+    if (ran && role === "worker") {
+      await setPressures(engine, name, []);
+      await startKubelet(engine, name);
+    }
   } catch (err) {
     log.warn(
       { err, container: name },

@@ -16,6 +16,7 @@ import type { ClusterFile, Files, MasterFile } from "./files.js";
 import type { KubeClient } from "./kube-client.js";
 import type { Locks } from "./lock.js";
 import type { MetadataService } from "./metadata.js";
+import type { LostCall } from "./network.js";
 import type { Runner } from "./runner.js";
 import type { ToolVersions } from "./tools.js";
 import type { Whereabouts } from "./whereabouts.js";
@@ -84,6 +85,12 @@ export interface Held {
   /** Machines of nodes as last told, by the nodes' names. */
   machines: Map<string, "on" | "off">;
   impairments: Impairments;
+  /** Pods that crash again and again, as namespace and name. */
+  crashing?: { pods: ReadonlySet<string>; stop: () => void };
+  /** How not to look out for new webhooks any longer, while there is an outage of some. */
+  stopWebhooks?: () => void;
+  /** Where they are asked, as last known. */
+  lostWebhooks?: readonly LostCall[];
   /** By node, as last known. */
   podRanges: Map<string, readonly string[]>;
   /** Nodes may have conditions that eksim has set. */

@@ -14,7 +14,7 @@ export const WEBHOOK_FILES = {
 const WEBHOOK_CACHE = "5s";
 
 /** The range that the EKS guide proposes for pods, as on the embedded backend; a range of its own in clusters of IPv6. */
-const POD_SUBNETS = { ipv4: "100.64.0.0/10", ipv6: "fd00:10:64::/56" } as const;
+export const POD_SUBNETS = { ipv4: "100.64.0.0/10", ipv6: "fd00:10:64::/56" } as const;
 
 export interface KindConfig {
   kind: "Cluster";

@@ -1,18 +1,22 @@
 /** What is wrong with a cluster, brought to its machines as far as real ones can have it. The rest is refused with the reason. */
-import { formatSeconds } from "../../clock/clock.js";
-import type { Impairments, LinkEnd, LinkImpairment, NodeImpairment } from "../../domain/impairments.js";
-import { CONTROL_PLANE_LABEL, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
+import type { Impairments, LinkEnd, LinkImpairment } from "../../domain/impairments.js";
 import { BackendError } from "../backend.js";
 import type { Held, KindContext } from "./cluster.js";
-import { type Node, nodePath } from "./drain.js";
+import { setConditions } from "./conditions.js";
+import { POD_SUBNETS } from "./config-file.js";
+import { setCrashing } from "./containers.js";
+import type { Node } from "./drain.js";
 import type { Container } from "./engine.js";
-import { asBackendError } from "./kube-client.js";
 import { KIND_LABELS, LABELS } from "./names.js";
-import { type Delay, hasNetem, type Loss, type NetworkTrouble, setTrouble } from "./network.js";
+import { type Delay, hasNetem, type Loss, type LostCall, type NetworkTrouble, setTrouble } from "./network.js";
+import { setPressures } from "./pressures.js";
+import { lostWebhooks, watchWebhooks } from "./webhooks.js";
 
 /** A machine on kind's network. */
 export interface Station {
   container: string;
+  /** Of a node that is no master. */
+  nodeName?: string;
   zone: string;
   role: "masters" | "machines";
   running: boolean;
@@ -21,19 +25,20 @@ export interface Station {
 }
 
 /** Parts that real machines cannot have, and why. */
-export function refuseUnsupported({ nodes, apiServer, webhooks, pods }: Impairments): void {
+export function refuseUnsupported({ nodes, apiServer, pods }: Impairments): void {
   const refuse = (what: string): never => {
     throw new BackendError("unsupported", `the backend kind cannot bring about ${what}; the embedded one can`);
   };
   if (apiServer)
     refuse("an API server that is slow or refuses: kind's own stands between clients and no place of eksim's");
-  if (webhooks) refuse("webhooks that cannot be reached: whose they are is known to the API server alone");
-  if (pods.length > 0) refuse("containers that fail: their images are real");
-  for (const [name, node] of Object.entries(nodes)) {
-    const part = (["pressures", "clockSkewMs", "diskFull", "imagePulls"] as const).find(
-      (key) => node[key] !== undefined,
-    );
+  const unready = pods.find(({ trouble }) => trouble === "not-ready");
+  if (unready) refuse(`that pod ${unready.name} is not ready: its kubelet alone asks it, and says so`);
+  for (const [name, { imagePulls, ...node }] of Object.entries(nodes)) {
+    const part = (["clockSkewMs", "diskFull"] as const).find((key) => node[key] !== undefined);
     if (part) refuse(`${part} of node ${name}: all nodes share the kernel, the disk and the clock of this machine`);
+    const some = imagePulls?.images.find((image) => !/^\*+$/.test(image));
+    if (some !== undefined)
+      refuse(`imagePulls of ${some} on node ${name}: whole registries can be cut off, but not single images; take *`);
   }
 }
 
@@ -66,12 +71,21 @@ function reachesMasters(station: Station, stations: readonly Station[], links: r
   return masters.length === 0 || reached.length * 2 > masters.length;
 }
 
-/** A machine's share: what it does not get of others, and what it sends late. A link may be within a zone. `balancer`: addresses of the load balancer. */
+export interface Surroundings {
+  /** Addresses of the load balancer. */
+  balancer?: readonly string[];
+  /** Ranges of all pods and Services. */
+  ranges?: readonly string[];
+  /** What API servers do not reach. */
+  calls?: readonly LostCall[];
+}
+
+/** A machine's share: what it does not get of others, and what it sends late. A link may be within a zone. */
 export function troubleOf(
   station: Station,
   stations: readonly Station[],
-  { links, zonesWithoutDns }: Pick<Impairments, "links" | "zonesWithoutDns">,
-  balancer: readonly string[] = [],
+  { links, zonesWithoutDns, nodes = {} }: Pick<Impairments, "links" | "zonesWithoutDns"> & Partial<Impairments>,
+  { balancer = [], ranges = [], calls = [] }: Surroundings = {},
 ): NetworkTrouble {
   const percentOf = ({ cut, lossPercent = 0 }: LinkImpairment): number => (cut ? 100 : lossPercent);
   const losses: Loss[] = links
@@ -86,17 +100,22 @@ export function troubleOf(
     }));
   const meant = <T extends { addresses: readonly string[] }>(list: T[]): T[] =>
     list.filter(({ addresses }) => addresses.length > 0);
+  // Pods of a machine are in the range of all pods, and nftables allows for no two that overlap.
+  const reached = stations.flatMap(({ addresses }) => addresses.filter((address) => !address.includes("/")));
   if (!reachesMasters(station, stations, links)) losses.push({ addresses: balancer, percent: 100 });
   return {
     losses: meant(losses),
     delays: meant(delays),
     withoutDns: station.role === "machines" && zonesWithoutDns.includes(station.zone),
+    ...(station.role === "masters" && calls.length > 0 ? { calls } : {}),
+    ...(station.nodeName !== undefined && nodes[station.nodeName]?.imagePulls
+      ? { reachesOnly: [...reached, ...balancer, ...ranges] }
+      : {}),
   };
 }
 
 interface Network {
   stations: Station[];
-  /** Addresses of the load balancer. */
   balancer: string[];
 }
 
@@ -126,7 +145,17 @@ async function networkOf(context: KindContext, held: Held): Promise<Network> {
     if (role === "external-load-balancer" || zone === undefined) return [];
     const addresses = [...own(container), ...(ranges.get(labels[LABELS.node] ?? name) ?? [])];
     const running = state === "running";
-    return [{ container: name, zone, role: master ? "masters" : "machines", running, addresses }];
+    const nodeName = labels[LABELS.node];
+    return [
+      {
+        container: name,
+        ...(nodeName === undefined ? {} : { nodeName }),
+        zone,
+        role: master ? "masters" : "machines",
+        running,
+        addresses,
+      },
+    ];
   });
   const balancer = containers.filter(({ role }) => role === "external-load-balancer").flatMap(own);
   return { stations, balancer };
@@ -139,84 +168,56 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   const probe = network.stations.find(({ running }) => running);
   if (isLate(impairments) && probe && !(await hasNetem(context.engine, probe.container)))
     throw new BackendError("unsupported", NO_NETEM);
+  const before = held.impairments;
   held.impairments = impairments;
-  await apply(context, held, network);
+  await apply(context, held, network, before);
+  setCrashing(
+    context,
+    held,
+    impairments.pods.filter(({ trouble }) => trouble === "crash-loop"),
+  );
+  // Webhooks that come while it is on are not reached either.
+  watchWebhooks(held, impairments.webhooks, () => again(context, held));
   await setConditions(context, held, impairments.nodes);
 }
 
 /** Machines have come or gone, or come back: all of them get what is wrong now. */
 export async function reimpair(context: KindContext, held: Held): Promise<void> {
-  const { links, zonesWithoutDns, nodes } = held.impairments;
-  if (links.length + zonesWithoutDns.length > 0) await apply(context, held, await networkOf(context, held));
+  const { links, zonesWithoutDns, nodes, webhooks } = held.impairments;
+  const isWrong = links.length + zonesWithoutDns.length > 0 || webhooks !== undefined;
+  if (isWrong || Object.values(nodes).some(({ pressures, imagePulls }) => pressures ?? imagePulls))
+    await apply(context, held, await networkOf(context, held), held.impairments);
   await setConditions(context, held, nodes);
 }
 
-async function apply(context: KindContext, held: Held, { stations, balancer }: Network): Promise<void> {
-  const { impairments } = held;
+/** As before, of something that has come or changed; nobody waits for it. */
+export async function again(context: KindContext, held: Held): Promise<void> {
+  await reimpair(context, held).catch((err: unknown) => {
+    if (!(err instanceof BackendError)) throw err;
+    context.log.warn({ err, cluster: held.file.spec.name }, "what is wrong with the cluster did not reach all of it");
+  });
+}
+
+async function apply(
+  context: KindContext,
+  held: Held,
+  { stations, balancer }: Network,
+  before: Impairments,
+): Promise<void> {
+  const { impairments, file } = held;
+  const { serviceCidr } = file.spec;
+  const ranges = [serviceCidr, POD_SUBNETS[serviceCidr.includes(":") ? "ipv6" : "ipv4"]];
+  const calls = impairments.webhooks ? await lostWebhooks(context, held, impairments.webhooks) : [];
+  const pressuresOf = ({ nodes }: Impairments, { nodeName = "" }: Station) => nodes[nodeName]?.pressures;
   await Promise.all(
     stations
       .filter(({ running }) => running)
-      .map((station) =>
-        setTrouble(context.engine, station.container, troubleOf(station, stations, impairments, balancer)),
-      ),
-  );
-}
-
-interface ReportedCondition {
-  type: string;
-  status: string;
-  reason?: string;
-  message?: string;
-}
-
-/** Message by which conditions that eksim has set are known again. */
-const MARK = "(set by eksim)";
-
-/** What the node monitoring agent would report: no kubelet writes conditions of these types, so that they stay. */
-async function setConditions(
-  context: KindContext,
-  held: Held,
-  nodes: Readonly<Record<string, NodeImpairment>>,
-): Promise<void> {
-  const wantsSome = Object.values(nodes).some(({ conditions = [] }) => conditions.length > 0);
-  // An API server that does not answer has nothing to be told, unless there is something.
-  if (!wantsSome && !held.hasConditions) return;
-  held.hasConditions = true;
-  const query = { labelSelector: `!${CONTROL_PLANE_LABEL},${ZONE_LABEL}` };
-  const { items } = await asBackendError(() =>
-    held.client.request<{ items: Node[] }>("GET", "/api/v1/nodes", { query }),
-  );
-  const now = formatSeconds(context.clock.wallNow());
-  for (const { metadata, status } of items) {
-    const wanted = nodes[metadata.name]?.conditions ?? [];
-    const present = (status?.conditions ?? []) as ReportedCondition[];
-    const times = { lastHeartbeatTime: now, lastTransitionTime: now };
-    const bad = wanted
-      .filter(
-        ({ type, reason }) =>
-          !present.some((one) => one.type === type && one.status === "False" && one.reason === reason),
-      )
-      .map(({ type, reason, message = "" }) => ({
-        type,
-        status: "False",
-        reason,
-        message: `${message} ${MARK}`.trim(),
-        ...times,
-      }));
-    const good = present
-      .filter(
-        ({ type, status: is, message }) =>
-          is === "False" && message?.endsWith(MARK) && !wanted.some((one) => one.type === type),
-      )
-      .map(({ type }) => ({ type, status: "True", reason: type, message: "", ...times }));
-    const conditions = [...bad, ...good];
-    if (conditions.length === 0) continue;
-    await asBackendError(() =>
-      held.client.request("PATCH", `${nodePath(metadata.name)}/status`, {
-        contentType: "application/strategic-merge-patch+json",
-        body: { status: { conditions } },
+      .map(async (station) => {
+        const trouble = troubleOf(station, stations, impairments, { balancer, ranges, calls });
+        await setTrouble(context.engine, station.container, trouble);
+        const pressures = pressuresOf(impairments, station);
+        if (pressures ?? pressuresOf(before, station))
+          await setPressures(context.engine, station.container, pressures ?? []);
       }),
-    );
-  }
-  held.hasConditions = wantsSome;
+  );
 }

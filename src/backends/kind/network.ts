@@ -35,6 +35,17 @@ export interface NetworkTrouble {
   delays: readonly Delay[];
   /** No name is resolved, neither by the machine nor by its pods. */
   withoutDns: boolean;
+  /** What the machine's own processes do not reach any more; its pods do. */
+  calls?: readonly LostCall[];
+  /** All that the machine's own processes still reach, where they reach nothing else: no registry, above all. */
+  reachesOnly?: readonly string[];
+}
+
+/** `refused`: whoever asks is told so at once; `timeout`: nobody answers. */
+export interface LostCall {
+  address: string;
+  port: number;
+  mode: "refused" | "timeout";
 }
 
 const OK = { anyExitCode: true } as const;
@@ -69,8 +80,25 @@ function matches(side: "saddr" | "daddr", addresses: readonly string[]): string[
   ];
 }
 
+/** Kubernetes' own rules, which turn addresses of Services into those of pods, come later: packets still have the address that was asked for. */
+const lostCall = ({ address, port, mode }: LostCall): string =>
+  `ip${address.includes(":") ? "6" : ""} daddr ${address} tcp dport ${port} ${mode === "refused" ? "reject with tcp reset" : "drop"}`;
+
+/** Nothing else by TCP than these addresses: names are resolved still, and the machine talks with itself. */
+function unreachable(reached: readonly string[]): string[] {
+  return [
+    ...["oif lo accept", "tcp dport 53 accept"],
+    ...matches("daddr", reached).map((match) => `${match} accept`),
+    "meta l4proto tcp reject with tcp reset",
+  ];
+}
+
+/** What anything on a link may always ask for, instance metadata above all. */
+const LINK_LOCAL: readonly string[] = ["169.254.0.0/16", "fe80::/10", "fd00:ec2::254"];
+
 /** Of the links of one machine, in one table. */
-export function linkRules({ losses, withoutDns }: Pick<NetworkTrouble, "losses" | "withoutDns">): string {
+export function linkRules(trouble: Omit<NetworkTrouble, "delays">): string {
+  const { losses, withoutDns, calls = [], reachesOnly } = trouble;
   const arriving = losses.flatMap(({ addresses, percent }) =>
     matches("saddr", addresses).map((match) =>
       percent >= 100 ? `${match} drop` : `${match} numgen random mod 10000 < ${Math.round(percent * 100)} drop`,
@@ -79,7 +107,8 @@ export function linkRules({ losses, withoutDns }: Pick<NetworkTrouble, "losses" 
   const dns = withoutDns ? ["udp dport 53 drop", "tcp dport 53 drop"] : [];
   // What comes from other machines is for a CoreDNS that runs here, which those zones may ask.
   const dnsOfPods = dns.map((rule) => `iifname != "${DEVICE}" ${rule}`);
-  if (arriving.length + dns.length === 0) return without(TABLES.links);
+  const asking = [...dns, ...calls.map(lostCall), ...(reachesOnly ? unreachable([...reachesOnly, ...LINK_LOCAL]) : [])];
+  if (arriving.length + asking.length === 0) return without(TABLES.links);
   const chain = (name: string, hook: string, rules: readonly string[]): string =>
     [
       `  chain ${name} {`,
@@ -90,7 +119,7 @@ export function linkRules({ losses, withoutDns }: Pick<NetworkTrouble, "losses" 
   return `${without(TABLES.links)}table inet ${TABLES.links} {
 ${chain("arriving", "input", arriving)}
 ${chain("passing", "forward", [...arriving, ...dnsOfPods])}
-${chain("leaving", "output", dns)}
+${chain("leaving", "output", asking)}
 }
 `;
 }

@@ -13,19 +13,20 @@ import { adoptNodes, wakeContainers } from "./adopt.js";
 import { runCloudController } from "./cloud-controller.js";
 import { type Held, type KindContext, memberStates, untilReady } from "./cluster.js";
 import { type ConfigMap, changeConfigMap } from "./config-maps.js";
+import { endContainers, setCrashing } from "./containers.js";
 import { makeCluster } from "./create.js";
 import { inventory, removeCluster } from "./delete.js";
 import { drainNode, patchNode } from "./drain.js";
 import type { ClusterFile } from "./files.js";
 import { collectGarbage } from "./garbage.js";
-import { impair, reimpair } from "./impair.js";
+import { again, impair } from "./impair.js";
 import { asBackendError, createKubeClient } from "./kube-client.js";
 import { readAdminAccess } from "./kubeconfig.js";
 import { replaceMember, setMember } from "./members.js";
 import { addNode, removeNode } from "./nodes.js";
 import { clusterObjects } from "./objects.js";
 import { nodeFacts, observeDeployments, observeNodes, summarise } from "./observe.js";
-import { endPods, pods, watchPods } from "./pods.js";
+import { deletePods, pods, watchPods } from "./pods.js";
 import { rebootNode, setNodePower } from "./power.js";
 import { finishUpgrade } from "./upgrade.js";
 import { lookAtMachines, watchMachines } from "./watch-machines.js";
@@ -103,6 +104,8 @@ export function createOperations(context: KindContext) {
     clusters.delete(clusterId);
     held.ending.abort();
     for (const stop of held.stops) stop();
+    setCrashing(context, held, []);
+    held.stopWebhooks?.();
     await Promise.all([...held.joins.values()].map(({ done }) => done));
     held.client.close();
   };
@@ -218,7 +221,11 @@ export function createOperations(context: KindContext) {
     nodes: async (clusterId) => asBackendError(() => nodeFacts(find(clusterId).client)),
     pods: async (clusterId) => pods(find(clusterId).client),
     watchPods: (clusterId, listener) => watchPods(find(clusterId).client, listener),
-    endPods: async (clusterId, ending, how) => endPods(find(clusterId).client, ending, how),
+    endPods: async (clusterId, ending, how) => {
+      const held = find(clusterId);
+      if (how === "crash" || how === "oom") await endContainers(context, held, ending, how);
+      else await deletePods(held.client, ending, how);
+    },
     whyNot: (intention) => whyNot(context, intention),
     objects: clusterObjects((clusterId) => find(clusterId).client),
 
@@ -249,14 +256,7 @@ export function createOperations(context: KindContext) {
 
   async function reimpairQuietly(clusterId: string): Promise<void> {
     const held = clusters.get(clusterId);
-    if (!held) return;
-    await reimpair(context, held).catch((err: unknown) => {
-      if (!(err instanceof BackendError)) throw err;
-      context.log.warn(
-        { err, cluster: held.file.spec.name },
-        "what is wrong with the network did not reach a machine that has come",
-      );
-    });
+    if (held) await again(context, held);
   }
 }
 

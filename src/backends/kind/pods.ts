@@ -1,6 +1,6 @@
 /** Pods: where each is, how it fares and whose it is; and their end. */
 import { type Condition, isReady, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
-import { BackendError, type PodFacts, type PodName } from "../backend.js";
+import type { PodFacts, PodName } from "../backend.js";
 import type { Node } from "./drain.js";
 import { asBackendError, type KubeClient, KubeRefusal, type WatchedObject } from "./kube-client.js";
 
@@ -126,18 +126,12 @@ export function watchPods(
   };
 }
 
-/** Why pods cannot be ended in this way; undefined: they can. */
-export const endRefusal = (how: "delete" | "kill" | "crash" | "oom"): string | undefined =>
-  how === "crash" || how === "oom" ? `the backend kind cannot make containers of pods end as if by ${how}` : undefined;
-
-/** Pods that are gone have ended. Containers cannot be made to fail from outside without touching their images. */
-export async function endPods(
+/** They are deleted: with their grace period, or at once. Pods that are gone have ended. */
+export async function deletePods(
   client: KubeClient,
   ending: readonly PodName[],
-  how: "delete" | "kill" | "crash" | "oom",
+  how: "delete" | "kill",
 ): Promise<void> {
-  const refusal = endRefusal(how);
-  if (refusal !== undefined) throw new BackendError("unsupported", refusal);
   return asBackendError(async () => {
     await Promise.all(
       ending.map(async ({ namespace, name }) => {

@@ -5,7 +5,6 @@ import type { KindContext } from "./cluster.js";
 import { imageHint, knownImages, nodeImage } from "./images.js";
 import { isLate, NO_NETEM, refuseUnsupported } from "./impair.js";
 import { NETEM_PROBE } from "./network.js";
-import { endRefusal } from "./pods.js";
 
 /** A registry that does not answer is as good as none. Milliseconds. */
 const REGISTRY_PATIENCE_MS = 20_000;
@@ -16,7 +15,7 @@ export async function whyNot(context: KindContext, intention: Intention): Promis
       case "impair":
         return await whyNotImpaired(context, intention.impairments);
       case "end-pods":
-        return endRefusal(intention.how);
+        return undefined;
       case "run-version":
         return await whyNotVersion(context, intention.version);
       case "run-addon":

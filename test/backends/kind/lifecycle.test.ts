@@ -299,6 +299,7 @@ describe("adopting a cluster", () => {
     await restart([...FRESH, worker]);
     runner.expect(
       ...[...MASTERS, worker.name].flatMap(clean),
+      { command: [...written(worker.name, "").slice(0, 5), "sh", "-s", ""], input: /rm -f "\$file"/ },
       { command: inside(worker.name, "systemctl", "start", "kubelet") },
       { command: inside(worker.name, "test", "-f", "/etc/kubernetes/kubelet.conf") },
     );

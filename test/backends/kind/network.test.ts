@@ -60,7 +60,9 @@ describe("links that break", () => {
     const cut = (...zones: string[]): LinkImpairment[] =>
       zones.map((zone) => ({ from: { zone }, to: { zone: "a" }, cut: true }));
     const lostBy = (one: Station, links: LinkImpairment[]) =>
-      troubleOf(one, stations, { links, zonesWithoutDns: [] }, ["172.18.0.9"]).losses.map(({ addresses }) => addresses);
+      troubleOf(one, stations, { links, zonesWithoutDns: [] }, { balancer: ["172.18.0.9"] }).losses.map(
+        ({ addresses }) => addresses,
+      );
     expect(lostBy(A2, cut("b", "c"))).toContainEqual(["172.18.0.9"]);
     expect(lostBy(A, cut("b", "c"))).toContainEqual(["172.18.0.9"]);
     expect(lostBy(A2, cut("b"))).not.toContainEqual(["172.18.0.9"]);
@@ -189,8 +191,8 @@ describe("machines", () => {
 describe("what real machines cannot have", () => {
   it.each<[string, Partial<Impairments>]>([
     ["an API server that is slow", { apiServer: { latencyMs: 100 } }],
-    ["webhooks", { webhooks: { names: ["*"], mode: "refused" } }],
-    ["containers that fail", { pods: [{ namespace: "a", name: "b", trouble: "crash-loop" }] }],
+    ["pod b is not ready", { pods: [{ namespace: "a", name: "b", trouble: "not-ready" }] }],
+    ["imagePulls of nginx on node n", { nodes: { n: { imagePulls: { images: ["nginx"] } } } }],
     ["clockSkewMs of node n", { nodes: { n: { clockSkewMs: 1 } } }],
     ["diskFull of node n", { nodes: { n: { diskFull: true } } }],
   ])("is refused with the reason: %s", (what, part) => {
