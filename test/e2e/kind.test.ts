@@ -5,8 +5,11 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Eksim, startEksim } from "../../src/testkit/index.js";
 import { docker, dockerHas, whyNoKind } from "../backends/kind/live.js";
+import { client, installed } from "./process.js";
 
 const why = await whyNoKind();
+const hasClients =
+  why === undefined && installed("aws", ["--version"]) && installed("kubectl", ["version", "--client"]);
 
 /** Real machines at work, and other work beside them. Milliseconds. */
 const LIMIT_MS = 15 * 60_000;
@@ -68,6 +71,27 @@ describe.skipIf(why !== undefined)(`an EKS cluster of kind${why === undefined ? 
       expect([...(await ready()).values()].sort()).toEqual(["us-east-1a", "us-east-1b", "us-east-1c"]);
     },
     2 * LIMIT_MS,
+  );
+
+  it.skipIf(!hasClients)(
+    "lets kubectl in with tokens of aws eks get-token, as those whom it knows, and nobody else",
+    async () => {
+      const kubeconfig = join(dataDir, "kubeconfig-of-a-user");
+      const environment = (accessKeyId: string) => ({
+        AWS_ENDPOINT_URL: eksim.endpoint,
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: "test",
+        AWS_DEFAULT_REGION: "us-east-1",
+        AWS_EC2_METADATA_DISABLED: "true",
+        KUBECONFIG: kubeconfig,
+      });
+      await client("aws", ["eks", "update-kubeconfig", "--name", "demo"], environment("test"));
+      const pods = ["get", "pods", "--all-namespaces", "--output", "name"];
+      expect(await client("kubectl", pods, environment("test"))).toContain("pod/coredns");
+      const stranger = client("kubectl", pods, environment("222222222222"));
+      await expect(stranger).rejects.toThrow(/Unauthorized|must be logged in/);
+    },
+    LIMIT_MS,
   );
 
   it(
