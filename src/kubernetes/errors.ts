@@ -37,12 +37,16 @@ export class StatusError extends Error {
       metadata: {},
       status: "Failure",
       message: this.message,
-      reason: this.reason,
-      ...(this.details ? { details: this.details } : {}),
+      ...(this.reason ? { reason: this.reason } : {}),
+      ...(this.details ? { details: withoutEmpty(this.details) } : {}),
       code: this.code,
     };
   }
 }
+
+/** Details as they go over the wire, where an empty text is none. */
+const withoutEmpty = (details: StatusDetails): StatusDetails =>
+  Object.fromEntries(Object.entries(details).filter(([, value]) => value !== "" && value !== undefined));
 
 /** The API server has too much to do (priority and fairness): try again in a second. */
 export class TooManyRequests extends StatusError {
@@ -93,7 +97,8 @@ export const STALE_OBJECT =
 
 /** 422: `causes` are field errors; one message is made of all of them as upstream does. */
 export function invalid(group: string, kind: string, name: string, causes: StatusCause[]): StatusError {
-  const texts = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message));
+  // What two rules say alike is said once; it stays two causes.
+  const texts = [...new Set(causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message)))];
   const listed = texts.length === 1 ? (texts[0] as string) : `[${texts.join(", ")}]`;
   return new StatusError(422, "Invalid", `${qualified(kind, group)} "${name}" is invalid: ${listed}`, {
     name,

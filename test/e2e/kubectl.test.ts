@@ -256,7 +256,7 @@ describe.skipIf(!program)("kubectl", () => {
       );
     expect(node).toMatch(/Ready\s+True .*KubeletReady/);
     expect(node).toMatch(/Allocated resources:/);
-    expect(pod).toMatch(/Normal\s+Started\s.*Started container nginx/);
+    expect(pod).toMatch(/Normal\s+Started\s.*Container started/);
     expect(job).toMatch(/Pods Statuses:\s+0 Active .* 1 Succeeded/);
     expect(quota).toMatch(/configmaps\s+\d+\s+100/);
     expect(namespace).toContain("Resource Quotas");

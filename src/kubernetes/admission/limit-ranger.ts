@@ -6,6 +6,7 @@ import type {
   LimitRange,
   LimitRangeItem,
   PersistentVolumeClaim,
+  Pod,
   PodSpec,
 } from "../schema/generated/types.js";
 import type { AdmissionPlugin } from "./plugin.js";
@@ -20,14 +21,24 @@ interface Asked {
 const itemsOf = (ranges: readonly LimitRange[], type: string): LimitRangeItem[] =>
   ranges.flatMap((range) => (range.spec?.limits ?? []).filter((item) => item.type === type));
 
-function complete(container: Container, item: LimitRangeItem): Container {
+/** What was set for one container: `cpu, memory request for container web`. */
+type Told = (resources: string[], kind: "request" | "limit", container: Container) => void;
+
+function complete(container: Container, item: LimitRangeItem, tell: Told): Container {
   const { limits = {}, requests = {} } = container.resources ?? {};
   const newLimits = { ...item.default, ...limits };
   // A limit that the container chose itself is also its request, before the range's own default request is looked at.
-  const newRequests = { ...item.defaultRequest, ...limits, ...requests };
-  const unchanged =
-    Object.keys(newLimits).length === Object.keys(limits).length &&
-    Object.keys(newRequests).length === Object.keys(requests).length;
+  const own = { ...limits, ...requests };
+  const newRequests = { ...item.defaultRequest, ...own };
+  const added = (all: object, present: object): string[] =>
+    Object.keys(all)
+      .filter((resource) => !Object.hasOwn(present, resource))
+      .sort();
+  const setRequests = added(newRequests, own);
+  const setLimits = added(newLimits, limits);
+  if (setRequests.length > 0) tell(setRequests, "request", container);
+  if (setLimits.length > 0) tell(setLimits, "limit", container);
+  const unchanged = setLimits.length === 0 && Object.keys(newRequests).length === Object.keys(requests).length;
   return unchanged
     ? container
     : { ...container, resources: { ...container.resources, limits: newLimits, requests: newRequests } };
@@ -100,14 +111,31 @@ const podComplaints = (spec: PodSpec, ranges: readonly LimitRange[]): string[] =
 const refusal = (resource: string, name: string, found: readonly string[]) =>
   forbidden("", resource, name, found.length === 1 ? (found[0] as string) : `[${found.join(", ")}]`);
 
+const ANNOTATION = "kubernetes.io/limit-ranger";
+
+function completePod(pod: Pod & { spec: PodSpec }, range: LimitRange): void {
+  const said: { main: string[]; init: string[] } = { main: [], init: [] };
+  const inits = new Set(pod.spec.initContainers?.map(({ name }) => name));
+  const tell: Told = (resources, kind, { name }) => {
+    const text = (what: string): string => `${resources.join(", ")} ${kind} for ${what} ${name}`;
+    if (inits.has(name)) said.init.push(text("init container"));
+    else said.main.push(text("container"));
+  };
+  for (const item of itemsOf([range], "Container"))
+    pod.spec = mapContainers(pod.spec, (container) => complete(container, item, tell));
+  const all = [...said.main, ...said.init];
+  if (all.length === 0) return;
+  // The last range that sets something has the word.
+  const told = { [ANNOTATION]: `LimitRanger plugin set: ${all.join("; ")}` };
+  pod.metadata.annotations = { ...pod.metadata.annotations, ...told };
+}
+
 export const limitRanger: AdmissionPlugin = {
   name: "LimitRanger",
   admit(request, reader) {
     const pod = podOf(request);
     if (!pod) return;
-    for (const item of itemsOf(reader.list("limitranges", request.namespace) as LimitRange[], "Container")) {
-      pod.spec = mapContainers(pod.spec, (container) => complete(container, item));
-    }
+    for (const range of reader.list("limitranges", request.namespace) as LimitRange[]) completePod(pod, range);
   },
   validate(request, reader) {
     const { info, operation, object, name, namespace, subresource } = request;

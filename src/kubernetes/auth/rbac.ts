@@ -46,14 +46,15 @@ interface Grant {
 
 type GrantsBySubject = Map<string, Grant[]>;
 
-const subjectKey = (subject: RbacSubject): string =>
+/** `namespace`: the binding's, which is that of a service account that is named without one. */
+const subjectKey = (subject: RbacSubject, namespace = ""): string =>
   subject.kind === "ServiceAccount"
-    ? `User system:serviceaccount:${subject.namespace}:${subject.name}`
+    ? `User system:serviceaccount:${subject.namespace || namespace}:${subject.name}`
     : `${subject.kind} ${subject.name}`;
 
 const describeSubject = (subject: RbacSubject): string =>
   subject.kind === "ServiceAccount"
-    ? `ServiceAccount "${subject.name}/${subject.namespace}"`
+    ? `ServiceAccount "${subject.name}/${subject.namespace ?? ""}"`
     : `${subject.kind} "${subject.name}"`;
 
 /** `api`: the roles and bindings are read from it and watched. */
@@ -77,7 +78,7 @@ export function createRbacAuthorizer({ api }: { api: Pick<KubeApi, "get" | "list
       if (!rules) return;
       const because = `RBAC: allowed by ${shown} of ${binding.roleRef.kind} "${binding.roleRef.name}" to`;
       for (const subject of binding.subjects ?? []) {
-        const key = subjectKey(subject);
+        const key = subjectKey(subject, namespace);
         const grant: Grant = { namespace, rules, because, subject: describeSubject(subject) };
         const present = grants.get(key);
         if (present) present.push(grant);

@@ -163,7 +163,10 @@ export const clusterRoles = (): BootstrapObject[] => [
     paths("get", "/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*"),
   ]),
   clusterRole("system:service-account-issuer-discovery", [
-    paths("get", "/.well-known/openid-configuration,/openid/v1/jwks"),
+    paths(
+      "get",
+      "/.well-known/openid-configuration,/.well-known/openid-configuration/,/openid/v1/jwks,/openid/v1/jwks/",
+    ),
   ]),
   clusterRole("system:auth-delegator", [
     rule("create", "authentication.k8s.io", "tokenreviews"),

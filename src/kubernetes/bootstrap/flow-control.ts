@@ -30,11 +30,10 @@ interface Schema {
   users?: string[];
   serviceAccounts?: string[];
   verbs?: string[];
-  resources?: { apiGroups: string[]; resources: string[]; namespaces?: string[] };
+  /** Absent, without paths: all of them. */
+  resources?: readonly { apiGroups: string[]; resources: string[]; clusterScope?: boolean }[];
   paths?: string[];
 }
-
-const LEASES = { apiGroups: ["coordination.k8s.io"], resources: ["leases"] };
 
 const SCHEMAS: Readonly<Record<string, Schema>> = {
   exempt: { level: "exempt", precedence: 1, groups: ["system:masters"] },
@@ -50,35 +49,19 @@ const SCHEMAS: Readonly<Record<string, Schema>> = {
     precedence: 100,
     distinguisher: "ByUser",
     users: ["system:kube-controller-manager", "system:kube-scheduler"],
-    verbs: ["get", "create", "update"],
-    resources: { ...LEASES, namespaces: ["kube-system"] },
-  },
-  "endpoint-controller": {
-    level: "workload-high",
-    precedence: 150,
-    distinguisher: "ByUser",
-    users: ["system:kube-controller-manager"],
-    verbs: ["get", "create", "update"],
-    resources: { apiGroups: [""], resources: ["endpoints"], namespaces: ["*"] },
-  },
-  "workload-leader-election": {
-    level: "leader-election",
-    precedence: 200,
-    distinguisher: "ByUser",
     serviceAccounts: ["*"],
     verbs: ["get", "create", "update"],
-    resources: { ...LEASES, namespaces: ["*"] },
+    resources: [{ apiGroups: ["coordination.k8s.io"], resources: ["leases"] }],
   },
   "system-node-high": {
     level: "node-high",
     precedence: 400,
     distinguisher: "ByUser",
     groups: ["system:nodes"],
-    resources: {
-      apiGroups: ["", "coordination.k8s.io"],
-      resources: ["nodes", "nodes/status", "leases"],
-      namespaces: ["kube-node-lease"],
-    },
+    resources: [
+      { apiGroups: [""], resources: ["nodes", "nodes/status"], clusterScope: true },
+      { apiGroups: ["coordination.k8s.io"], resources: ["leases"] },
+    ],
   },
   "system-nodes": { level: "system", precedence: 500, distinguisher: "ByUser", groups: ["system:nodes"] },
   "kube-controller-manager": {
@@ -128,14 +111,8 @@ function rulesOf({
   paths,
 }: Schema): PolicyRulesWithSubjects {
   const everything = !resources && !paths;
-  const { apiGroups = ["*"], resources: names = ["*"], namespaces = ["*"] } = resources ?? {};
-  const resourceRule = {
-    verbs,
-    apiGroups,
-    resources: names,
-    namespaces,
-    clusterScope: everything || namespaces.includes("kube-node-lease"),
-  };
+  const all = [{ apiGroups: ["*"], resources: ["*"], clusterScope: true }];
+  const resourceRules = (resources ?? (everything ? all : [])).map((rule) => ({ verbs, ...rule, namespaces: ["*"] }));
   return {
     subjects: [
       ...groups.map((name) => ({ kind: "Group", group: { name } })),
@@ -145,7 +122,7 @@ function rulesOf({
         serviceAccount: { name, namespace: "kube-system" },
       })),
     ],
-    ...(resources || everything ? { resourceRules: [resourceRule] } : {}),
+    ...(resourceRules.length > 0 ? { resourceRules } : {}),
     ...(paths || everything ? { nonResourceRules: [{ verbs, nonResourceURLs: paths ?? ["*"] }] } : {}),
   };
 }

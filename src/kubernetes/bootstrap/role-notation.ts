@@ -25,7 +25,8 @@ export const READ = "get,list,watch";
 export const WRITE = "create,delete,deletecollection,patch,update";
 export const ALL_VERBS = `${READ},${WRITE}`;
 
-const split = (list: string): string[] => list.split(",");
+/** In alphabetical order, as upstream writes its own rules. */
+const split = (list: string): string[] => list.split(",").sort();
 
 export function rule(verbs: string, groups: string, resources: string, names?: string): PolicyRule {
   return {

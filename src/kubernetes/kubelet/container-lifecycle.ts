@@ -153,7 +153,7 @@ function prepare(container: ContainerRuntime, moment: Moment, atMs: number): Con
   const isPresent = readyMs !== undefined && readyMs <= atMs;
   const policy = spec.imagePullPolicy ?? (imageOf(image).fullName.endsWith(":latest") ? "Always" : "IfNotPresent");
   if (isPresent && policy !== "Always") {
-    emit("Normal", "Pulled", `Container image "${image}" already present on machine`);
+    emit("Normal", "Pulled", `Container image "${image}" already present on machine and can be accessed by the pod`);
     return { is: "starting", untilMs: atMs + env.draw("start") };
   }
   if (policy === "Never")
@@ -201,8 +201,8 @@ function pulled(container: ContainerRuntime, { sinceMs, untilMs, attempts }: Pul
 const tookText = (ms: number): string => (ms < 1000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(3)}s`);
 
 function started(container: ContainerRuntime, atMs: number, { pod, spec, emit, env }: Moment): Running {
-  emit("Normal", "Created", `Created container: ${container.name}`);
-  emit("Normal", "Started", `Started container ${container.name}`);
+  emit("Normal", "Created", "Container created");
+  emit("Normal", "Started", "Container started");
   const behaviour = env.behaviourOf(pod, spec, container.role);
   const running = runningState(atMs, spec, behaviour);
   if (running.live) env.operations.start(container, spec, atMs);

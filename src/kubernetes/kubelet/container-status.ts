@@ -5,7 +5,6 @@ import { imageOf } from "./images.js";
 import {
   type ContainerRuntime,
   hasSucceeded,
-  isInitialised,
   isServing,
   type PodRuntime,
   specOf,
@@ -50,6 +49,10 @@ export function containerStatus(
   };
 }
 
+/** Why a container waits, in the word of its status; undefined when it does not. */
+export const waitingReason = (pod: Pod, runtime: PodRuntime, container: ContainerRuntime): string | undefined =>
+  stateOf(pod, runtime, container, { id: "", shown: (ms) => ms }).waiting?.reason;
+
 function stateOf(
   pod: Pod,
   runtime: PodRuntime,
@@ -88,9 +91,11 @@ const waiting = (reason: string, message?: string): ContainerState => ({
   waiting: { ...(message === undefined ? {} : { message }), reason },
 });
 
-/** Pods with init containers say PodInitializing until the last of them is done. */
-const creating = (runtime: PodRuntime, { role }: ContainerRuntime): string =>
-  role === "ephemeral" || (role === "app" && isInitialised(runtime)) ? "ContainerCreating" : "PodInitializing";
+/** Containers of pods with init containers say PodInitializing until they start, even after the last of those is done. */
+const creating = ({ containers }: PodRuntime, { role }: ContainerRuntime): string =>
+  role !== "ephemeral" && containers.some((other) => other.role === "init" || other.role === "sidecar")
+    ? "PodInitializing"
+    : "ContainerCreating";
 
 function crashText(pod: Pod, { name }: ContainerRuntime, delayMs: number): string {
   const minutes = Math.floor(delayMs / 60_000);

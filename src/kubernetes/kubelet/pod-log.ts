@@ -2,6 +2,7 @@ import { formatNanos } from "../../clock/clock.js";
 import { badRequest } from "../errors.js";
 import type { Pod } from "../schema/generated/types.js";
 import type { BehaviourOf } from "./behaviour.js";
+import { waitingReason } from "./container-status.js";
 import type { LogLine } from "./machine/container-log.js";
 import { fromBytes } from "./machine/files.js";
 import type { PodLogs } from "./machine/pod-machine.js";
@@ -29,6 +30,12 @@ export interface LogSources {
   /** What the node's clock showed at a time. */
   shown: (ms: number) => number;
 }
+
+/** Reasons that a kubelet spells out. */
+const WAITING: Readonly<Record<string, string>> = {
+  ErrImagePull: "image can't be pulled",
+  ImagePullBackOff: "trying and failing to pull image",
+};
 
 const DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 
@@ -64,7 +71,8 @@ function logLines(
   const startedMs = container && startOf(container, previous);
   if (!container || !spec || startedMs === undefined) {
     if (previous && container) throw badRequest(`previous terminated container "${wanted}" in pod "${name}" not found`);
-    throw badRequest(`container "${wanted}" in pod "${name}" is waiting to start: ContainerCreating`);
+    const reason = (runtime && container && waitingReason(pod, runtime, container)) ?? "ContainerCreating";
+    throw badRequest(`container "${wanted}" in pod "${name}" is waiting to start: ${WAITING[reason] ?? reason}`);
   }
   const number = runNumber(container, previous);
   const run = [logs?.run(wanted), logs?.previous(wanted)].find((candidate) => candidate?.number === number);

@@ -48,9 +48,25 @@ const pick = ({ name, optional }: { name?: string; optional?: boolean }): Pick<R
 /** The controllers are still at work for a volume: a kubelet says nothing of that. */
 export const ATTACHING = "";
 
+/** A kubelet prepares no volume that no container mounts. */
+function usedVolumes({ spec }: Pod): ReadonlySet<string> {
+  const containers = [
+    ...(spec?.initContainers ?? []),
+    ...(spec?.containers ?? []),
+    ...((spec?.ephemeralContainers ?? []) as Container[]),
+  ];
+  return new Set(
+    containers.flatMap(({ volumeMounts = [], volumeDevices = [] }) =>
+      [...volumeMounts, ...volumeDevices].map(({ name }) => name),
+    ),
+  );
+}
+
 /** Why a volume of the pod cannot be mounted yet (event FailedMount), or ATTACHING; undefined when all can. */
 export function mountProblem(pod: Pod, { find, isAttached }: ReferenceLookups): string | undefined {
+  const used = usedVolumes(pod);
   for (const volume of pod.spec?.volumes ?? []) {
+    if (!used.has(volume.name)) continue;
     for (const { resource, name, optional } of mounted(volume))
       if (name && !optional && !find(resource, name))
         return `MountVolume.SetUp failed for volume "${volume.name}" : ${SINGULAR[resource]} "${name}" not found`;

@@ -2,7 +2,7 @@
  * Server-side apply: an applied object says what its manager wants and owns. Fields it applied before and no longer applies go away unless somebody
  * else owns them; changing what another manager owns is a conflict unless forced. The rules are those of Kubernetes' structured merge.
  */
-import { badRequest, type StatusCause, StatusError } from "../errors.js";
+import { badRequest, foreignError, type StatusCause, StatusError } from "../errors.js";
 import type { Draft, KubeObject } from "../object.js";
 import { appliedProblems } from "./apply-check.js";
 import { compareObjects, ownedFields, withNamedContainers } from "./compare.js";
@@ -35,11 +35,15 @@ export interface ApplyRequest {
   live?: KubeObject;
   /** Exactly what the client sent: nothing defaulted, nothing pruned. */
   applied: Draft<KubeObject>;
+  /** What the client itself called it; absent: what `applied` says. */
+  stated?: { namespace?: string; name?: string };
   manager: string;
   /** Takes fields from other managers instead of refusing. */
   force?: boolean;
   /** Version that the request is made in, e.g. `apps/v1`. */
   apiVersion: string;
+  /** What the applied object must be; absent: anything. */
+  kind?: string;
   subresource?: string;
   nowMs: number;
 }
@@ -55,8 +59,8 @@ const KUBECTL = "kubectl";
 
 /**
  * Applies under `manager`.
- * @throws StatusError 409 Conflict with one FieldManagerConflict cause a field; 400 for another apiVersion, for managedFields in the applied object, and
- * for one that does not fit its schema (upstream answers that with 500 and the same text, which would read as a fault of this server).
+ * @throws StatusError 409 Conflict with one FieldManagerConflict cause a field; 400 for another apiVersion and for managedFields in the applied object;
+ * 500 for one that does not fit its schema: upstream passes on what its merge says, without a reason.
  */
 export function applyServerSide(request: ApplyRequest): ApplyResult {
   const shape = request.schema?.shape ?? shapeOf(request.typeName);
@@ -156,7 +160,13 @@ function prune(
   return (withoutFields(shape, merged, gone) ?? {}) as KubeObject;
 }
 
-function checkApplied(shape: Shape, { applied, apiVersion }: ApplyRequest): void {
+function checkApplied(
+  shape: Shape,
+  { applied, apiVersion, kind, stated = applied.metadata ?? {} }: ApplyRequest,
+): void {
+  const gvk = `${(applied.apiVersion ?? "").includes("/") ? applied.apiVersion : `/${applied.apiVersion ?? ""}`}, Kind=${applied.kind ?? ""}`;
+  if (!applied.apiVersion || !applied.kind || (kind !== undefined && applied.kind !== kind))
+    throw badRequest(`invalid object type: ${gvk}`);
   if (applied.apiVersion !== apiVersion) {
     throw badRequest(
       `Incorrect version specified in apply patch. Specified patch version: ${applied.apiVersion ?? ""}, expected: ${apiVersion}`,
@@ -165,12 +175,10 @@ function checkApplied(shape: Shape, { applied, apiVersion }: ApplyRequest): void
   if (applied.metadata?.managedFields !== undefined) throw badRequest("metadata.managedFields must be nil");
   const problems = appliedProblems(shape, applied);
   if (problems.length === 0) return;
-  const { namespace, name } = applied.metadata ?? {};
+  const { namespace, name } = stated;
   const listed =
     problems.length === 1 ? problems[0] : ["errors:", ...problems.map((problem) => `  ${problem}`)].join("\n");
-  throw badRequest(
-    `failed to create typed patch object (${namespace ?? ""}/${name ?? ""}; ${apiVersion}, Kind=${applied.kind ?? ""}): ${listed}`,
-  );
+  throw foreignError(`failed to create typed patch object (${namespace ?? ""}/${name ?? ""}; ${gvk}): ${listed}`);
 }
 
 /** 409 with a cause for every field in conflict, in upstream's words. */

@@ -155,7 +155,7 @@ function fieldShape(typeName: string, name: string, type: FieldType): Shape {
         kind: "list",
         listType: traits.listType,
         keys: [...traits.mapKeys].sort(),
-        keyDefaults: keyDefaultsOf(type.item),
+        keyDefaults: keyDefaultsOf(type.item, traits.mapKeys),
         ...(traits.patchMergeKey ? { mergeKey: traits.patchMergeKey } : {}),
         items: valueShape(type.item),
         ...patchable,
@@ -190,10 +190,17 @@ const KEY_DEFAULTS: Readonly<Record<string, JsonObject>> = {
   ContainerPort: { protocol: "TCP" },
   ServicePort: { protocol: "TCP" },
 };
-const NO_DEFAULTS: JsonObject = {};
 
-const keyDefaultsOf = (item: FieldType): JsonObject =>
-  (item.kind === "ref" ? KEY_DEFAULTS[item.ref] : undefined) ?? NO_DEFAULTS;
+/** Beside these, a key that has to be there is empty by default: validation is who minds. */
+function keyDefaultsOf(item: FieldType, keys: readonly string[]): JsonObject {
+  if (item.kind !== "ref") return {};
+  const defaults: JsonObject = {};
+  for (const key of keys) {
+    const field = typeOf(item.ref)?.fields.get(key);
+    if (field?.required && field.type.kind === "scalar") defaults[key] = field.type.scalar === "string" ? "" : 0;
+  }
+  return { ...defaults, ...KEY_DEFAULTS[item.ref] };
+}
 
 /**
  * Fields that Go embeds by value (or as a slice without omitempty) all the way from the object's root, by `Type.field`. `metadata`, `spec` and

@@ -2,8 +2,9 @@
  * Strategic merge patch: a merge patch that knows from the schema which lists are merged and by which key, with directives to say more. It follows the
  * API server's order of work: retain keys, set element order, then every other member. Inputs are never changed, unchanged parts stay shared.
  */
-import { badRequest, StatusError } from "../errors.js";
+import { badRequest, foreignError, StatusError } from "../errors.js";
 import { memberShape } from "./compare.js";
+import { goText } from "./go-text.js";
 import { deepEqual, isObject, type JsonObject, memberOf, setMember } from "./json.js";
 import { deducedShape, type ListShape, type MapShape, type Shape, type StructShape, shapeOf } from "./shape.js";
 
@@ -14,7 +15,8 @@ const DELETE_FROM_PRIMITIVE_LIST = "$deleteFromPrimitiveList/";
 
 /**
  * Applies `patch` to an object of the built-in type `typeName`.
- * @throws StatusError 415 for a type without a schema (custom resources), 400 for a malformed directive, 422 for list items without their merge key.
+ * @throws StatusError 415 for a type without a schema (custom resources), 400 for a malformed directive, 500 for an unknown one and for
+ * list items without their merge key: upstream passes these two on as they are.
  */
 export function applyStrategicMergePatch<T extends object>(typeName: string, doc: T, patch: unknown): T {
   const shape = shapeOf(typeName);
@@ -57,10 +59,13 @@ function sameMembers(a: JsonObject, b: JsonObject): boolean {
   return names.length === Object.keys(b).length && names.every((name) => a[name] === memberOf(b, name));
 }
 
+const unknownDirective = (directive: unknown, patch: unknown): StatusError =>
+  foreignError(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`);
+
 /** `$patch` in an object: take the patch as it stands, or nothing. */
 function wholeObject(directive: unknown, patch: JsonObject): JsonObject {
   if (directive === "delete") return {};
-  if (directive !== "replace") throw badRequest(`unknown patch type: ${JSON.stringify(directive)} in map`);
+  if (directive !== "replace") throw unknownDirective(directive, patch);
   const { [PATCH]: _, ...rest } = patch;
   return rest;
 }
@@ -169,12 +174,7 @@ function byMergeKey(mergeKey: string, listName: string): Identity {
     if (!isObject(item)) throw badRequest(`${listName}: expected an object with merge key ${mergeKey}`);
     const value = memberOf(item, mergeKey);
     if (value !== undefined) return value;
-    throw new StatusError(
-      422,
-      "Invalid",
-      `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
-      {},
-    );
+    throw foreignError(`map: ${goText(item)} does not contain declared merge key: ${mergeKey}`);
   };
 }
 
@@ -223,7 +223,7 @@ function specialItems(
     } else if (directive === "merge") {
       throw badRequest("merging lists cannot yet be specified in the patch");
     } else {
-      throw badRequest(`unknown patch type: ${JSON.stringify(directive)} in map`);
+      throw unknownDirective(directive, item);
     }
     return false;
   });

@@ -19,6 +19,7 @@ import {
   type Cell,
   type Column,
   conditionStatus,
+  count,
   integer,
   name,
   orNone,
@@ -133,7 +134,7 @@ export const accessPrinters: Readonly<Record<string, Printer>> = {
     ...printer<FlowSchema>(
       name,
       text("PriorityLevel", ({ spec }) => spec?.priorityLevelConfiguration.name, "Level that matching requests go to."),
-      integer("MatchingPrecedence", ({ spec }) => spec?.matchingPrecedence, "Lower ones are matched first."),
+      count("MatchingPrecedence", ({ spec }) => spec?.matchingPrecedence, "Lower ones are matched first."),
       text("DistinguisherMethod", ({ spec }) => orNone(spec?.distinguisherMethod?.type), "What tells flows apart."),
       age,
       text(

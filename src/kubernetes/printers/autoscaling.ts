@@ -7,7 +7,7 @@ import type {
   V2MetricTarget,
   V2MetricValueStatus,
 } from "../schema/generated/types.js";
-import { age, type Column, integer, listed, name, type Printer, printer, text } from "./column.js";
+import { age, type Column, count, listed, name, type Printer, printer, text } from "./column.js";
 
 const SHOWN_METRICS = 2;
 const UNKNOWN = "<unknown>";
@@ -68,8 +68,8 @@ const autoscalerColumns = <T extends Autoscaler>(targets: (object: T) => string)
   text("Reference", ({ spec }) => `${spec?.scaleTargetRef.kind}/${spec?.scaleTargetRef.name}`, "What is scaled."),
   text("Targets", targets, "Measured and wanted values of the metrics."),
   text("MinPods", ({ spec }) => String(spec?.minReplicas ?? "<unset>"), "Fewest pods it may scale to."),
-  integer("MaxPods", ({ spec }) => spec?.maxReplicas, "Most pods it may scale to."),
-  integer("Replicas", ({ status }) => status?.currentReplicas, "Pods there are."),
+  count("MaxPods", ({ spec }) => spec?.maxReplicas, "Most pods it may scale to."),
+  count("Replicas", ({ status }) => status?.currentReplicas, "Pods there are."),
   age,
 ];
 

@@ -18,6 +18,7 @@ import {
   boolean,
   type Column,
   conditionStatus,
+  count,
   integer,
   joined,
   name,
@@ -47,6 +48,9 @@ function nodeRoles({ metadata }: Node): string {
 
 const nodeAddress = ({ status }: Node, type: string): string =>
   orNone(status?.addresses?.find((address) => address.type === type)?.address);
+
+const kernelOf = (info: { kernelVersion?: string; architecture?: string } | undefined): string =>
+  orUnknown(info?.kernelVersion) + (info?.architecture ? ` (${info.architecture})` : "");
 
 const orUnknown = (value: string | undefined): string => value || "<unknown>";
 
@@ -127,7 +131,11 @@ export const clusterPrinters: Readonly<Record<string, Printer>> = {
     wideText("Internal-IP", (node) => nodeAddress(node, "InternalIP"), "Address inside the network."),
     wideText("External-IP", (node) => nodeAddress(node, "ExternalIP"), "Address outside of the network."),
     wideText("OS-Image", ({ status }) => orUnknown(status?.nodeInfo?.osImage), "Operating system."),
-    wideText("Kernel-Version", ({ status }) => orUnknown(status?.nodeInfo?.kernelVersion), "Version of the kernel."),
+    wideText(
+      "Kernel-Version",
+      ({ status }) => kernelOf(status?.nodeInfo),
+      "Version of the kernel, and what it runs on.",
+    ),
     wideText(
       "Container-Runtime",
       ({ status }) => orUnknown(status?.nodeInfo?.containerRuntimeVersion),
@@ -143,20 +151,16 @@ export const clusterPrinters: Readonly<Record<string, Printer>> = {
   EventsEvent: printer(...eventColumns<EventsEvent>(eventsFacts)),
   ConfigMap: printer<ConfigMap>(
     name,
-    integer("Data", ({ data, binaryData }) => sizeOf(data) + sizeOf(binaryData), "Number of entries."),
+    count("Data", ({ data, binaryData }) => sizeOf(data) + sizeOf(binaryData), "Number of entries."),
     age,
   ),
   Secret: printer<Secret>(
     name,
     text("Type", ({ type }) => type, "What the secret is for."),
-    integer("Data", ({ data }) => sizeOf(data), "Number of entries."),
+    count("Data", ({ data }) => sizeOf(data), "Number of entries."),
     age,
   ),
-  ServiceAccount: printer<ServiceAccount>(
-    name,
-    integer("Secrets", ({ secrets }) => secrets?.length, "Secrets that pods may mount."),
-    age,
-  ),
+  ServiceAccount: printer<ServiceAccount>(name, age),
   ResourceQuota: printer<ResourceQuota>(
     name,
     text("Request", (quota) => quotaText(quota, false), "Used and allowed requests and objects."),
@@ -168,11 +172,7 @@ export const clusterPrinters: Readonly<Record<string, Printer>> = {
     integer("Value", ({ value }) => value, "Priority of pods of the class."),
     boolean("Global-Default", ({ globalDefault }) => globalDefault ?? false, "Whether pods without a class get it."),
     age,
-    wideText(
-      "PreemptionPolicy",
-      ({ preemptionPolicy }) => preemptionPolicy,
-      "Whether pods of the class may evict others.",
-    ),
+    text("PreemptionPolicy", ({ preemptionPolicy }) => preemptionPolicy, "Whether pods of the class may evict others."),
   ),
   RuntimeClass: printer<RuntimeClass>(
     name,

@@ -56,6 +56,12 @@ export const wideText = column("string", 1);
 export const integer = column("integer", 0);
 export const boolean = column("boolean", 0);
 
+/** A column of whole numbers that upstream takes for text, though its cells are numbers all the same. */
+export const count = <T extends Printable>(columnName: string, cell: CellOf<T>, description = ""): Column<T> => ({
+  ...integer(columnName, cell, description),
+  type: "string",
+});
+
 const NAME = "Name must be unique within a namespace; it is how the object is addressed.";
 const CREATED = "Time since the object was created.";
 

@@ -138,5 +138,5 @@ export const networkingPrinters: Readonly<Record<string, Printer>> = {
     text("CIDRs", ({ spec }) => joined(spec?.cidrs), "Ranges that addresses of services are taken from."),
     age,
   ),
-  IPAddress: printer<IPAddress>(name, text("ParentRef", parentText, "Object that the address belongs to."), age),
+  IPAddress: printer<IPAddress>(name, text("ParentRef", parentText, "Object that the address belongs to.")),
 };

@@ -2,7 +2,6 @@
 import type {
   CSIDriver,
   CSINode,
-  CSIStorageCapacity,
   PersistentVolume,
   PersistentVolumeClaim,
   StorageClass,
@@ -160,10 +159,5 @@ export const storagePrinters: Readonly<Record<string, Printer>> = {
     ),
     text("Modes", ({ spec }) => orNone(joined(spec?.volumeLifecycleModes)), "Kinds of volumes that the driver knows."),
     age,
-  ),
-  CSIStorageCapacity: printer<CSIStorageCapacity>(
-    name,
-    text("StorageClassName", ({ storageClassName }) => storageClassName, "Class that the capacity is of."),
-    text("Capacity", ({ capacity }) => orUnset(capacity), "Space that is left."),
   ),
 };

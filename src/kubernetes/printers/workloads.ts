@@ -18,6 +18,7 @@ import {
   boolean,
   type Column,
   conditionStatus,
+  count,
   integer,
   name,
   orNone,
@@ -111,8 +112,8 @@ export const workloadPrinters: Readonly<Record<string, Printer>> = {
       ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
       "Ready pods of those wanted.",
     ),
-    integer("Up-to-date", ({ status }) => status?.updatedReplicas, "Pods made from the present template."),
-    integer("Available", ({ status }) => status?.availableReplicas, "Pods that have been ready for minReadySeconds."),
+    count("Up-to-date", ({ status }) => status?.updatedReplicas, "Pods made from the present template."),
+    count("Available", ({ status }) => status?.availableReplicas, "Pods that have been ready for minReadySeconds."),
     age,
     ...templateColumns<Deployment>(({ spec }) => spec?.template),
     selectorColumn(({ spec }) => selectorText(spec?.selector)),
@@ -170,7 +171,7 @@ export const workloadPrinters: Readonly<Record<string, Printer>> = {
   ControllerRevision: printer<ControllerRevision>(
     name,
     text("Controller", controllerName, "Controller that the revision belongs to."),
-    integer("Revision", ({ revision }) => revision, "Number of the revision."),
+    count("Revision", ({ revision }) => revision, "Number of the revision."),
     age,
   ),
   PodDisruptionBudget: printer<PodDisruptionBudget>(

@@ -75,14 +75,15 @@ export async function deleteObject(
 function checkPreconditions(entry: ResourceEntry, current: KubeObject, { preconditions }: DeleteOptions): void {
   const { info } = entry;
   const { uid, resourceVersion, name } = current.metadata;
-  const refuse = (what: string, wanted: string, found: string): never => {
-    const why = `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`;
-    throw conflict(info.group, info.resource, name, why);
+  const refuse = (what: string, wanted: string, found: string, perhaps: string): never => {
+    const why = `the ${what} in the precondition (${wanted}) does not match the ${what} in record (${found}). The object might have been ${perhaps}`;
+    // Here, and only here, it is the kind that goes by the name of a resource.
+    throw conflict(info.group, info.kind, name, why);
   };
-  if (preconditions?.uid && preconditions.uid !== uid) refuse("UID", preconditions.uid, uid);
-  if (preconditions?.resourceVersion && preconditions.resourceVersion !== resourceVersion) {
-    refuse("ResourceVersion", preconditions.resourceVersion, resourceVersion);
-  }
+  if (preconditions?.uid && preconditions.uid !== uid)
+    refuse("UID", preconditions.uid, uid, "deleted and then recreated");
+  if (preconditions?.resourceVersion && preconditions.resourceVersion !== resourceVersion)
+    refuse("ResourceVersion", preconditions.resourceVersion, resourceVersion, "modified");
 }
 
 /** The object with the marks of this deletion; itself when they are all there already. */

@@ -1,11 +1,12 @@
 import { formatSeconds } from "../../clock/clock.js";
 import type { Random } from "../../clock/random.js";
-import { badRequest, type StatusCause } from "../errors.js";
+import { foreignError, type StatusCause } from "../errors.js";
 import type { KubeObject } from "../object.js";
+import { parseApiVersion } from "../schema/kinds.js";
 import type { ObjectMeta, OwnerReference } from "../schema/object-meta.js";
 import type { ResourceEntry } from "./catalogue.js";
 import { forbiddenField, invalidValue, required, tooLong } from "./strategies/field.js";
-import { dns1035Label, dnsLabel, dnsSubdomain, labelValue, qualifiedName } from "./strategies/names.js";
+import { dnsLabel, dnsSubdomain, labelValue, qualifiedName } from "./strategies/names.js";
 
 /** Rules of metadata that hold for every kind: what the server fills in, what a client may not touch, and how names and labels must look. */
 
@@ -28,7 +29,8 @@ function pathSegment(name: string): readonly string[] {
 /** Kinds whose names are not DNS subdomains. */
 const NAME_RULES: Readonly<Record<string, (name: string) => readonly string[]>> = {
   namespaces: dnsLabel,
-  services: dns1035Label,
+  // Since 1.36 (KEP 5311) a service's name may begin with a digit.
+  services: dnsLabel,
   "roles.rbac.authorization.k8s.io": pathSegment,
   "rolebindings.rbac.authorization.k8s.io": pathSegment,
   "clusterroles.rbac.authorization.k8s.io": pathSegment,
@@ -43,7 +45,7 @@ export function beginMetadata(draft: KubeObject, nowMs: number, random: Random):
   const { metadata } = draft;
   metadata.uid = random.uuid();
   metadata.creationTimestamp = formatSeconds(nowMs);
-  if (metadata.resourceVersion) throw badRequest("resourceVersion should not be set on objects to be created");
+  if (metadata.resourceVersion) throw foreignError("resourceVersion should not be set on objects to be created");
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.selfLink;
@@ -74,18 +76,22 @@ function carry<K extends keyof ObjectMeta>(to: ObjectMeta, from: ObjectMeta, fie
 export function validateMetadata(object: KubeObject, entry: ResourceEntry): StatusCause[] {
   const { metadata } = object;
   const causes: StatusCause[] = [];
+  const nameRule = NAME_RULES[entry.storage] ?? dnsSubdomain;
+  if (metadata.generateName) {
+    // What is at the end of a prefix may be a dash: the letters that follow make a name of it.
+    const prefix = metadata.generateName.replace(/-$/, "a");
+    for (const complaint of nameRule(prefix))
+      causes.push(invalidValue("metadata.generateName", metadata.generateName, complaint));
+  }
   if (!metadata.name) causes.push(required("metadata.name", "name or generateName is required"));
   else {
-    const complaints = (NAME_RULES[entry.storage] ?? dnsSubdomain)(metadata.name);
-    for (const complaint of complaints) causes.push(invalidValue("metadata.name", metadata.name, complaint));
+    for (const complaint of nameRule(metadata.name))
+      causes.push(invalidValue("metadata.name", metadata.name, complaint));
   }
   if (metadata.labels) checkLabels(metadata.labels, "metadata.labels", causes);
   if (metadata.annotations) checkAnnotations(metadata.annotations, causes);
   if (metadata.ownerReferences) checkOwners(metadata.ownerReferences, causes);
-  for (const finalizer of metadata.finalizers ?? []) {
-    for (const complaint of qualifiedName(finalizer))
-      causes.push(invalidValue("metadata.finalizers", finalizer, complaint));
-  }
+  if (metadata.finalizers) checkFinalizers(metadata.finalizers, entry, causes);
   return causes;
 }
 
@@ -96,12 +102,32 @@ export function validateMetadataUpdate(next: KubeObject, current: KubeObject): S
   const added = finalizers.filter((finalizer) => !current.metadata.finalizers?.includes(finalizer));
   if (added.length === 0) return [];
   const listed = added.map((finalizer) => JSON.stringify(finalizer)).join(", ");
-  return [
-    forbiddenField(
-      "metadata.finalizers",
-      `no new finalizers can be added if the object is being deleted, found new finalizers []string{${listed}}`,
-    ),
-  ];
+  const cause = forbiddenField(
+    "metadata.finalizers",
+    `no new finalizers can be added if the object is being deleted, found new finalizers []string{${listed}}`,
+  );
+  // Both the rules of all objects and those of the kind look at it.
+  return [cause, cause];
+}
+
+/** Finalizers without a prefix that somebody knows: those of the garbage collector, and of namespaces. */
+const STANDARD_FINALIZERS = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
+
+function checkFinalizers(finalizers: readonly string[], { info }: ResourceEntry, causes: StatusCause[]): void {
+  for (const finalizer of finalizers)
+    for (const complaint of qualifiedName(finalizer))
+      causes.push(invalidValue("metadata.finalizers", finalizer, complaint));
+  if (finalizers.includes("orphan") && finalizers.includes("foregroundDeletion")) {
+    const complaint = "finalizer orphan and foregroundDeletion cannot be both set";
+    causes.push(invalidValue("metadata.finalizers", finalizers, complaint));
+  }
+  // Only the core group asks for more.
+  if (info.group !== "") return;
+  finalizers.forEach((finalizer, index) => {
+    if (finalizer.includes("/") || STANDARD_FINALIZERS.has(finalizer)) return;
+    const complaint = "name is neither a standard finalizer name nor is it fully qualified";
+    causes.push(invalidValue(`metadata.finalizers[${index}]`, finalizer, complaint));
+  });
 }
 
 function checkLabels(labels: Record<string, string>, field: string, causes: StatusCause[]): void {
@@ -125,19 +151,17 @@ function checkAnnotations(annotations: Record<string, string>, causes: StatusCau
 
 function checkOwners(owners: readonly OwnerReference[], causes: StatusCause[]): void {
   let controller: OwnerReference | undefined;
-  owners.forEach((owner, index) => {
-    const field = `metadata.ownerReferences[${index}]`;
+  for (const owner of owners) {
+    // Upstream does not say which of them it is.
+    const field = "metadata.ownerReferences";
     for (const part of ["apiVersion", "kind", "name", "uid"] as const) {
-      if (!owner[part])
-        causes.push(
-          invalidValue(
-            `${field}.${part}`,
-            owner[part] ?? "",
-            part === "apiVersion" ? "version must not be empty" : "must not be empty",
-          ),
-        );
+      const complaint = part === "apiVersion" ? "version must not be empty" : "must not be empty";
+      const missing = part === "apiVersion" ? !parseApiVersion(owner.apiVersion ?? "")?.version : !owner[part];
+      if (missing) causes.push(invalidValue(`${field}.${part}`, owner[part] ?? "", complaint));
     }
-    if (!owner.controller) return;
+    if (owner.apiVersion === "v1" && owner.kind === "Event")
+      causes.push(invalidValue(field, owner, "/v1, Kind=Event is disallowed from being an owner"));
+    if (!owner.controller) continue;
     if (controller) {
       causes.push(
         invalidValue(
@@ -148,5 +172,5 @@ function checkOwners(owners: readonly OwnerReference[], causes: StatusCause[]): 
       );
     }
     controller = owner;
-  });
+  }
 }

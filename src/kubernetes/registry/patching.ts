@@ -69,6 +69,7 @@ export async function patchObject(
     entry: storedEntry(machinery, entry),
     key,
     options,
+    patched: true,
     change: (current) => {
       const before = view.show(current);
       const patched = patchedBy(type, view.type, before, patch);
@@ -105,13 +106,16 @@ export async function applyObject(
   const { subresource } = options;
   if (subresource === "scale") return applyScale(machinery, entry, caller, key, applied, options);
   const view = viewOf(entry, subresource);
+  const { namespace, name } = key;
   const request = {
     typeName: view.type,
     schema: patchSchemaOf(entry),
-    applied,
+    applied: { ...applied, metadata: { ...applied.metadata, ...(namespace ? { namespace } : {}), name } },
+    stated: applied.metadata ?? {},
     manager: options.fieldManager ?? caller.fieldManager,
     force: options.force,
     apiVersion: entry.apiVersion,
+    kind: entry.info.kind,
     subresource,
     nowMs: machinery.clock.now(),
   };

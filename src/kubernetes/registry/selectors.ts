@@ -1,4 +1,5 @@
-import { badRequest } from "../errors.js";
+import { badRequest, type StatusError } from "../errors.js";
+import { labelValue, qualifiedName } from "./strategies/names.js";
 
 type Labels = Readonly<Record<string, string>> | undefined;
 export type LabelPredicate = (labels: Labels) => boolean;
@@ -50,8 +51,6 @@ function tokenise(text: string): string[] {
   return tokens;
 }
 
-const LABEL_KEY = /^(?:[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const LABEL_VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const PUNCTUATION = new Set(["=", "==", "!=", ",", "(", ")", "!", ">", "<"]);
 
 function parseRequirements(text: string): Requirement[] {
@@ -62,14 +61,13 @@ function parseRequirements(text: string): Requirement[] {
     const found = tokens[at];
     throw badRequest(`unable to parse requirement: found '${found ?? ""}', expected: ${expected}`);
   };
+  const refused = (field: string, token: string, complaint: string): StatusError =>
+    badRequest(`unable to parse requirement: ${field}: Invalid value: ${JSON.stringify(token)}: ${complaint}`);
   const key = (): string => {
     const token = tokens[at];
     if (token === undefined || PUNCTUATION.has(token)) return fail("!, identifier, or 'end of string'");
-    if (!LABEL_KEY.test(token)) {
-      throw badRequest(
-        `unable to parse requirement: <nil>: Invalid value: "${token}": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character`,
-      );
-    }
+    const [complaint] = qualifiedName(token);
+    if (complaint) throw refused("<nil>", token, complaint);
     at++;
     return token;
   };
@@ -77,11 +75,8 @@ function parseRequirements(text: string): Requirement[] {
     const token = tokens[at];
     if (token === undefined || token === "," || token === ")") return "";
     if (PUNCTUATION.has(token)) return fail("identifier");
-    if (!LABEL_VALUE.test(token)) {
-      throw badRequest(
-        `unable to parse requirement: values[0][${forKey}]: Invalid value: "${token}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character`,
-      );
-    }
+    const [complaint] = labelValue(token);
+    if (complaint) throw refused(`values[0][${forKey}]`, token, complaint);
     at++;
     return token;
   };
@@ -107,18 +102,21 @@ function parseRequirements(text: string): Requirement[] {
           at++;
           values.push(value(name));
         }
-        if (tokens[at] !== ")") fail("',', or ')'");
+        if (tokens[at] !== ")") fail("',' or ')'");
         at++;
         require(name, operator, values);
       } else if (SIMPLE[operator]) {
         at++;
-        require(name, SIMPLE[operator], [value(name)]);
+        const given = value(name);
+        if ((operator === ">" || operator === "<") && !/^[-+]?\d+$/.test(given))
+          throw refused("values[0]", given, "for 'Gt', 'Lt' operators, the value must be an integer");
+        require(name, SIMPLE[operator], [given]);
       } else fail("in, notin, =, ==, !=, gt, lt");
     }
     if (at < tokens.length) {
       if (tokens[at] !== ",") fail("',' or 'end of string'");
       at++;
-      if (at === tokens.length) fail("identifier after ','");
+      if (at === tokens.length) throw badRequest("found '', expected: identifier after ','");
     }
   }
   return requirements;

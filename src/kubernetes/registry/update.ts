@@ -1,5 +1,5 @@
 import type { WriteOptions } from "../api.js";
-import { badRequest, conflict, invalid, notFound, STALE_OBJECT } from "../errors.js";
+import { badRequest, conflict, foreignError, invalid, notFound, STALE_OBJECT } from "../errors.js";
 import type { KubeObject, ObjectKey } from "../object.js";
 import { deepEqual } from "../patch/json.js";
 import type { ResourceEntry } from "./catalogue.js";
@@ -7,6 +7,7 @@ import { endsWithThisWrite } from "./deletion.js";
 import { admit, type Caller, find, type Machinery, writeContext } from "./machinery.js";
 import { keepMetadata, validateMetadata, validateMetadataUpdate } from "./metadata.js";
 import { recordOwnership } from "./ownership.js";
+import { IMMUTABLE, invalidValue } from "./strategies/field.js";
 import type { WriteContext } from "./strategy.js";
 
 /** How often a change is tried again when another write came in between while admission was waiting. */
@@ -21,6 +22,8 @@ export interface Change {
    * admission write to it; for a subresource only the parts that change need to be new.
    */
   change(current: KubeObject): KubeObject;
+  /** True for what a patch made of the present object. */
+  patched?: boolean;
   /** True when `change` has settled managedFields itself (server-side apply). */
   ownershipSettled?: boolean;
 }
@@ -43,7 +46,7 @@ export async function changeObject(machinery: Machinery, caller: Caller, change:
     const next = change.change(current);
     if (next === current) return current;
     if (next.metadata === current.metadata) next.metadata = { ...current.metadata };
-    checkIdentity(entry, current, next);
+    checkIdentity(entry, current, next, change.patched === true);
     prepare(entry, options.subresource, current, next, context);
 
     const request = {
@@ -114,7 +117,7 @@ function settleOwnership(
   return same && deepEqual(next.metadata.managedFields, present);
 }
 
-function checkIdentity(entry: ResourceEntry, current: KubeObject, next: KubeObject): void {
+function checkIdentity(entry: ResourceEntry, current: KubeObject, next: KubeObject, patched: boolean): void {
   const { info } = entry;
   const { name, namespace, uid, resourceVersion } = next.metadata;
   if (name && name !== current.metadata.name) {
@@ -123,10 +126,17 @@ function checkIdentity(entry: ResourceEntry, current: KubeObject, next: KubeObje
   if (namespace && namespace !== current.metadata.namespace) {
     throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
   }
+  if (uid && uid !== current.metadata.uid && patched) {
+    // What a patch makes of an object is still the same object: the uid is no precondition, but a field.
+    const cause = invalidValue("metadata.uid", uid, IMMUTABLE);
+    throw invalid(info.group, info.kind, current.metadata.name, [cause, cause]);
+  }
   if (uid && uid !== current.metadata.uid) {
     const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid}`;
     throw conflict(info.group, info.resource, current.metadata.name, why);
   }
+  if (resourceVersion && !/^\d+$/.test(resourceVersion))
+    throw foreignError(`strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`);
   if (resourceVersion && resourceVersion !== "0" && resourceVersion !== current.metadata.resourceVersion) {
     throw conflict(info.group, info.resource, current.metadata.name, STALE_OBJECT);
   }

@@ -21,11 +21,22 @@ function listMeta({ revision, continue: token, remainingItemCount }: Page): obje
   };
 }
 
+/** An item of a list. Those of built-in kinds do not say what they are, since the list does; custom resources always do. */
+function itemJson(entry: ResourceEntry, object: KubeObject): string {
+  const json = objectJson(entry, object);
+  if (entry.custom) return json;
+  const [version, kind] = [JSON.stringify(entry.apiVersion), JSON.stringify(entry.info.kind)];
+  for (const head of [`{"apiVersion":${version},"kind":${kind},`, `{"kind":${kind},"apiVersion":${version},`])
+    if (json.startsWith(head)) return `{${json.slice(head.length)}`;
+  const { apiVersion: _version, kind: _kind, ...rest } = JSON.parse(json) as KubeObject;
+  return JSON.stringify(rest);
+}
+
 /** The list as JSON, in pieces. */
 export function listJson(entry: ResourceEntry, page: Page): Iterable<string> {
   const head = JSON.stringify({ kind: entry.info.listKind, apiVersion: entry.apiVersion, metadata: listMeta(page) });
   const items = function* (): Generator<string, void, void> {
-    for (const object of page.objects) yield objectJson(entry, object);
+    for (const object of page.objects) yield itemJson(entry, object);
   };
   return inPieces(items(), { head: `${head.slice(0, -1)},"items":[`, separator: ",", tail: "]}" });
 }

@@ -1,11 +1,12 @@
 import type { ListOptions } from "../api.js";
-import { badRequest, expired, invalid, StatusError } from "../errors.js";
+import { badRequest, expired, foreignError, invalid, StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { parseSelection, select, selectPage } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField, unsupported } from "../registry/strategies/field.js";
+import { jsonFault } from "../wire/json-fault.js";
 import type { ResourceExchange } from "./context.js";
-import { integerParameter } from "./options.js";
+import { integerParameter, parseProblem } from "./options.js";
 
 /** One page of a list, at one revision. */
 export interface Page {
@@ -29,16 +30,20 @@ const startKey = ({ metadata }: KubeObject): string => `${metadata.namespace ?? 
 const encodeToken = (rv: number, start: string): string =>
   Buffer.from(JSON.stringify({ v: "meta.k8s.io/v1", rv, start } satisfies ContinueToken)).toString("base64url");
 
+const invalidToken = (why: string): StatusError =>
+  badRequest(`invalid continue token: continue key is not valid: ${why}`);
+
 function decodeToken(text: string): ContinueToken {
   let token: Partial<ContinueToken> | null;
   try {
     token = JSON.parse(Buffer.from(text, "base64url").toString()) as Partial<ContinueToken> | null;
   } catch {
-    throw badRequest("continue key is not valid: illegal base64 data or JSON");
+    const fault = jsonFault(Buffer.from(text, "base64url").toString("latin1"));
+    throw invalidToken(fault ?? "illegal base64 data");
   }
-  if (token?.v !== "meta.k8s.io/v1" || typeof token.rv !== "number" || typeof token.start !== "string") {
-    throw badRequest("continue key is not valid: incorrect version or missing fields");
-  }
+  if (token?.v !== "meta.k8s.io/v1")
+    throw invalidToken(`server does not recognize this encoded version ${token?.v ?? ""}`);
+  if (!token.rv || !token.start) throw invalidToken("incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
   return token as ContinueToken;
 }
 
@@ -59,25 +64,25 @@ class ExpiredContinue extends StatusError {
 
 /** A revision that the store has not reached yet: the client has seen a future that is not this server's. */
 export function tooLargeRevision(asked: number, present: number): StatusError {
-  return new StatusError(504, "Timeout", `Too large resource version: ${asked}, current: ${present}`, {
+  return new StatusError(504, "Timeout", `Timeout: Too large resource version: ${asked}, current: ${present}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,
   });
 }
 
-/** `resourceVersion` as a number; 0 for absent or "0". Throws 400 for anything else. */
+const INVALID_REVISION = /^(?!\d{1,19}$)/;
+
+/** What is wrong with a text for a resource version; undefined when nothing is. */
+const revisionProblem = (text: string): string | undefined =>
+  INVALID_REVISION.test(text)
+    ? `resourceVersion: Invalid value: ${JSON.stringify(text)}: ${parseProblem("ParseUint", text)}`
+    : undefined;
+
+/** `resourceVersion` of a watch or of one object as a number; 0 for absent or "0". What is none is refused without a reason, as upstream does it. */
 export function parseRevision(text: string | null): number {
-  if (!text) return 0;
-  if (!/^\d{1,15}$/.test(text)) {
-    throw invalid("meta.k8s.io", "ListOptions", "", [
-      {
-        reason: "FieldValueInvalid",
-        message: `Invalid value: ${JSON.stringify(text)}: must be a decimal number`,
-        field: "resourceVersion",
-      },
-    ]);
-  }
-  return Number(text);
+  const problem = text ? revisionProblem(text) : undefined;
+  if (problem) throw foreignError(problem);
+  return Number(text ?? 0);
 }
 
 const listOptionsError = (field: string, detail: string): StatusError =>
@@ -111,17 +116,22 @@ function parseParameters(query: URLSearchParams): ListParameters {
   }
   if (query.get("sendInitialEvents"))
     throw listOptionsError("sendInitialEvents", "sendInitialEvents is forbidden for list");
-  if (text && asked && asked !== "0")
+  const limit = Math.max(0, integerParameter(query, "limit") ?? 0);
+  integerParameter(query, "timeoutSeconds");
+  const token = text ? decodeToken(text) : undefined;
+  if (token && asked && asked !== "0")
     throw badRequest("specifying resource version is not allowed when using continue");
+  const problem = asked === undefined ? undefined : revisionProblem(asked);
+  if (problem) throw badRequest(`invalid resource version: ${problem}`);
   return {
-    limit: Math.max(0, integerParameter(query, "limit") ?? 0),
-    token: text ? decodeToken(text) : undefined,
-    revision: parseRevision(asked ?? null),
+    limit,
+    token,
+    revision: Number(asked ?? 0),
     exact: match === "Exact",
   };
 }
 
-/** The selection of a list, watch or deletecollection. A selector that cannot be used is refused with the text that upstream puts around it. */
+/** The selection of a list, watch or deletecollection. */
 export function selectionOf({ entry, target, info }: ResourceExchange) {
   const options: ListOptions = {
     namespace: entry.info.namespaced ? target.namespace : undefined,
@@ -130,17 +140,7 @@ export function selectionOf({ entry, target, info }: ResourceExchange) {
   };
   // A name in the path of a watch selects that object alone.
   if (target.named && target.name) options.fieldSelector = `metadata.name=${target.name}`;
-  try {
-    return parseSelection(entry, options);
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error;
-    const { group, version, resource } = entry.info;
-    const gvr = `${group}/${version}, Resource=${resource}`;
-    const { labelSelector: labels = "", fieldSelector: fields = "" } = options;
-    throw badRequest(
-      `Unable to find ${JSON.stringify(gvr)} that match label selector ${JSON.stringify(labels)}, field selector ${JSON.stringify(fields)}: ${error.message}`,
-    );
-  }
+  return parseSelection(entry, options);
 }
 
 function pageOf({ objects, remaining }: { objects: readonly KubeObject[]; remaining: number }, revision: number): Page {

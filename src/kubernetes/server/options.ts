@@ -6,13 +6,19 @@ import type { Exchange } from "./context.js";
 /** Options that come in the query of a request (or, for deletions, in its body), as the registry knows them. */
 
 const FIELD_VALIDATIONS = ["Ignore", "Warn", "Strict"] as const;
-const PROPAGATIONS = ["Orphan", "Background", "Foreground"] as const;
+const PROPAGATIONS = ["Foreground", "Background", "Orphan"] as const;
 const LONGEST_MANAGER = 128;
+/** As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the plain space. */
+const PRINTABLE = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
+
+/** Go's words for a text that is no number. */
+export const parseProblem = (parser: "ParseInt" | "ParseUint", text: string): string =>
+  `strconv.${parser}: parsing ${JSON.stringify(text)}: invalid syntax`;
 
 export function integerParameter(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === "") return undefined;
-  if (!/^-?\d{1,19}$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^-?\d{1,19}$/.test(text)) throw badRequest(parseProblem("ParseInt", text));
   return Number(text);
 }
 
@@ -23,8 +29,8 @@ export const booleanParameter = (query: URLSearchParams, name: string): boolean 
 
 /** The only dry run there is: `dryRun=All`. */
 function isDryRun(values: readonly string[], kind: string): boolean {
-  const causes = values.filter((value) => value !== "All").map((value) => unsupported("dryRun", value, ["All"]));
-  if (causes.length > 0) throw invalid("meta.k8s.io", kind, "", causes);
+  if (values.some((value) => value !== "All"))
+    throw invalid("meta.k8s.io", kind, "", [unsupported("dryRun", values, ["All"])]);
   return values.length > 0;
 }
 
@@ -40,7 +46,7 @@ export function writeOptions(
   const causes: StatusCause[] = [];
   const fieldValidation = query.get("fieldValidation") || undefined;
   if (fieldValidation && !FIELD_VALIDATIONS.some((known) => known === fieldValidation)) {
-    causes.push(unsupported("fieldValidation", fieldValidation, ["", ...FIELD_VALIDATIONS]));
+    causes.push(unsupported("fieldValidation", fieldValidation, ["", ...[...FIELD_VALIDATIONS].sort()]));
   }
   const fieldManager = query.get("fieldManager") || undefined;
   if (fieldManager && fieldManager.length > LONGEST_MANAGER) {
@@ -50,9 +56,11 @@ export function writeOptions(
       field: "fieldManager",
     });
   }
-  // As Go's unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the plain space.
-  if (fieldManager && !/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(fieldManager))
-    causes.push(invalidValue("fieldManager", fieldManager, "should only contain printable characters"));
+  [...(fieldManager ?? "")].forEach((character, position) => {
+    if (PRINTABLE.test(character)) return;
+    const code = (character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0");
+    causes.push(invalidValue("fieldManager", fieldManager, `invalid character U+${code} (at position ${position})`));
+  });
   if (causes.length > 0) throw invalid("meta.k8s.io", kind, "", causes);
   return {
     fieldManager: fieldManager ?? managerOf(request.headers["user-agent"]),
@@ -71,7 +79,7 @@ export interface DeleteOptionsBody {
   dryRun?: string[];
 }
 
-/** A body wins over the query. `orphanDependents` is the old name of two of the propagation policies. */
+/** With a body nobody looks at the query. `orphanDependents` is the old name of two of the propagation policies. */
 export function deleteOptions({ info }: Exchange, body: DeleteOptionsBody | undefined): DeleteOptions {
   const { query } = info;
   const given: DeleteOptionsBody = body ?? {
@@ -87,16 +95,14 @@ export function deleteOptions({ info }: Exchange, body: DeleteOptionsBody | unde
     ]);
   }
   if (propagationPolicy && orphanDependents !== undefined) {
-    const message = "Invalid value: orphanDependents and deletionPropagation cannot be both set";
-    throw invalid("meta.k8s.io", "DeleteOptions", "", [
-      { reason: "FieldValueInvalid", message, field: "propagationPolicy" },
-    ]);
+    const detail = "orphanDependents and deletionPropagation cannot be both set";
+    throw invalid("meta.k8s.io", "DeleteOptions", "", [invalidValue("propagationPolicy", propagationPolicy, detail)]);
   }
   const fromOldName = orphanDependents === undefined ? undefined : orphanDependents ? "Orphan" : "Background";
   return {
     gracePeriodSeconds,
     preconditions,
     propagationPolicy: (propagationPolicy as DeleteOptions["propagationPolicy"]) ?? fromOldName,
-    dryRun: isDryRun([...(given.dryRun ?? []), ...(body ? query.getAll("dryRun") : [])], "DeleteOptions"),
+    dryRun: isDryRun(given.dryRun ?? [], "DeleteOptions"),
   };
 }

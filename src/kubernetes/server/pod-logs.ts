@@ -36,7 +36,7 @@ function optionsOf(query: URLSearchParams, pod: string): PodLogOptions {
     throw badRequest(`parsing time ${JSON.stringify(sinceTime)}: cannot parse as RFC 3339`);
   if (sinceSeconds !== undefined && sinceTimeMs !== undefined) {
     const message = "Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified";
-    causes.push({ reason: "FieldValueForbidden", field: "", message });
+    causes.push({ reason: "FieldValueForbidden", field: "[]", message });
   }
   const stream = query.get("stream") ?? "";
   if (!STREAMS.has(stream)) {
@@ -76,7 +76,8 @@ export function answerPodLog(
   const options = optionsOf(info.query, key.name);
   const container = containerOf(pod, info.query.get("container"));
   const nodeName = pod.spec?.nodeName;
-  if (!nodeName) throw badRequest(`pod ${key.name} does not have a host assigned`);
+  // Nobody has written anything yet.
+  if (!nodeName) return { code: 204 };
   const read = (): string => {
     const text = podLog(keyOf(pod), { ...options, container });
     if (text === undefined) throw internalError(`the kubelet of node ${nodeName} does not answer`);

@@ -9,6 +9,7 @@ import {
   type StatusError,
 } from "../errors.js";
 import type { KubeObject } from "../object.js";
+import { goText } from "../patch/go-text.js";
 import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import { createObject } from "../registry/create.js";
@@ -69,8 +70,11 @@ export const expectedOf = ({ info, apiVersion, definition }: ResourceEntry): Exp
 });
 
 const includeObject = (query: URLSearchParams): "None" | "Metadata" | "Object" => {
-  const asked = query.get("includeObject");
-  return asked === "None" || asked === "Object" ? asked : "Metadata";
+  const asked = query.get("includeObject") || "Metadata";
+  if (asked === "None" || asked === "Metadata" || asked === "Object") return asked;
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(asked)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 };
 
 const warningsAbout = (entry: ResourceEntry, written: KubeObject): string[] => [
@@ -281,10 +285,12 @@ export async function readPatch(exchange: ResourceExchange, expected: Expected) 
     check(document) {
       // What a patch makes of an object is judged as a whole: the patch is at fault, and its own faults come first.
       const refuse = (why: string): StatusError =>
-        invalid("", "", "", [invalidValue("patch", JSON.stringify(type === "strategic" ? patch : document), why)]);
+        invalid("", "", "", [
+          invalidValue("patch", type === "strategic" ? goText(patch) : JSON.stringify(document), why),
+        ]);
       let checked: Decoded;
       try {
-        checked = checkObject(document, expected, strict ? "Warn" : fieldValidation);
+        checked = checkObject(document, expected, strict ? "Warn" : fieldValidation, type === "strategic");
       } catch (error) {
         if (type === "apply" || !isStatusError(error, "BadRequest")) throw error;
         throw refuse(error.message.replace(/^.*? cannot be handled as a \S+: /, ""));
@@ -302,10 +308,7 @@ async function patch(registry: Registry, exchange: ResourceExchange): Promise<An
   const { entry, target } = exchange;
   if (!target.named) throw methodNotAllowed();
   const { type, patch: document, options, warnings } = await readPatch(exchange, expectedOf(entry));
-  const body =
-    type === "apply"
-      ? named(exchange, intoNamespace(exchange, asObject(document as Record<string, unknown>)))
-      : document;
+  const body = type === "apply" ? appliedDocument(exchange, document) : document;
   const key = { namespace: target.namespace, name: target.name as string };
   const caller = callerOf(exchange, warnings);
   const { object, created } = await patchObject(registry, entry, caller, key, type, body, options);
@@ -384,12 +387,25 @@ export function intoNamespace({ entry, target }: ResourceExchange, object: KubeO
   return { ...object, metadata: { ...object.metadata, namespace: target.namespace } };
 }
 
-/** The name of the path goes into the object, and may not be another one than the object's own. */
+/** The object, which has to say its name, and no other than the path. */
 export function named({ target }: ResourceExchange, object: KubeObject): KubeObject {
   const name = target.name as string;
   const given = object.metadata.name;
-  if (!given) return { ...object, metadata: { ...object.metadata, name } };
-  if (given !== name)
-    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+  if (!given)
+    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
+  checkName(name, object);
   return object;
+}
+
+function checkName(name: string, { metadata }: KubeObject): void {
+  if (metadata.name && metadata.name !== name)
+    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+}
+
+/** What is applied, which need not say what the path says, but may not say anything else. */
+export function appliedDocument(exchange: ResourceExchange, patch: unknown): KubeObject {
+  const document = asObject(patch as Record<string, unknown>);
+  intoNamespace(exchange, document);
+  checkName(exchange.target.name as string, document);
+  return document;
 }

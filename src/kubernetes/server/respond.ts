@@ -119,6 +119,12 @@ function sendWhole(request: IncomingMessage, response: ServerResponse, answer: A
   );
   const content = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const headers = headersOf({ ...answer, contentType });
+  if (answer.code === 204) {
+    delete headers["content-type"];
+    response.writeHead(answer.code, headers);
+    response.end();
+    return;
+  }
   const finish = (payload: string | Buffer): void => {
     headers["content-length"] = String(Buffer.byteLength(payload));
     response.writeHead(answer.code, headers);

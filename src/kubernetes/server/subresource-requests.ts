@@ -12,7 +12,16 @@ import { readBody } from "./body.js";
 import type { ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
 import { answerPodLog } from "./pod-logs.js";
-import { answerObject, asObject, callerOf, expectedOf, intoNamespace, named, readPatch } from "./resource-requests.js";
+import {
+  answerObject,
+  appliedDocument,
+  asObject,
+  callerOf,
+  expectedOf,
+  intoNamespace,
+  named,
+  readPatch,
+} from "./resource-requests.js";
 import type { Answer } from "./respond.js";
 
 type Handler = (
@@ -65,8 +74,7 @@ const PART_OF_OBJECT: Readonly<Record<string, Handler>> = {
   },
   async patch({ registry }, exchange) {
     const { type, patch, options, warnings } = await readPatch(exchange, expectedOf(exchange.entry));
-    const body =
-      type === "apply" ? named(exchange, intoNamespace(exchange, asObject(patch as Record<string, unknown>))) : patch;
+    const body = type === "apply" ? appliedDocument(exchange, patch) : patch;
     const { object } = await patchObject(
       registry,
       exchange.entry,

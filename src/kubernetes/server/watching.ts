@@ -1,11 +1,11 @@
 import type { Clock, Timer } from "../../clock/clock.js";
-import { expired, invalid, type StatusError } from "../errors.js";
+import { expired, invalid, type StatusCause, type StatusError } from "../errors.js";
 import type { KubeObject } from "../object.js";
 import { toTable } from "../printers/index.js";
 import type { CustomVersion, ResourceEntry } from "../registry/catalogue.js";
 import { type Selection, select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
-import { forbiddenField } from "../registry/strategies/field.js";
+import { forbiddenField, unsupported } from "../registry/strategies/field.js";
 import type { StoreEvent } from "../store/event-ring.js";
 import type { WatchSink } from "../streams/websocket-watch.js";
 import { type Conversion, type Negotiated, negotiate } from "../wire/negotiate.js";
@@ -60,13 +60,17 @@ interface WatchParameters {
 function parseParameters(query: URLSearchParams): WatchParameters {
   const sendInitialEvents = booleanParameter(query, "sendInitialEvents");
   const match = query.get("resourceVersionMatch") || undefined;
-  const refuse = (field: string, detail: string): never => {
-    throw invalid("meta.k8s.io", "ListOptions", "", [forbiddenField(field, detail)]);
+  const refuse = (field: string, detail: string, ...more: StatusCause[]): never => {
+    throw invalid("meta.k8s.io", "ListOptions", "", [forbiddenField(field, detail), ...more]);
   };
   if (sendInitialEvents === undefined && match)
     refuse("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
   if (sendInitialEvents !== undefined && match !== "NotOlderThan") {
-    refuse("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    refuse(
+      "resourceVersionMatch",
+      "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+      ...(match ? [unsupported("resourceVersionMatch", match, ["NotOlderThan"])] : []),
+    );
   }
   const revision = parseRevision(query.get("resourceVersion"));
   const bookmarks = booleanParameter(query, "allowWatchBookmarks") ?? false;

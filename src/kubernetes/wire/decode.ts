@@ -4,9 +4,10 @@
  */
 
 import type { PatchType } from "../api.js";
-import { badRequest, type StatusError, unsupportedMediaType } from "../errors.js";
-import { parseApiVersion } from "../schema/kinds.js";
+import { badRequest, StatusError, unsupportedMediaType } from "../errors.js";
+import { parseApiVersion, typeOfKind } from "../schema/kinds.js";
 import { typeOf } from "../schema/schema.js";
+import { jsonFault } from "./json-fault.js";
 import { duplicateFields, MAX_DEPTH, measure } from "./json-text.js";
 import { parseMediaType } from "./negotiate.js";
 import { decodeProtobuf } from "./protobuf.js";
@@ -68,8 +69,10 @@ export function checkObject(
   object: Record<string, unknown>,
   expected: Expected,
   fieldValidation: FieldValidation = "Warn",
+  /** It is no text that is decoded, but a map turned into a struct: what does not fit is told in other words. */
+  converted = false,
 ): Decoded {
-  return checked({ value: object, duplicates: [] }, expected, fieldValidation, EMPTY);
+  return checked({ value: object, duplicates: [] }, expected, fieldValidation, EMPTY, converted);
 }
 
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -103,21 +106,26 @@ export function decodePatch({
 }): DecodedPatch {
   const mediaTypes = Object.entries(PATCH_TYPES).filter(([, type]) => supported.includes(type));
   const type = PATCH_TYPES[formatKey(contentType)];
-  if (!type || !supported.includes(type)) throw unknownFormat(mediaTypes.map(([mediaType]) => mediaType));
+  // What no patch has ever been is turned away at the door, before anybody looks for the resource's own list.
+  if (!type) throw new StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {});
+  if (!supported.includes(type)) throw unknownFormat(mediaTypes.map(([mediaType]) => mediaType));
   let parsed: Parsed;
   try {
     parsed = fromText(bytes, type === "apply" ? "yaml" : "json", fieldValidation);
   } catch (error) {
     if (error instanceof JsonError || error instanceof YamlError || error instanceof DecodeError)
-      throw badRequest(`error decoding patch: ${error.message}`);
+      throw badRequest(
+        `error decoding ${type === "apply" ? "YAML: error converting YAML to JSON" : "patch"}: ${error.message}`,
+      );
     throw error;
   }
   const { value, duplicates } = parsed;
   const complaints =
     type === "json" && fieldValidation !== "Ignore" ? operationComplaints(value, duplicates) : duplicates;
   if (type === "json" ? !Array.isArray(value) : !isObject(value)) {
+    const wanted = type === "json" ? "[]handlers.jsonPatchOp" : "map[string]interface {}";
     throw badRequest(
-      `json: cannot unmarshal ${jsonKind(value)} into Go value of type ${type === "json" ? "jsonpatch.Patch" : "map[string]interface {}"}`,
+      `${type === "strategic" ? "" : "error decoding patch: "}json: cannot unmarshal ${jsonKind(value)} into Go value of type ${wanted}`,
     );
   }
   return { type, patch: value, complaints };
@@ -137,22 +145,12 @@ function operationComplaints(patch: unknown, duplicates: readonly string[]): str
   return [...unknown, ...duplicates].map((complaint) => `json patch ${complaint}`);
 }
 
-/** Text that is no JSON, in the words of Go's parser as far as this one tells the cause. */
+/** Text that is no JSON, in the words of Go's parser. */
 class JsonError extends Error {
   constructor(text: string, cause: unknown) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    const at = Number(/position (\d+)/.exec(said)?.[1] ?? Number.NaN);
-    const token = /^Unexpected token '(.)'/su.exec(said)?.[1] ?? text[at];
-    super(
-      token === undefined
-        ? "unexpected end of JSON input"
-        : `invalid character ${quoted(token)} looking for beginning of value`,
-      { cause },
-    );
+    super(jsonFault(text) ?? (cause instanceof Error ? cause.message : String(cause)), { cause });
   }
 }
-
-const quoted = (character: string): string => `'${JSON.stringify(character).slice(1, -1)}'`;
 
 interface Parsed {
   value: unknown;
@@ -184,32 +182,43 @@ function fromYaml(text: string): Parsed {
   return { value, duplicates: duplicates.length > 0 ? [`yaml: unmarshal errors:\n  ${duplicates.join("\n  ")}`] : [] };
 }
 
+/** How Go names the struct in which it looks for the kind. */
+const TYPE_META =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+
 function checked(
-  { value, duplicates }: Parsed,
+  { value: given, duplicates }: Parsed,
   expected: Expected,
   fieldValidation: FieldValidation,
   bytes: Buffer,
+  converted = false,
 ): Decoded {
+  // A null sets nothing.
+  const value = given === null ? {} : given;
   if (!isObject(value)) {
     throw unrecognised(
       expected,
       bytes,
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(value)} into Go value of type struct { APIVersion string; Kind string }`,
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonKind(value)} into Go value of type ${TYPE_META}`,
     );
   }
   const apiVersion = textField(value, "apiVersion", expected, bytes) || (expected.apiVersion ?? "");
   const kind = textField(value, "kind", expected, bytes) || expected.kind;
   const named = { apiVersion, kind };
-  if (kind !== expected.kind) {
-    throw cannotBeHandled(named, expected, `no conversion from ${kind} to ${expected.kind}`);
-  }
+  const wrong = wrongKind(named, expected);
+  if (wrong)
+    throw parseApiVersion(apiVersion) ? cannotBeHandled(named, expected, wrong) : unrecognised(expected, bytes, wrong);
   if (expected.apiVersion !== undefined && apiVersion !== expected.apiVersion) {
     throw badRequest(
       `the API version in the data (${apiVersion}) does not match the expected API version (${expected.apiVersion})`,
     );
   }
-  const { object, unknown } = refusing(bytes, expected, named, () =>
-    expected.prune ? expected.prune(value) : pruneAndCheck(expected.type ?? "", value),
+  const { object, unknown } = refusing(
+    bytes,
+    expected,
+    named,
+    () => (expected.prune ? expected.prune(value) : pruneAndCheck(expected.type ?? "", value)),
+    converted,
   );
   const complaints =
     unknown.length + duplicates.length === 0 || fieldValidation === "Ignore"
@@ -223,6 +232,26 @@ function checked(
       : { ...named, ...(hasMetadata(expected) ? { metadata: {} } : {}), ...object, ...named };
   return { object: complete, warnings: complaints };
 }
+
+/** Why what calls itself `kind` cannot be what is expected; undefined when it may be, in this version or in another one. */
+function wrongKind({ apiVersion, kind }: { apiVersion: string; kind: string }, expected: Expected): string | undefined {
+  if (kind === expected.kind && apiVersion === (expected.apiVersion ?? apiVersion)) return undefined;
+  const parsed = parseApiVersion(apiVersion);
+  if (!parsed) return `unexpected GroupVersion string: ${apiVersion}`;
+  // Custom resources are in no scheme: their versions are told apart by name alone.
+  if (expected.prune) return kind === expected.kind ? undefined : `no conversion from ${kind} to ${expected.kind}`;
+  if (typeOfKind(apiVersion, kind) === undefined)
+    return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/api/legacyscheme/scheme.go:30"`;
+  if (kind === expected.kind) return undefined;
+  const internal = internalPackage(expected.apiVersion ?? "");
+  return `converting (${parsed.version}.${kind}) to (${internal}.${expected.kind}): unknown conversion`;
+}
+
+/** Go's package of a group's internal types: the group's name up to the first dot. */
+const internalPackage = (apiVersion: string): string => {
+  const group = parseApiVersion(apiVersion)?.group ?? "";
+  return group === "" || group === "events.k8s.io" ? "core" : (group.split(".", 1)[0] as string);
+};
 
 /** Custom resources always have metadata; of built-in types only options and the like have none. */
 const hasMetadata = ({ type }: Expected): boolean => typeOf(type ?? "")?.fields.has("metadata") ?? true;
@@ -252,6 +281,7 @@ function refusing<T>(
   expected: Expected,
   named: { apiVersion: string; kind: string } | undefined,
   decode: () => T,
+  converted = false,
 ): T {
   try {
     return decode();
@@ -259,7 +289,8 @@ function refusing<T>(
     if (error instanceof JsonError)
       throw unrecognised(expected, bytes, `couldn't get version/kind; json parse error: ${error.message}`);
     if (!(error instanceof DecodeError || error instanceof YamlError)) throw error;
-    throw named ? cannotBeHandled(named, expected, error.message) : unrecognised(expected, bytes, error.message);
+    const why = converted && error instanceof DecodeError ? error.unconvertible : error.message;
+    throw named ? cannotBeHandled(named, expected, why) : unrecognised(expected, bytes, error.message);
   }
 }
 

@@ -39,10 +39,12 @@ function isNestedSchema(struct: string, field: string, value: unknown): boolean 
   return (field === "additionalProperties" || field === "additionalItems") && isObject(value);
 }
 
+type Step = string | number | { in: string };
+
 interface Walk {
   unknown: string[];
-  /** Way to the struct or list being walked: field names, map keys and list indexes. */
-  path: (string | number)[];
+  /** Way to the struct or list being walked: field names, map keys (which have an `in`) and list indexes. */
+  path: Step[];
 }
 
 function pruneStruct(walk: Walk, schema: TypeSchema, value: Record<string, unknown>): Record<string, unknown> {
@@ -124,7 +126,7 @@ function pruneMap(walk: Walk, type: FieldType, map: Record<string, unknown>, str
   let changes: Map<string, unknown> | undefined;
   for (const key in map) {
     const present = map[key];
-    walk.path.push(key);
+    walk.path.push({ in: key });
     const kept = present === null ? zeroOf(type) : pruneValue(walk, type, present, struct, "");
     walk.path.pop();
     if (kept === present) continue;
@@ -145,20 +147,24 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** `spec.containers[0].image`: list indexes in brackets. */
-function pathText(path: readonly (string | number)[], last: string): string {
+function pathText(path: readonly Step[], last: string): string {
   let text = "";
-  for (const step of path) text += typeof step === "number" ? `[${step}]` : text ? `.${step}` : step;
+  for (const step of path) {
+    const name = typeof step === "object" ? step.in : step;
+    text += typeof name === "number" ? `[${name}]` : text ? `.${name}` : name;
+  }
   return last === "" ? text : text ? `${text}.${last}` : last;
 }
 
 function mismatch(walk: Walk, value: unknown, type: FieldType, struct: string, field: string): DecodeError {
-  // Go leaves list indexes out of these paths, though not out of those of unknown fields.
+  // Go leaves list indexes and map keys out of these paths, though not out of those of unknown fields.
   const path = pathText(
     walk.path.filter((step) => typeof step === "string"),
     field,
   );
   return new DecodeError(
     `json: cannot unmarshal ${describe(value)} into Go struct field ${struct}.${path} of type ${goType(type)}`,
+    unconvertible(value, type),
   );
 }
 
@@ -169,6 +175,15 @@ function describe(value: unknown): string {
   if (typeof value === "number")
     return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? "number" : `number ${value}`;
   return typeof value;
+}
+
+/** What Go says of such a value when it turns a map into a struct, as it does with the outcome of a strategic merge. */
+function unconvertible(value: unknown, type: FieldType): string {
+  const kind = Array.isArray(value) ? "slice" : isObject(value) ? "map" : describe(value).replace(/^number.*/, "int64");
+  if (type.kind === "list") return `cannot restore slice from ${kind}`;
+  if (type.kind === "map") return `cannot restore map from ${kind}`;
+  if (type.kind === "ref") return `cannot restore struct from: ${kind}`;
+  return `unrecognized type: ${goType(type)}`;
 }
 
 function goType(type: FieldType): string {

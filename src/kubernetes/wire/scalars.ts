@@ -4,7 +4,11 @@ import type { ScalarType } from "../schema/schema.js";
 
 /** A value that the type cannot hold. The message is the one that Go's decoder gives. */
 export class DecodeError extends Error {
-  constructor(message: string) {
+  constructor(
+    message: string,
+    /** The same where no text was decoded, but a map turned into a struct. */
+    readonly unconvertible = message,
+  ) {
     super(message);
     this.name = "DecodeError";
   }
@@ -61,8 +65,7 @@ export const SCALARS: Readonly<Record<ScalarType, (value: unknown, refusal: Refu
     if (typeof value !== "string" && !Number.isInteger(value)) throw refusal();
     return value;
   },
-  quantity: (value, refusal) => {
-    if (typeof value !== "string" && typeof value !== "number") throw refusal();
+  quantity: (value) => {
     const canonical = canonicalQuantity(String(value));
     if (PLAIN_QUANTITY.test(canonical) || isQuantity(canonical)) return canonical;
     throw new DecodeError(
@@ -119,7 +122,8 @@ export const GO_SCALARS: Readonly<Record<ScalarType, string>> = {
   boolean: "bool",
   time: "v1.Time",
   microtime: "v1.MicroTime",
-  "int-or-string": "intstr.IntOrString",
+  // Whatever is no text is decoded as a number.
+  "int-or-string": "int32",
   quantity: "resource.Quantity",
   any: "runtime.RawExtension",
 };

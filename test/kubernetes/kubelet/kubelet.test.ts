@@ -266,7 +266,10 @@ describe("a pod", () => {
 
   it("waits for what it mounts and what its environment names", async () => {
     const { clock, run, getPod, api, reasons, eventsAbout } = await withNode();
-    await run("mounts", { volumes: [{ name: "conf", configMap: { name: "conf" } }] });
+    const mounting = { name: "app", image: "nginx:1.29", volumeMounts: [{ name: "conf", mountPath: "/conf" }] };
+    const volumes = [{ name: "conf", configMap: { name: "conf" } }];
+    await run("mounts", { containers: [mounting], volumes });
+    await run("ignores", { volumes });
     await run("env", {
       containers: [
         {
@@ -278,6 +281,8 @@ describe("a pod", () => {
     });
     await clock.advance(4_000);
     expect(getPod("mounts").status?.containerStatuses?.[0]?.state?.waiting?.reason).toBe("ContainerCreating");
+    // Nobody mounts it: a kubelet does not look for it.
+    expect(getPod("ignores").status?.phase).toBe("Running");
     expect(eventsAbout("mounts").map((event) => event.message)).toContain(
       'MountVolume.SetUp failed for volume "conf" : configmap "conf" not found',
     );

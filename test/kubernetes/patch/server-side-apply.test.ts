@@ -318,37 +318,31 @@ describe("server-side apply", () => {
     [
       "an unknown field",
       { spec: { foo: 1 } },
-      400,
+      500,
       "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema",
     ],
     [
       "a number for a string",
       podSpec([{ name: "a", env: [{ name: "PORT", value: 80 }] }]),
-      400,
+      500,
       'failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.template.spec.containers[name="a"].env[name="PORT"].value: expected string, got &value.valueUnstructured{Value:80}',
     ],
     [
       "text for a number and for a truth",
       { spec: { replicas: "many", paused: "yes" } },
-      400,
+      500,
       "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): errors:\n  .spec.replicas: expected numeric (int or float), got string\n  .spec.paused: expected boolean, got &{yes}",
-    ],
-    [
-      "an item without its key",
-      podSpec([{ image: "a" }]),
-      400,
-      'failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.template.spec.containers: element 0: associative list with keys has an element that omits key field "name" (and doesn\'t have default value)',
     ],
     [
       "the same item twice",
       podSpec([{ name: "a" }, { name: "a" }]),
-      400,
+      500,
       'failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): .spec.template.spec.containers: duplicate entries for key [name="a"]',
     ],
     [
       "several mistakes",
       { spec: { foo: 1, template: [] } },
-      400,
+      500,
       "failed to create typed patch object (ns/x; apps/v1, Kind=Deployment): errors:\n  .spec.foo: field not declared in schema\n  .spec.template: expected map, got list",
     ],
   ];
@@ -362,6 +356,25 @@ describe("server-side apply", () => {
     const act = (): unknown =>
       applyServerSide({ typeName: "Deployment", applied, manager: "me", apiVersion: "apps/v1", nowMs: T0 });
     expect(act).toThrow(expect.objectContaining({ code, message }));
+  });
+
+  it("takes an item without its key for one of which the key is empty, which is for validation to refuse", () => {
+    const { spec } = podSpec([{ image: "a" }]) as { spec: Json };
+    const applied = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name: "x" }, spec };
+    const request = { typeName: "Deployment", applied, manager: "me", apiVersion: "apps/v1", nowMs: T0 };
+    expect(applyServerSide(request as never).object.spec).toMatchObject(spec);
+  });
+
+  it("refuses another kind, and what does not say what it is", () => {
+    const metadata = { name: "x" };
+    for (const [applied, gvk] of [
+      [{ metadata }, "/, Kind="],
+      [{ apiVersion: "v1", kind: "Secret", metadata }, "/v1, Kind=Secret"],
+      [{ apiVersion: "apps/v1", kind: "ReplicaSet", metadata }, "apps/v1, Kind=ReplicaSet"],
+    ] as const) {
+      const request = { typeName: "Deployment", kind: "Deployment", applied, manager: "me", apiVersion: "apps/v1" };
+      expect(() => applyServerSide({ ...request, nowMs: T0 } as never)).toThrow(`invalid object type: ${gvk}`);
+    }
   });
 });
 

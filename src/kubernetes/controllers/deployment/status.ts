@@ -21,7 +21,13 @@ export function setCondition(
   const present = conditionOf(list, type);
   if (present?.status === status && present.reason === reason) return list;
   const time = formatSeconds(nowMs);
-  return withCondition(list, { type, status, reason, message, lastUpdateTime: time, lastTransitionTime: time });
+  return moved(list, { type, status, reason, message, lastUpdateTime: time, lastTransitionTime: time });
+}
+
+/** The conditions with one that has news: it goes to their end, as upstream. */
+function moved(list: DeploymentCondition[], next: DeploymentCondition): DeploymentCondition[] {
+  const changed = conditionOf(withCondition(list, next), next.type) ?? next;
+  return [...withoutCondition(list, next.type), changed];
 }
 
 /** Counts and the Available condition. */
@@ -162,7 +168,7 @@ function touch(
   nowMs: number,
 ): DeploymentCondition[] {
   const time = formatSeconds(nowMs);
-  return withCondition(conditions, {
+  return moved(conditions, {
     type: "Progressing",
     status,
     reason,

@@ -97,7 +97,7 @@ export const statefulSetController = (): Controller =>
           `StatefulSet ${keyOf(set)} is recreating failed Pod ${name}`,
         );
       }
-      await announced(set, "delete", "delete", `Pod ${name} in StatefulSet ${set.metadata.name}`, async () => {
+      await announced(set, "Delete", `Pod ${name} in StatefulSet ${set.metadata.name}`, async () => {
         try {
           await api.delete("pods", { namespace, name }, { preconditions: { uid } });
         } catch (error) {
@@ -111,7 +111,7 @@ export const statefulSetController = (): Controller =>
       // A claim that goes with an earlier pod of that name has to be gone first; its end brings us back.
       if (presentClaims(set, ordinal).some((claim) => isStale(claim, name))) return;
       await createClaims(set, ordinal);
-      await announced(set, "create", "create", `Pod ${name} in StatefulSet ${set.metadata.name}`, () =>
+      await announced(set, "Create", `Pod ${name} in StatefulSet ${set.metadata.name}`, () =>
         api.create<Pod>("pods", statefulPod(set, ordinal, revision)),
       );
     };
@@ -130,8 +130,7 @@ export const statefulSetController = (): Controller =>
         if (api.get(CLAIMS, { namespace: set.metadata.namespace, name: draft.metadata.name ?? "" })) continue;
         await announced(
           set,
-          "create",
-          "create",
+          "Create",
           `Claim ${draft.metadata.name} Pod ${name} in StatefulSet ${set.metadata.name}`,
           () => api.create<PersistentVolumeClaim>(CLAIMS, draft),
           "success",
@@ -142,19 +141,17 @@ export const statefulSetController = (): Controller =>
     /** Does it and tells how it went, in upstream's words. */
     const announced = async (
       set: StatefulSet,
-      kind: "create" | "delete",
-      verb: string,
+      verb: "Create" | "Delete",
       what: string,
       work: () => Promise<unknown>,
       done = "successful",
     ): Promise<void> => {
-      const reason = kind === "create" ? "Create" : "Delete";
       try {
         await work();
-        events.event(set, "Normal", `Successful${reason}`, `${verb} ${what} ${done}`);
+        events.event(set, "Normal", `Successful${verb}`, `${verb} ${what} ${done}`);
       } catch (error) {
         if (!isNamespaceTerminating(error) && !isStatusError(error, "AlreadyExists"))
-          events.event(set, "Warning", `Failed${reason}`, `${verb} ${what} failed error: ${messageOf(error)}`);
+          events.event(set, "Warning", `Failed${verb}`, `${verb} ${what} failed error: ${messageOf(error)}`);
         throw error;
       }
     };

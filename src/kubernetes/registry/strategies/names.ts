@@ -33,7 +33,9 @@ function check(value: string | undefined, most: number, pattern: RegExp, text: s
   return [...(given.length > most ? [tooLong(most)] : []), ...(pattern.test(given) ? [] : [text])];
 }
 
-export const dnsLabel = (value: string): readonly string[] => check(value, 63, LABEL, LABEL_TEXT);
+export const dnsLabel = (value: string): readonly string[] =>
+  // A name that would do but for its dots is told so.
+  check(value, 63, LABEL, SUBDOMAIN.test(value ?? "") ? "must not contain dots" : LABEL_TEXT);
 export const dns1035Label = (value: string): readonly string[] => check(value, 63, LABEL_1035, LABEL_1035_TEXT);
 export const dnsSubdomain = (value: string): readonly string[] => check(value, 253, SUBDOMAIN, SUBDOMAIN_TEXT);
 
@@ -48,7 +50,7 @@ export function qualifiedName(value = ""): readonly string[] {
   const parts = value.split("/");
   if (parts.length > 2) {
     return [
-      "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
+      "a valid label key must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')",
     ];
   }
   const complaints: string[] = [];

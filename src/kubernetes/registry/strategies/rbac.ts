@@ -69,16 +69,17 @@ function roleStrategy(namespaced: boolean): Strategy {
 
 const SUBJECT_KINDS = ["ServiceAccount", "User", "Group"];
 
-function validateSubject(at: string, subject: RbacSubject): StatusCause[] {
+/** Inside a namespace a service account without one is of that namespace. */
+function validateSubject(at: string, subject: RbacSubject, namespaced: boolean): StatusCause[] {
   const causes = subject.name ? [] : [required(`${at}.name`)];
   if (!SUBJECT_KINDS.includes(subject.kind)) return [...causes, unsupported(`${at}.kind`, subject.kind, SUBJECT_KINDS)];
   const group = subject.kind === "ServiceAccount" ? "" : GROUP;
   if ((subject.apiGroup ?? "") !== group) causes.push(unsupported(`${at}.apiGroup`, subject.apiGroup ?? "", [group]));
-  if (subject.kind === "ServiceAccount" && !subject.namespace) causes.push(required(`${at}.namespace`));
+  if (subject.kind === "ServiceAccount" && !subject.namespace && !namespaced) causes.push(required(`${at}.namespace`));
   return causes;
 }
 
-function bindingStrategy(roleKinds: readonly string[]): Strategy {
+function bindingStrategy(roleKinds: readonly string[], namespaced: boolean): Strategy {
   return strategyOf<RoleBinding & ClusterRoleBinding>({
     setDefaults(binding) {
       if (binding.roleRef) binding.roleRef = withDefaults(binding.roleRef, { apiGroup: GROUP });
@@ -95,7 +96,7 @@ function bindingStrategy(roleKinds: readonly string[]): Strategy {
       if (!roleRef.name) causes.push(required("roleRef.name"));
       return [
         ...causes,
-        ...(subjects ?? []).flatMap((subject, index) => validateSubject(`subjects[${index}]`, subject)),
+        ...(subjects ?? []).flatMap((subject, index) => validateSubject(`subjects[${index}]`, subject, namespaced)),
       ];
     },
     validateUpdate: ({ roleRef }, before) =>
@@ -105,5 +106,5 @@ function bindingStrategy(roleKinds: readonly string[]): Strategy {
 
 export const roles = roleStrategy(true);
 export const clusterRoles = roleStrategy(false);
-export const roleBindings = bindingStrategy(["Role", "ClusterRole"]);
-export const clusterRoleBindings = bindingStrategy(["ClusterRole"]);
+export const roleBindings = bindingStrategy(["Role", "ClusterRole"], true);
+export const clusterRoleBindings = bindingStrategy(["ClusterRole"], false);

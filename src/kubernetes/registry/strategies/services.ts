@@ -3,8 +3,7 @@ import type { KubeObject } from "../../object.js";
 import type { IPAddress, Service, ServiceCIDR, ServicePort, ServiceSpec } from "../../schema/generated/types.js";
 import type { Strategy } from "../strategy.js";
 import { mapItems, withDefaults, withField } from "./defaulting.js";
-import { named, required } from "./field.js";
-import { dns1035Label } from "./names.js";
+import { required } from "./field.js";
 import { strategyOf } from "./rules.js";
 import { type AddressRange, addressRange } from "./service-addresses.js";
 import { allocateService } from "./service-allocation.js";
@@ -128,13 +127,7 @@ export function servicesStrategy(serviceCidr: string): Strategy {
       if (complete !== ingress)
         service.status = { ...service.status, loadBalancer: { ...service.status?.loadBalancer, ingress: complete } };
     },
-    validate(service) {
-      const { name } = service.metadata;
-      return [
-        ...named("metadata.name", name, dns1035Label(name)),
-        ...(service.spec ? validateServiceSpec(service.spec) : [required("spec.ports")]),
-      ];
-    },
+    validate: (service) => (service.spec ? validateServiceSpec(service.spec) : [required("spec.ports")]),
     validateUpdate: (service, previous) =>
       service.spec && previous.spec ? validateServiceChange(service.spec, previous.spec) : [],
     allocate(service, previous, context) {
