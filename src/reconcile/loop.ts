@@ -71,7 +71,8 @@ export function createLoop({ work, clock, log, laneOf, run }: LoopOptions): Loop
       if (items.length === 0) pump();
     }
     lanes.delete(name);
-    pump();
+    // What is due has just been taken: that was when nothing was left in this lane.
+    settle();
   };
 
   const pump = (): void => {

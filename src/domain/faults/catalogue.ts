@@ -24,6 +24,12 @@ const byName = new Map(FAULTS.map((definition) => [definition.name, definition])
 /** Undefined for records of another version of eksim whose fault this one does not know. */
 export const knownFault = ({ kind }: Pick<FaultRecord, "kind">): FaultDefinition | undefined => byName.get(kind);
 
+/** Whether calls may be answered in one way now and in another a moment later while the fault is on, with nothing changed. */
+export function answersByChance(name: string): boolean {
+  const definition = byName.get(name);
+  return definition?.slowsAnswers === true || "share" in (definition?.parameters ?? {});
+}
+
 /** A sentence: what it does to what; before it has begun, what it does. */
 export function faultTitle(fault: FaultRecord): string {
   const definition = knownFault(fault);

@@ -1,7 +1,15 @@
 /** Faults: what there is to break, how it is asked for, and what it means. Pure; acting on it is the injector's part. */
 export { meansOperation } from "./aws-api.js";
 export { joiningFails, nodegroupIssues, touches, zoneHasCapacity, zoneHasPower } from "./capacity.js";
-export { type CatalogueEntry, catalogueEntries, FAULTS, faultNamed, faultTitle, knownFault } from "./catalogue.js";
+export {
+  answersByChance,
+  type CatalogueEntry,
+  catalogueEntries,
+  FAULTS,
+  faultNamed,
+  faultTitle,
+  knownFault,
+} from "./catalogue.js";
 export { combine, type WholeWants } from "./combine.js";
 export type {
   ActingFault,

@@ -33,6 +33,9 @@ export const nothingMade = (): Made => ({
 /** How long each thing may take to become ACTIVE, in milliseconds of simulated time. */
 const LIMIT_MS = 3_600_000;
 
+/** How often EKS is asked while it tells nothing, in milliseconds of simulated time. */
+const ASK_EVERY_MS = 5000;
+
 const ACCOUNT = "000000000000";
 const SUBNETS = ["subnet-a", "subnet-b", "subnet-c"];
 
@@ -125,7 +128,12 @@ const FAILED: ReadonlySet<string> = new Set(["FAILED", "CREATE_FAILED", "DELETIN
 async function untilActive(stage: Stage, path: string, member: string, what: string): Promise<void> {
   let status = "unknown";
   let issues = "";
+  let asked = { atMs: Number.NEGATIVE_INFINITY, events: -1 };
   const isActive = async (): Promise<boolean> => {
+    // EKS tells what becomes of what it makes; most of what changes meanwhile are nodes and pods.
+    const nowMs = stage.target.now();
+    if (stage.events.length === asked.events && nowMs < asked.atMs + ASK_EVERY_MS) return false;
+    asked = { atMs: nowMs, events: stage.events.length };
     const answer = await ask(stage, "GET", path);
     if (!isGood(answer)) throw new SetupError(`${what}: ${refusal(answer)}`);
     const found = (answer.body as Record<string, { status: string; health?: { issues?: { message: string }[] } }>)[

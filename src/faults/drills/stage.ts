@@ -2,7 +2,7 @@
  * Where a drill plays: the target, and all that has been seen of it so far. What happened is handed to those who watch in the order in which it happened,
  * however late the engine hears of it.
  */
-import { FAULTS } from "../../domain/faults/index.js";
+import { answersByChance, FAULTS } from "../../domain/faults/index.js";
 import type { ZoneCounts } from "../../domain/kubernetes-objects.js";
 import type { EventRecord } from "../../domain/model.js";
 import type { Look, WorkloadCounts } from "../../domain/recording.js";
@@ -66,9 +66,10 @@ export interface Stage {
 
 /**
  * How long nobody looks while nothing is told to have changed, in milliseconds of simulated time: where nobody asks the world himself; where somebody does,
- * on a clock that runs; and on one that stands still between two changes, where there is little to miss.
+ * on a clock that runs; and on one that stands still between two changes, where there is little to miss. There the world is asked the less the longer nothing
+ * has changed, unless a fault is on that answers by chance.
  */
-const LOOK_EVERY_MS = { waiting: 60_000, asking: 5000, askingStepped: 30_000 };
+const LOOK_EVERY_MS = { waiting: 60_000, asking: 5000, askingStepped: 30_000, askingQuiet: 300_000 };
 
 const NOTHING_SEEN: ClusterView = { zones: {}, pendingPods: 0, apiAvailable: true, workloads: new Map() };
 
@@ -89,6 +90,7 @@ export function createStage(options: {
   const wanted = new Map<string, number>();
   let recording: TargetRecording | undefined;
   let lastSequence = 0;
+  let lastChangeMs = 0;
 
   const takeLook = (look: Look): void => {
     const { atMs, cluster, zones, pendingPods, apiAvailable } = look;
@@ -117,8 +119,17 @@ export function createStage(options: {
       ...mine.map((event) => ({ atMs: event.atMs, tell: () => takeEvent(event) })),
       ...looks.map((look) => ({ atMs: look.atMs, tell: () => takeLook(look) })),
     ];
+    if (all.length > 0) lastChangeMs = target.now();
     // Sorting is stable: events of a moment come before the look that shows what they led to.
     for (const { tell } of all.sort((a, b) => a.atMs - b.atMs)) tell();
+  };
+
+  /** As long again as nothing has changed. */
+  const quietMs = (): number => {
+    const { askingStepped, askingQuiet } = LOOK_EVERY_MS;
+    const isFickle = faults.some(({ name, endedAtMs }) => endedAtMs === undefined && answersByChance(name));
+    if (isFickle) return askingStepped;
+    return Math.min(askingQuiet, Math.max(askingStepped, target.now() - lastChangeMs));
   };
 
   const stage: Stage = {
@@ -156,7 +167,7 @@ export function createStage(options: {
         if (leftMs <= 0) return done === undefined;
         const askers = [...watchers].filter((watcher) => watcher.asks?.());
         const asking = done !== undefined || askers.length > 0;
-        const askMs = target.stepped ? LOOK_EVERY_MS.askingStepped : LOOK_EVERY_MS.asking;
+        const askMs = target.stepped ? quietMs() : LOOK_EVERY_MS.asking;
         const stepMs = asking ? askMs : LOOK_EVERY_MS.waiting;
         await target.pass(Math.min(leftMs, stepMs, untilNext(askers, target.now())), {
           wake: asking ? "change" : "end",
