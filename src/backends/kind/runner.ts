@@ -80,6 +80,8 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
       const startedMs = clock.now();
       try {
         const subprocess = execa(tool, args, { ...common, input, cancelSignal });
+        // Called off because this process ends: there may be no time for asking it twice.
+        signal?.addEventListener("abort", () => subprocess.kill("SIGKILL"), { once: true });
         let heard = "";
         subprocess.stderr.on("data", (chunk: Buffer) => {
           heard = `${heard}${chunk.toString()}`.slice(-HEARD_LENGTH);

@@ -100,6 +100,21 @@ describe("running a tool", () => {
     await expect(running).rejects.toMatchObject({ code: "unavailable" });
   });
 
+  it("ends one that stands still at once when it is called off", async () => {
+    const controller = new AbortController();
+    const own = createRunner({ clock, log, environment, killAfterMs: 600_000 });
+    const running = own.run("sh", ["-c", "echo $$ >&2; kill -STOP $$"], {
+      signal: controller.signal,
+      onStderrLine: (pid) => {
+        told.push(Number(pid));
+        controller.abort();
+      },
+    });
+    const told: number[] = [];
+    await expect(running).rejects.toMatchObject({ code: "unavailable" });
+    expect(() => process.kill(told[0] ?? 0, 0)).toThrow("ESRCH");
+  });
+
   it("keeps secrets out of its log and of errors", async () => {
     const failing = runner.run("node", node("console.error(process.argv[1]); process.exit(1)", "hush-hush"), {
       secrets: ["hush-hush"],
