@@ -506,6 +506,11 @@ export function backendContract(contract: BackendContract): void {
       if (!facts) return;
       expect(facts.nodes.map(({ name }) => name)).toEqual(expect.arrayContaining([first.name, second.name]));
       for (const { kubeletVersion } of facts.nodes) expect(kubeletVersion).toMatch(/^v1\.36\./);
+    });
+
+    test("knows which APIs coming versions do not serve any more, whether or not somebody asks for them", async () => {
+      const facts = await backend.upgradeFacts?.(id);
+      if (!facts) return;
       expect(facts.removedApis.map(({ usage }) => usage)).toContain(
         "/apis/flowcontrol.apiserver.k8s.io/v1beta3/flowschemas",
       );

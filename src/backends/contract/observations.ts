@@ -51,7 +51,7 @@ export interface UpgradeFacts {
   nodes: readonly { name: string; kubeletVersion: string }[];
   /** Version in the image of the kube-proxy DaemonSet; absent when there is none. */
   kubeProxyVersion?: string;
-  /** APIs that coming versions do not serve any more; versions such as `1.32`. */
+  /** APIs that coming versions do not serve any more, at least those that somebody has asked for; versions such as `1.32`. */
   removedApis: readonly { usage: string; removedIn: string; replacedWith?: string; replacedSince?: string }[];
   /** Who has asked for such APIs since the API server was started, at `sinceMs`. */
   deprecatedUses: readonly { usage: string; userAgent: string; count: number; lastMs: number }[];

@@ -141,6 +141,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
     },
     summary: async (...asked) => (await work()).summary(...asked),
     issuerKeys: async (...asked) => (await work()).issuerKeys(...asked),
+    upgradeFacts: async (...asked) => (await work()).upgradeFacts(...asked),
     inventory: async () => (await work()).inventory(),
     collectGarbage: async (...asked) => (await work()).collectGarbage(...asked),
     callOff: () => ending.abort(),

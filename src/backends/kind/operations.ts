@@ -29,6 +29,7 @@ import { nodeFacts, observeDeployments, observeNodes, summarise } from "./observ
 import { deletePods, pods, watchPods } from "./pods.js";
 import { rebootNode, setNodePower } from "./power.js";
 import { finishUpgrade } from "./upgrade.js";
+import { upgradeFacts } from "./upgrade-facts.js";
 import { lookAtMachines, watchMachines } from "./watch-machines.js";
 import { whyNot } from "./why-not.js";
 
@@ -242,6 +243,8 @@ export function createOperations(context: KindContext) {
       });
       return held.issuerKeys;
     },
+
+    upgradeFacts: async (clusterId) => upgradeFacts(context, find(clusterId)),
 
     inventory: () => inventory(context),
     collectGarbage: (known, { remove }) =>

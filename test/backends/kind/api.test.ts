@@ -7,6 +7,7 @@ import { clusterObjects } from "../../../src/backends/kind/objects.js";
 import { nodeFacts, observeDeployments, observeNodes, summarise } from "../../../src/backends/kind/observe.js";
 import { deletePods, pods, watchPods } from "../../../src/backends/kind/pods.js";
 import { collectionPath } from "../../../src/backends/kind/resource-paths.js";
+import { deprecations } from "../../../src/backends/kind/upgrade-facts.js";
 import { eventually, type StandIn, standIn, ZONES } from "./api-server.js";
 
 let world: StandIn;
@@ -169,6 +170,29 @@ describe("pods", () => {
     if (!pod) throw new Error("there is no pod");
     await deletePods(world.client, [pod, { namespace: "default", name: "nobody" }], "kill");
     expect((await pods(world.client)).map(({ uid }) => uid)).not.toContain(pod.uid);
+  });
+});
+
+describe("requests that will stop working", () => {
+  it("are what an API server counts of them since its start, whoever has asked", () => {
+    const said = deprecations(
+      [
+        'apiserver_requested_deprecated_apis{group="storage.k8s.io",removed_release="1.37",resource="volumeattributesclasses",subresource="",version="v1beta1"} 1',
+        'apiserver_requested_deprecated_apis{group="",removed_release="",resource="endpoints",subresource="",version="v1"} 1',
+        'apiserver_request_total{code="200",component="apiserver",dry_run="",group="storage.k8s.io",resource="volumeattributesclasses",scope="cluster",subresource="",verb="LIST",version="v1beta1"} 3',
+        'apiserver_request_total{code="201",component="apiserver",dry_run="",group="storage.k8s.io",resource="volumeattributesclasses",scope="resource",subresource="",verb="POST",version="v1beta1"} 2',
+        'apiserver_request_total{code="200",component="apiserver",dry_run="",group="storage.k8s.io",resource="volumeattributesclasses",scope="cluster",subresource="",verb="LIST",version="v1"} 7',
+        "process_start_time_seconds 1.79536e+09",
+      ].join("\n"),
+      5,
+    );
+    const usage = "/apis/storage.k8s.io/v1beta1/volumeattributesclasses";
+    expect(said).toEqual({
+      removedApis: [{ usage, removedIn: "1.37" }],
+      deprecatedUses: [{ usage, userAgent: "unknown", count: 5, lastMs: 5 }],
+      sinceMs: 1_795_360_000_000,
+    });
+    expect(deprecations("", 5)).toEqual({ removedApis: [], deprecatedUses: [], sinceMs: 5 });
   });
 });
 

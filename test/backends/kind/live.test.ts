@@ -14,8 +14,6 @@ import { whyNoKind } from "./live.js";
 vi.setConfig({ testTimeout: 20 * 60_000, hookTimeout: 10 * 60_000 });
 
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const REAL_CONTAINERS = "containers of real images cannot be made to fail";
-const ONE_MACHINE = "all nodes share the kernel, the disk and the clock of one machine";
 
 const why = await whyNoKind();
 if (why === undefined) {
@@ -74,25 +72,26 @@ if (why === undefined) {
     },
     skip: [
       {
-        reason: REAL_CONTAINERS,
-        tests: [
-          "ends pods: with grace, at once, by a crash, and for their memory",
-          "lets chosen pods crash again and again, and others be unready, until it is told otherwise",
-        ],
+        reason: "a kubelet alone says whether its pods are ready",
+        tests: ["lets chosen pods crash again and again, and others be unready, until it is told otherwise"],
       },
       {
-        reason: ONE_MACHINE,
-        tests: [
-          "evicts pods from a node that is short of memory, and lets new ones go elsewhere",
-          "pulls no images that their registry does not give, and starts what is there already",
-        ],
+        reason: "whole registries can be cut off, but not single images",
+        tests: ["pulls no images that their registry does not give, and starts what is there already"],
+      },
+      {
+        reason: "real API servers tell of those APIs alone that somebody has asked for",
+        tests: ["knows which APIs coming versions do not serve any more, whether or not somebody asks for them"],
       },
       {
         reason: "kind's own API server stands between clients and no place of eksim's",
         tests: [
           "has an API server that throttles and fails clients, but not health checks, until it is told otherwise",
-          "reaches no webhook during an outage, which is for its failure policy to judge",
         ],
+      },
+      {
+        reason: "API servers in containers do not reach a webhook at this machine's own 127.0.0.1",
+        tests: ["reaches no webhook during an outage, which is for its failure policy to judge"],
       },
     ],
   });
