@@ -4,10 +4,10 @@
  */
 import type { ClusterBackend } from "../backends/backend.js";
 import type { Clock } from "../clock/clock.js";
+import { createLanes } from "../clock/lanes.js";
 import { combine, mergeUndo, type WholeWants } from "../domain/faults/index.js";
 import type { ClusterRecord, ClusterUndo, FaultRecord } from "../domain/model.js";
 import type { State } from "../state/state.js";
-import { createLanes } from "./lanes.js";
 import { bringAbout } from "./machines.js";
 import { createNewcomers } from "./newcomers.js";
 import { settleRows } from "./rows.js";

@@ -1,4 +1,5 @@
 /** Work on one cluster one piece after the other; work on many at once, but not on too many: each has real processes to start. */
+import { createLanes } from "../../clock/lanes.js";
 
 export interface Locks {
   /** Runs `work` when everything that was asked for the same key before has ended. */
@@ -8,7 +9,6 @@ export interface Locks {
 }
 
 export function createLocks(limit: number): Locks {
-  const tails = new Map<string, Promise<unknown>>();
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -20,16 +20,7 @@ export function createLocks(limit: number): Locks {
   };
 
   return {
-    exclusive: (key, work) => {
-      const before = tails.get(key) ?? Promise.resolve();
-      const turn = before.then(work, work);
-      const tail = turn.catch(() => {});
-      tails.set(key, tail);
-      void tail.then(() => {
-        if (tails.get(key) === tail) tails.delete(key);
-      });
-      return turn;
-    },
+    exclusive: createLanes().run,
 
     limited: async (work) => {
       if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));

@@ -1,3 +1,5 @@
+/** Whose turn it is: work on the same thing one piece after the other, work on different things side by side. */
+
 /** One piece of work after the other for each key; keys run beside each other. */
 export interface Lanes {
   /** Gives what the work gives, once it has had its turn. */
