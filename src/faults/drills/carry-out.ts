@@ -5,7 +5,7 @@ import { evaluate } from "./probes/evaluate.js";
 import { applyAll, type Made } from "./setup.js";
 import type { Stage } from "./stage.js";
 import type { Answer } from "./target.js";
-import { durationText } from "./titles.js";
+import { roundedDuration } from "./titles.js";
 
 /** `failed`: the world is not as the drill expects it. `error`: the step could not be carried out. */
 export class StepFailure extends Error {
@@ -75,7 +75,7 @@ const STEPS: { readonly [S in StepName]: CarryOut<S> } = {
 
   wait: async ({ ms }, { stage, uninterrupted }) => {
     await stage.pass(ms, undefined, { uninterrupted });
-    return { message: `waited ${durationText(ms)}` };
+    return { message: `waited ${roundedDuration(ms)}` };
   },
 
   waitUntil: async ({ probe, withinMs }, { stage, uninterrupted }) => {
@@ -87,8 +87,8 @@ const STEPS: { readonly [S in StepName]: CarryOut<S> } = {
       return found.ok;
     };
     if (await stage.pass(withinMs, done, { uninterrupted }))
-      return { message: `after ${durationText(stage.target.now() - beganMs)}: ${message}` };
-    throw new StepFailure("failed", `not so after ${durationText(withinMs)}: ${message}`);
+      return { message: `after ${roundedDuration(stage.target.now() - beganMs)}: ${message}` };
+    throw new StepFailure("failed", `not so after ${roundedDuration(withinMs)}: ${message}`);
   },
 
   eks: async ({ method, path, body, status }, { stage }) => {

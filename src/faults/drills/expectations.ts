@@ -4,7 +4,7 @@ import { evaluate, isOfEvents, isSeen, see } from "./probes/evaluate.js";
 import type { ProbeVerdict } from "./probes/verdict.js";
 import type { CheckResult } from "./result.js";
 import type { Stage, Watcher } from "./stage.js";
-import { durationText } from "./titles.js";
+import { roundedDuration } from "./titles.js";
 
 export interface Watched extends Watcher {
   readonly expectation: Expectation;
@@ -30,7 +30,7 @@ export function watchExpectation(stage: Stage, expectation: Expectation): Watche
   let metSinceMs: number | undefined;
   let last: ProbeVerdict | undefined;
 
-  const since = (atMs: number): string => `${durationText(atMs - (beganMs ?? atMs))} after its clock started`;
+  const since = (atMs: number): string => `${roundedDuration(atMs - (beganMs ?? atMs))} after its clock started`;
   const deadlineMs = (): number => (beganMs ?? 0) + withinMs;
 
   /** What was so up to this moment has gone on until now. */
@@ -39,12 +39,15 @@ export function watchExpectation(stage: Stage, expectation: Expectation): Watche
     if (mode === "happens" && atMs > deadlineMs())
       decided = {
         ok: false,
-        message: `never so within ${durationText(withinMs)}: ${last?.message ?? "not looked at"}`,
+        message: `never so within ${roundedDuration(withinMs)}: ${last?.message ?? "not looked at"}`,
       };
     if (mode !== "within") return;
     if (metSinceMs === undefined) {
       if (atMs > deadlineMs())
-        decided = { ok: false, message: `not so after ${durationText(withinMs)}: ${last?.message ?? "not looked at"}` };
+        decided = {
+          ok: false,
+          message: `not so after ${roundedDuration(withinMs)}: ${last?.message ?? "not looked at"}`,
+        };
       return;
     }
     // While the steps go on it has to be so when its time is over, not just some time before: what is still well has not recovered.

@@ -1,4 +1,5 @@
 /** What probes and steps are about, in a few words: for those that the file gives no name. */
+import { durationText } from "../../domain/faults/index.js";
 import type { FaultRequest } from "../../domain/faults/request.js";
 import type { Amount, Probe, Step } from "./drill.js";
 
@@ -67,32 +68,17 @@ function shownAim(value: unknown): string {
   return String(value);
 }
 
-const UNITS = [
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1000],
-] as const;
-
-/** `1h30m` of milliseconds, in whole seconds; less than one as milliseconds. */
-export function durationText(ms: number): string {
-  if (ms !== 0 && Math.abs(ms) < 1000) return `${Math.round(ms)}ms`;
-  let rest = Math.round(Math.abs(ms) / 1000) * 1000;
-  let text = "";
-  for (const [unit, size] of UNITS) {
-    const amount = Math.floor(rest / size);
-    rest -= amount * size;
-    if (amount > 0) text += `${amount}${unit}`;
-  }
-  return text === "" ? "0s" : text;
-}
+/** A duration in whole seconds; one of less than a second in milliseconds. */
+export const roundedDuration = (ms: number): string =>
+  durationText(Math.abs(ms) < 1000 ? ms : Math.round(ms / 1000) * 1000);
 
 type Untitled = Step extends infer S ? (S extends Step ? Omit<S, "title"> : never) : never;
 
 const STEP_TITLES: { readonly [S in Step["step"]]: (step: Extract<Untitled, { step: S }>) => string } = {
   fault: ({ fault }) => faultTitle(fault),
   stopFault: ({ of }) => (of === undefined ? "end all faults" : `end fault ${of}`),
-  wait: ({ ms }) => `wait ${durationText(ms)}`,
-  waitUntil: ({ probe, withinMs }) => `wait until ${probeTitle(probe)}, at most ${durationText(withinMs)}`,
+  wait: ({ ms }) => `wait ${roundedDuration(ms)}`,
+  waitUntil: ({ probe, withinMs }) => `wait until ${probeTitle(probe)}, at most ${roundedDuration(withinMs)}`,
   eks: ({ method, path }) => `${method} ${path}`,
   kubernetes: ({ cluster, method, path }) => `${method} ${path} of ${cluster}`,
   apply: ({ manifests }) => `apply ${namesOf(manifests)}`,

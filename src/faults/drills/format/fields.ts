@@ -168,7 +168,8 @@ export const duration: Read<number> = (spot) => {
 };
 
 /** A duration that is handed on as it is written. */
-export const durationText: Read<string> = (spot) => (duration(spot) === undefined ? undefined : String(scalar(spot)));
+export const durationAsWritten: Read<string> = (spot) =>
+  duration(spot) === undefined ? undefined : String(scalar(spot));
 
 export const oneOf =
   <const T extends string>(values: readonly T[]): Read<T> =>

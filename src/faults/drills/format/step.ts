@@ -6,7 +6,7 @@ import { stepTitle } from "../titles.js";
 import { checkFault, takesCluster } from "./check-fault.js";
 import {
   duration,
-  durationText,
+  durationAsWritten,
   entries,
   flag,
   integer,
@@ -66,8 +66,8 @@ const target = {
 const FAULT_FIELDS = {
   target: optional((spot: Spot) => object(spot, target)),
   parameters: optional(jsonObject),
-  duration: optional(durationText),
-  delay: optional(durationText),
+  duration: optional(durationAsWritten),
+  delay: optional(durationAsWritten),
   seed: optional(integer(0, 4_294_967_295)),
   emptyTargets: optional(oneOf(["fail", "skip"])),
 };
@@ -161,7 +161,7 @@ const STEPS: Readonly<Record<string, { read: ReadStep; beside?: readonly string[
       const values = object(spot, {
         cluster: optional(text),
         awayFrom: required(text),
-        expiresIn: optional(durationText),
+        expiresIn: optional(durationAsWritten),
         comment: optional(text),
       });
       const cluster = values && clusterAt(spot, values.cluster, around);
