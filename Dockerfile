@@ -6,14 +6,21 @@ ARG BUILD_IMAGE=${NODE_IMAGE}
 ARG TOOLS_IMAGE=debian:bookworm-slim
 ARG DOCKER_IMAGE=docker:28.5.2-cli
 
-FROM ${BUILD_IMAGE} AS build
+FROM ${BUILD_IMAGE} AS modules
 WORKDIR /src
 # Headers are in the image: nothing is fetched from nodejs.org.
 ENV npm_config_nodedir=/usr/local
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts && npm rebuild better-sqlite3
+# What SQLite was compiled from is not needed to run it.
+RUN npm ci --omit=dev --ignore-scripts && npm rebuild better-sqlite3 \
+    && cd node_modules/better-sqlite3 && rm -rf deps src && find build -type f ! -name better_sqlite3.node -delete
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
 COPY . .
-RUN npm run build && chmod +x dist/cli/eksim.js && npm prune --omit=dev --ignore-scripts
+RUN npm run build && chmod +x dist/cli/eksim.js
 
 FROM ${TOOLS_IMAGE} AS tools
 ARG KIND_VERSION=v0.33.0
@@ -45,7 +52,7 @@ COPY --from=docker /usr/local/bin/docker /usr/local/bin/docker
 COPY --from=tools /usr/local/bin/kind /usr/local/bin/kubectl /usr/local/bin/
 WORKDIR /app
 COPY --from=build /src/package.json /src/LICENSE /src/NOTICE ./
-COPY --from=build /src/node_modules node_modules
+COPY --from=modules /src/node_modules node_modules
 COPY --from=build /src/dist dist
 COPY --from=build /src/drills drills
 RUN ln -s /app/dist/cli/eksim.js /usr/local/bin/eksim && install --directory --owner=node --group=node /var/lib/eksim
