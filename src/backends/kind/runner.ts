@@ -81,7 +81,9 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
       try {
         const subprocess = execa(tool, args, { ...common, input, cancelSignal });
         // Called off because this process ends: there may be no time for asking it twice.
-        signal?.addEventListener("abort", () => subprocess.kill("SIGKILL"), { once: true });
+        const killNow = (): void => void (signal?.aborted && subprocess.kill("SIGKILL"));
+        // Of this run alone: whoever calls off may have a hundred of them.
+        cancelSignal.addEventListener("abort", killNow, { once: true });
         let heard = "";
         subprocess.stderr.on("data", (chunk: Buffer) => {
           heard = `${heard}${chunk.toString()}`.slice(-HEARD_LENGTH);

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -113,6 +114,12 @@ describe("running a tool", () => {
     const told: number[] = [];
     await expect(running).rejects.toMatchObject({ code: "unavailable" });
     expect(() => process.kill(told[0] ?? 0, 0)).toThrow("ESRCH");
+  });
+
+  it("leaves no listener on what may call off many", async () => {
+    const { signal } = new AbortController();
+    for (let turn = 0; turn < 3; turn++) await runner.run("true", [], { signal });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   it("keeps secrets out of its log and of errors", async () => {
