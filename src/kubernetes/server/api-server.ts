@@ -1,3 +1,4 @@
+/** The HTTPS endpoint of a cluster: connections, and the way of every request. */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -5,13 +6,9 @@ import { atRest } from "../../clock/clock.js";
 import type { UserInfo } from "../api.js";
 import type { ClusterTls } from "../cluster.js";
 import { methodNotAllowed, StatusError } from "../errors.js";
-import type { OpenApi } from "../schema/openapi/documents.js";
-import { preferredVersion } from "../schema/resources.js";
 import type { Streams } from "../streams/index.js";
 import { isWebSocket, takeBearerProtocol, type Upgrade } from "../streams/upgrade.js";
 import { createWebSocketAcceptor } from "../streams/websocket.js";
-import { createDiscovery } from "../wire/discovery.js";
-import { negotiate, parseAccept } from "../wire/negotiate.js";
 import type { ApiTroubles } from "./api-troubles.js";
 import { authenticate, impersonated } from "./authenticate.js";
 import { assertAllowed, assertMayImpersonate, attributesOf } from "./authorize.js";
@@ -19,20 +16,18 @@ import { createClientGate } from "./client-gate.js";
 import { startCompaction } from "./compaction.js";
 import type { Exchange, ServerDependencies } from "./context.js";
 import { createFlowControl } from "./flow-control.js";
-import { answerHealth, isHealthCheck } from "./health.js";
+import { isHealthCheck } from "./health.js";
 import { createInProcessCaller, type InProcessCaller } from "./in-process.js";
 import { createRequestMetrics } from "./metrics.js";
-import { parseRequest, type RequestInfo } from "./request-info.js";
+import { createPathAnswers } from "./path-requests.js";
+import { parseRequest, type RequestInfo, readsOnly } from "./request-info.js";
 import { prepareAll } from "./resource-requests.js";
-import { type Answer, answerOfError, PageNotFound, send } from "./respond.js";
-import { isServed, rootPaths } from "./root-paths.js";
-import { answerResource, isConnection, needsNoEtcd, resolve, unknownPath } from "./routing.js";
-import { versionDocument } from "./version.js";
+import { type Answer, answerOfError, send } from "./respond.js";
+import { answerResource, isConnection, needsNoEtcd, resolve } from "./routing.js";
 import { createWatches } from "./watching.js";
 
 /** Longer than the 90 seconds for which Go clients keep idle connections, so that it is never the server that closes first. */
 const KEEP_ALIVE_MS = 120_000;
-const READING_METHODS = new Set(["GET", "HEAD"]);
 
 /** `ca` is who may have signed the certificates of clients. */
 const secureContext = ({ serverKey, serverCert, caCert }: ClusterTls): { key: string; cert: string; ca: string } => ({
@@ -41,36 +36,11 @@ const secureContext = ({ serverKey, serverCert, caCert }: ClusterTls): { key: st
   ca: caCert,
 });
 
-/** The answer with its entity tag, or 304 for a client that has it already. */
-function ifChanged(request: IncomingMessage, etag: string | undefined, answer: Answer): Answer {
-  if (!etag) return answer;
-  const headers = { etag, vary: "Accept" };
-  // Caches take the Content-Type of a 304 over, and discovery clients read the form of the document from it.
-  if (request.headers["if-none-match"] === etag) return { code: 304, contentType: answer.contentType, headers };
-  return { ...answer, headers };
-}
-
 /** The answer to bytes that are no HTTP request, as Go's server words it. */
 function refusalOf(code: string | undefined): string {
   const status = code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
   return `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`;
 }
-
-/** The older name of the type is no header by the rules of HTTP, but it is what older clients send; the answer is the newer one's. */
-const GNOSTIC = /^application\/com\.github\.proto-openapi\.spec\.v2[.@]v1\.0\+protobuf$/;
-
-/** The Content-Type of protobuf if that is what the client likes best. */
-function gnosticType(accept: string | undefined): string | undefined {
-  const [first] = accept ? parseAccept(accept) : [];
-  return first && GNOSTIC.test(first.type) ? first.type.replace("@", ".") : undefined;
-}
-
-/** Whether a path lies in no group of the API server's own. */
-const isGroupless = (path: string): boolean =>
-  path.startsWith("/apis/") && preferredVersion(path.split("/")[2] ?? "") === undefined;
-
-/** Under a group of its own the API server's router answers; for others nobody is there. */
-const nobodyAt = (path: string): StatusError => (isGroupless(path) ? new PageNotFound() : unknownPath());
 
 export interface ApiServer {
   /** Resolves with the port bound; port 0 picks a free one. Rejects when the address is taken. */
@@ -102,11 +72,10 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   const auditIds = registry.clock.random("audit-ids");
   let compaction: { stop(): void } | undefined;
   let port = 0;
-  const { aggregator, aggregated } = dependencies;
-  const discovery = createDiscovery({
-    resources: () => [...registry.catalogue.infos(), ...(aggregated?.infos() ?? [])],
-    generation: () => registry.catalogue.generation + (aggregated?.generation ?? 0),
+  const { aggregator } = dependencies;
+  const answerPath = createPathAnswers(dependencies, {
     serverAddress: () => `127.0.0.1:${port}`,
+    metrics: () => metrics.text(registry.store, watches.count),
   });
 
   let streams: Promise<Streams> | undefined;
@@ -115,48 +84,6 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
   async function loadStreams(): Promise<Streams> {
     const { createStreams } = await import("../streams/index.js");
     return createStreams(dependencies);
-  }
-
-  let openApi: { version: string; documents: OpenApi } | undefined;
-
-  /** Loaded when somebody first asks: most clusters are never asked, and their documents are large. */
-  async function openApiDocuments(): Promise<OpenApi> {
-    const version = dependencies.gitVersion();
-    if (openApi?.version !== version) {
-      const { createOpenApi } = await import("../schema/openapi/documents.js");
-      const documents = createOpenApi({
-        resources: () => registry.catalogue.infos(),
-        generation: () => registry.catalogue.generation,
-        gitVersion: version,
-        customSchema: dependencies.customSchema,
-      });
-      openApi = { version, documents };
-    }
-    return openApi.documents;
-  }
-
-  let openApi2: { etag: string; bytes: Buffer } | undefined;
-
-  /** Version 2 for clients that want it as protobuf: kubectl, for manifests that are lists, and Helm. */
-  async function answerGnostic(request: IncomingMessage, contentType: string): Promise<Answer> {
-    const { etag, body } = (await openApiDocuments()).v2();
-    if (openApi2?.etag !== etag) {
-      const { gnosticDocument } = await import("../schema/openapi/gnostic.js");
-      openApi2 = { etag, bytes: gnosticDocument(body) };
-    }
-    return ifChanged(request, etag, { code: 200, body: openApi2.bytes, contentType });
-  }
-
-  async function answerOpenApi(path: string, request: IncomingMessage): Promise<Answer> {
-    const gnostic = path === "/openapi/v2" && gnosticType(request.headers.accept);
-    if (gnostic) return answerGnostic(request, gnostic);
-    const { contentType } = negotiate(request.headers.accept, [], ["json"]);
-    const documents = await openApiDocuments();
-    const rest = path.slice("/openapi/v3".length).replace(/^\/|\/$/g, "");
-    const document =
-      path === "/openapi/v2" ? documents.v2() : rest === "" ? documents.index() : documents.groupVersion(rest);
-    if (!document) throw unknownPath();
-    return ifChanged(request, document.etag, { code: 200, body: document.body, contentType });
   }
 
   async function identify(request: IncomingMessage): Promise<UserInfo> {
@@ -191,46 +118,11 @@ export function createApiServer(dependencies: ServerDependencies & { tls: Cluste
       } else watches.open(resolved);
       return undefined;
     }
-    if (READING_METHODS.has(request.method ?? "")) return answerResource(dependencies, resolved);
+    if (readsOnly(request.method)) return answerResource(dependencies, resolved);
     if (!exchange.inside) await atRest(registry.clock);
     const given = await answerResource(dependencies, resolved);
     await registry.store.flushed();
     return given;
-  }
-
-  async function answerPath(info: RequestInfo, request: IncomingMessage): Promise<Answer> {
-    const { path } = info;
-    const health = answerHealth(info, registry.available);
-    if (health) return health;
-    if (!isServed(path)) throw new PageNotFound();
-    if (!READING_METHODS.has(request.method ?? "")) throw isGroupless(path) ? new PageNotFound() : methodNotAllowed();
-    if (path === "/version" || path === "/version/")
-      return { code: 200, body: versionDocument(dependencies.gitVersion()) };
-    if (path === "/metrics")
-      return {
-        code: 200,
-        body: metrics.text(registry.store, watches.count),
-        contentType: "text/plain; version=0.0.4; charset=utf-8",
-      };
-    if (path === "/" || path === "")
-      return {
-        code: 200,
-        body: { paths: rootPaths(registry.catalogue.infos(), { openid: dependencies.jwks !== undefined }) },
-      };
-    const { openidConfiguration, jwks } = dependencies;
-    if (path === "/.well-known/openid-configuration" && openidConfiguration)
-      return { code: 200, body: await openidConfiguration() };
-    if (path === "/openid/v1/jwks" && jwks)
-      return { code: 200, body: await jwks(), contentType: "application/jwk-set+json" };
-    if (path === "/api" || path === "/apis" || path.startsWith("/api/") || path.startsWith("/apis/")) {
-      const found = discovery.answer(path, request.headers.accept);
-      if (!found) throw nobodyAt(path);
-      return ifChanged(request, found.etag, { code: 200, body: found.body, contentType: found.contentType });
-    }
-    if (path === "/openapi/v2" || path === "/openapi/v3" || path.startsWith("/openapi/v3/")) {
-      return answerOpenApi(path, request);
-    }
-    throw new PageNotFound();
   }
 
   /** What is wrong with this server, as one request meets it. Health checks are only late. */

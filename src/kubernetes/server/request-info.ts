@@ -25,6 +25,9 @@ export interface ResourceTarget {
   named: boolean;
 }
 
+/** Whether a request of the method changes nothing. */
+export const readsOnly = (method: string | undefined): boolean => method === "GET" || method === "HEAD";
+
 const VERBS: Readonly<Record<string, string>> = {
   POST: "create",
   GET: "get",

@@ -1,40 +1,32 @@
-import type { PatchType } from "../api.js";
-import {
-  badRequest,
-  conflict,
-  invalid,
-  isStatusError,
-  methodNotAllowed,
-  notFound,
-  type StatusError,
-} from "../errors.js";
+/** The verbs on a resource itself. Every one gives the whole answer; watches, which never end by themselves, are in watching.ts. */
+import { conflict, invalid, methodNotAllowed, notFound } from "../errors.js";
 import type { KubeObject } from "../object.js";
-import { goText } from "../patch/go-text.js";
-import { toTable } from "../printers/index.js";
 import type { ResourceEntry } from "../registry/catalogue.js";
 import { createObject } from "../registry/create.js";
 import { deleteObject } from "../registry/deletion.js";
-import { type Caller, find, shown, storedEntry } from "../registry/machinery.js";
-import { type PatchOptions, patchObject } from "../registry/patching.js";
+import { find, shown, storedEntry } from "../registry/machinery.js";
+import { patchObject } from "../registry/patching.js";
 import { select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
-import { forbiddenField, invalidValue, required } from "../registry/strategies/field.js";
+import { invalidValue } from "../registry/strategies/field.js";
 import { notSimulated } from "../registry/strategies/not-simulated.js";
 import { changeObject } from "../registry/update.js";
-import { checkObject, type Decoded, decodeBody, decodePatch, type Expected, strictText } from "../wire/decode.js";
-import { type Conversion, negotiate } from "../wire/negotiate.js";
-import { readBody } from "./body.js";
+import { answerList, answerObject } from "./answers.js";
 import type { ResourceExchange } from "./context.js";
-import { listJson, objectJson, partialMetadata, partialMetadataList, tableInfo } from "./encode.js";
-import { listPage, type Page, selectionOf } from "./listing.js";
-import { type DeleteOptionsBody, deleteOptions, managerOf, writeOptions } from "./options.js";
+import { listPage, selectionOf } from "./listing.js";
+import { writeOptions } from "./options.js";
+import {
+  appliedDocument,
+  callerOf,
+  expectedOf,
+  intoNamespace,
+  named,
+  readDeleteOptions,
+  readObject,
+  readPatch,
+} from "./request-content.js";
 import type { Answer } from "./respond.js";
 
-/** The verbs on a resource itself. Every one gives the whole answer; watches, which never end by themselves, are in watching.ts. */
-
-const JSON_TYPE = "application/json";
-const SINGLE: readonly Conversion[] = ["Table", "PartialObjectMetadata"];
-const LIST: readonly Conversion[] = ["Table", "PartialObjectMetadataList"];
 /** Kinds of which a finished deletion answers the object instead of a Status. */
 const ANSWER_DELETED_OBJECT = new Set([
   "pods",
@@ -53,91 +45,10 @@ const CONDITIONAL_UPDATES = new Set([
   "poddisruptionbudgets.policy",
 ]);
 
-/** `warnings`: where admission's go. */
-export const callerOf = ({ user, request, inside }: ResourceExchange, warnings?: string[]): Caller => ({
-  user,
-  fieldManager: managerOf(request.headers["user-agent"]),
-  tracksOwnership: true,
-  patient: !inside,
-  ...(warnings ? { warn: (message) => void warnings.push(message) } : {}),
-});
-
-export const expectedOf = ({ info, apiVersion, definition }: ResourceEntry): Expected => ({
-  apiVersion,
-  kind: info.kind,
-  type: info.type,
-  ...(definition ? { prune: definition.prune } : {}),
-});
-
-const includeObject = (query: URLSearchParams): "None" | "Metadata" | "Object" => {
-  const asked = query.get("includeObject") || "Metadata";
-  if (asked === "None" || asked === "Metadata" || asked === "Object") return asked;
-  throw badRequest(
-    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(asked)}: must be 'Metadata', 'Object', 'None', or empty`,
-  );
-};
-
 const warningsAbout = (entry: ResourceEntry, written: KubeObject): string[] => [
   ...(entry.strategy.warnings?.(written) ?? []),
   ...(entry.custom ? [] : notSimulated(entry.storage, written)),
 ];
-
-/** One object in the form that was asked for. A write that was tried again may have said the same thing twice. */
-export function answerObject(
-  registry: Registry,
-  exchange: ResourceExchange,
-  object: KubeObject,
-  code = 200,
-  said: readonly string[] = [],
-): Answer | Promise<Answer> {
-  const { definition } = exchange.entry;
-  if (!definition) return objectAnswer(registry, exchange, object, code, said);
-  const answer = (): Answer => objectAnswer(registry, exchange, definition.view(object), code, said);
-  const preparing = definition.prepare([object]);
-  return preparing ? preparing.then(answer) : answer();
-}
-
-function objectAnswer(
-  registry: Registry,
-  exchange: ResourceExchange,
-  object: KubeObject,
-  code: number,
-  said: readonly string[],
-): Answer {
-  const warnings = [...new Set(said)];
-  const { entry, request, info } = exchange;
-  const { as, version } = negotiate(request.headers.accept, SINGLE);
-  if (as === "Table") {
-    const revision = Number(object.metadata.resourceVersion);
-    const table = toTable({
-      info: tableInfo(registry, entry),
-      objects: [object],
-      includeObject: includeObject(info.query),
-      revision,
-      nowMs: registry.clock.now(),
-    });
-    return { code, body: table, warnings };
-  }
-  if (as === "PartialObjectMetadata") return { code, body: partialMetadata(object, version), warnings };
-  return { code, body: objectJson(entry, object), contentType: JSON_TYPE, warnings };
-}
-
-function answerList(registry: Registry, exchange: ResourceExchange, found: Page): Answer {
-  const { entry, request, info } = exchange;
-  const page = entry.definition ? { ...found, objects: found.objects.map(entry.definition.view) } : found;
-  const { as, version } = negotiate(request.headers.accept, LIST);
-  if (as === "Table") {
-    const table = toTable({
-      ...page,
-      info: tableInfo(registry, entry),
-      includeObject: includeObject(info.query),
-      nowMs: registry.clock.now(),
-    });
-    return { code: 200, body: table };
-  }
-  if (as === "PartialObjectMetadataList") return { code: 200, body: partialMetadataList(page, version) };
-  return { code: 200, pieces: listJson(entry, page), contentType: JSON_TYPE };
-}
 
 function get(registry: Registry, exchange: ResourceExchange): Answer | Promise<Answer> {
   const { entry, target } = exchange;
@@ -163,17 +74,6 @@ function answerPage(registry: Registry, exchange: ResourceExchange): Answer | Pr
 export function prepareAll(registry: Registry, { entry, target }: ResourceExchange): Promise<void> | undefined {
   const { definition, info, storage } = entry;
   return definition?.prepare(registry.store.list(storage, info.namespaced ? target.namespace : undefined));
-}
-
-/** The object in the body, checked against its kind, and what there is to warn of: writing it may add to that. */
-async function readObject(
-  { entry, request }: ResourceExchange,
-  { fieldValidation }: ReturnType<typeof writeOptions>,
-): Promise<{ object: ReturnType<typeof asObject>; warnings: string[] }> {
-  const bytes = await readBody(request);
-  const contentType = request.headers["content-type"];
-  const { object, warnings } = decodeBody({ bytes, contentType, expected: expectedOf(entry), fieldValidation });
-  return { object: asObject(object), warnings: [...warnings] };
 }
 
 async function create(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
@@ -254,56 +154,6 @@ async function update(registry: Registry, exchange: ResourceExchange): Promise<A
   return answerObject(registry, exchange, written, 200, [...warnings, ...warningsAbout(entry, written)]);
 }
 
-const PATCHES: readonly PatchType[] = ["json", "merge", "strategic", "apply"];
-const CUSTOM_PATCHES: readonly PatchType[] = ["json", "merge", "apply"];
-
-/** Reads a patch and the options that go with it; `expected` is what the patched document must be. */
-export async function readPatch(exchange: ResourceExchange, expected: Expected) {
-  const { entry, request, info } = exchange;
-  const options = writeOptions(exchange, "PatchOptions");
-  const { fieldValidation } = options;
-  const bytes = await readBody(request);
-  const { type, patch, complaints } = decodePatch({
-    bytes,
-    contentType: request.headers["content-type"],
-    supported: entry.custom ? CUSTOM_PATCHES : PATCHES,
-    fieldValidation,
-  });
-  if (type === "apply" && !info.query.get("fieldManager")) {
-    throw invalid("meta.k8s.io", "PatchOptions", "", [required("fieldManager", "is required for apply patch")]);
-  }
-  if (type !== "apply" && options.force) {
-    const detail = "may not be specified for non-apply patch";
-    throw invalid("meta.k8s.io", "PatchOptions", "", [forbiddenField("force", detail)]);
-  }
-  if (type === "apply" && fieldValidation === "Strict" && complaints.length > 0)
-    throw badRequest(`error strict decoding YAML: ${complaints.join(", ")}`);
-  const strict = type !== "apply" && fieldValidation === "Strict";
-  const found: string[] = [...complaints];
-  const patchOptions: PatchOptions = {
-    ...options,
-    check(document) {
-      // What a patch makes of an object is judged as a whole: the patch is at fault, and its own faults come first.
-      const refuse = (why: string): StatusError =>
-        invalid("", "", "", [
-          invalidValue("patch", type === "strategic" ? goText(patch) : JSON.stringify(document), why),
-        ]);
-      let checked: Decoded;
-      try {
-        checked = checkObject(document, expected, strict ? "Warn" : fieldValidation, type === "strategic");
-      } catch (error) {
-        if (type === "apply" || !isStatusError(error, "BadRequest")) throw error;
-        throw refuse(error.message.replace(/^.*? cannot be handled as a \S+: /, ""));
-      }
-      if (strict && complaints.length + checked.warnings.length > 0)
-        throw refuse(strictText([...complaints, ...checked.warnings]));
-      found.push(...checked.warnings);
-      return asObject(checked.object);
-    },
-  };
-  return { type, patch, options: patchOptions, warnings: found };
-}
-
 async function patch(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
   const { entry, target } = exchange;
   if (!target.named) throw methodNotAllowed();
@@ -313,19 +163,6 @@ async function patch(registry: Registry, exchange: ResourceExchange): Promise<An
   const caller = callerOf(exchange, warnings);
   const { object, created } = await patchObject(registry, entry, caller, key, type, body, options);
   return answerObject(registry, exchange, object, created ? 201 : 200, [...warnings, ...warningsAbout(entry, object)]);
-}
-
-/** The options of a deletion, from its body if it has one. */
-export async function readDeleteOptions(exchange: ResourceExchange) {
-  const { request } = exchange;
-  const bytes = await readBody(request);
-  if (bytes.length === 0) return deleteOptions(exchange, undefined);
-  const { object } = decodeBody({
-    bytes,
-    contentType: request.headers["content-type"],
-    expected: { kind: "DeleteOptions", type: "DeleteOptions" },
-  });
-  return deleteOptions(exchange, object as DeleteOptionsBody);
 }
 
 async function remove(registry: Registry, exchange: ResourceExchange): Promise<Answer> {
@@ -370,42 +207,3 @@ export const RESOURCE_VERBS: Readonly<
   delete: remove,
   deletecollection: removeMany,
 };
-
-/** A body without metadata has empty metadata. */
-export function asObject(object: Record<string, unknown>): KubeObject {
-  const document = object as KubeObject;
-  return document.metadata ? document : { ...document, metadata: {} as KubeObject["metadata"] };
-}
-
-/** The namespace of the path goes into the object, and may not be another one than the object's own. */
-export function intoNamespace({ entry, target }: ResourceExchange, object: KubeObject): KubeObject {
-  if (!entry.info.namespaced) return object;
-  const { namespace } = object.metadata;
-  if (namespace && namespace !== target.namespace) {
-    throw badRequest(`the namespace of the provided object does not match the namespace sent on the request`);
-  }
-  return { ...object, metadata: { ...object.metadata, namespace: target.namespace } };
-}
-
-/** The object, which has to say its name, and no other than the path. */
-export function named({ target }: ResourceExchange, object: KubeObject): KubeObject {
-  const name = target.name as string;
-  const given = object.metadata.name;
-  if (!given)
-    throw badRequest(`the name of the object (${name} based on URL) was undeterminable: name must be provided`);
-  checkName(name, object);
-  return object;
-}
-
-function checkName(name: string, { metadata }: KubeObject): void {
-  if (metadata.name && metadata.name !== name)
-    throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
-}
-
-/** What is applied, which need not say what the path says, but may not say anything else. */
-export function appliedDocument(exchange: ResourceExchange, patch: unknown): KubeObject {
-  const document = asObject(patch as Record<string, unknown>);
-  intoNamespace(exchange, document);
-  checkName(exchange.target.name as string, document);
-  return document;
-}

@@ -8,8 +8,9 @@ import { assertAllowed, attributesOf } from "./authorize.js";
 import { readBody } from "./body.js";
 import type { Exchange, ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
+import { asObject, callerOf, expectedOf, intoNamespace } from "./request-content.js";
 import type { RequestInfo, ResourceTarget } from "./request-info.js";
-import { asObject, callerOf, createsByUpdate, expectedOf, intoNamespace, RESOURCE_VERBS } from "./resource-requests.js";
+import { createsByUpdate, RESOURCE_VERBS } from "./resource-requests.js";
 import { type Answer, PageNotFound } from "./respond.js";
 import { answerSubresource } from "./subresource-requests.js";
 

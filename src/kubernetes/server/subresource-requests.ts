@@ -7,21 +7,20 @@ import type { Registry } from "../registry/registry.js";
 import type { Scale } from "../registry/scale.js";
 import { bindPod, evictPod, readScale, replaceScale, TAKEN_OVER } from "../registry/subresources.js";
 import { changeObject } from "../registry/update.js";
-import { decodeBody, type Expected } from "../wire/decode.js";
-import { readBody } from "./body.js";
+import type { Expected } from "../wire/decode.js";
+import { answerObject } from "./answers.js";
 import type { ResourceExchange, ServerDependencies } from "./context.js";
 import { writeOptions } from "./options.js";
 import { answerPodLog } from "./pod-logs.js";
 import {
-  answerObject,
   appliedDocument,
-  asObject,
   callerOf,
   expectedOf,
   intoNamespace,
   named,
+  readObject as readBodyObject,
   readPatch,
-} from "./resource-requests.js";
+} from "./request-content.js";
 import type { Answer } from "./respond.js";
 
 type Handler = (
@@ -38,21 +37,11 @@ function present(registry: Registry, exchange: ResourceExchange): KubeObject {
   return object;
 }
 
+/** The object in the body, which has to be of the namespace and the name in the path. */
 async function readObject(exchange: ResourceExchange, expected: Expected) {
-  const { request } = exchange;
   const options = writeOptions(exchange, exchange.info.verb === "create" ? "CreateOptions" : "UpdateOptions");
-  const bytes = await readBody(request);
-  const decoded = decodeBody({
-    bytes,
-    contentType: request.headers["content-type"],
-    expected,
-    fieldValidation: options.fieldValidation,
-  });
-  return {
-    object: named(exchange, intoNamespace(exchange, asObject(decoded.object))),
-    warnings: decoded.warnings,
-    options,
-  };
+  const { object, warnings } = await readBodyObject(exchange, options, expected);
+  return { object: named(exchange, intoNamespace(exchange, object)), warnings, options };
 }
 
 /** `status`, `finalize`, `approval`, `ephemeralcontainers`, `resize`: the body is the object, of which one part is taken over. */

@@ -1,21 +1,20 @@
+/** Watches over HTTP: how they begin, go on and end. */
 import type { Clock, Timer } from "../../clock/clock.js";
-import { expired, invalid, type StatusCause, type StatusError } from "../errors.js";
-import type { KubeObject } from "../object.js";
-import { toTable } from "../printers/index.js";
+import { expired, invalid, type StatusCause } from "../errors.js";
 import type { CustomVersion, ResourceEntry } from "../registry/catalogue.js";
-import { type Selection, select } from "../registry/reading.js";
+import { select } from "../registry/reading.js";
 import type { Registry } from "../registry/registry.js";
 import { forbiddenField, unsupported } from "../registry/strategies/field.js";
 import type { StoreEvent } from "../store/event-ring.js";
 import type { WatchSink } from "../streams/websocket-watch.js";
-import { type Conversion, type Negotiated, negotiate } from "../wire/negotiate.js";
+import { type Conversion, negotiate } from "../wire/negotiate.js";
 import type { ApiTroubles } from "./api-troubles.js";
 import type { ResourceExchange } from "./context.js";
-import { objectJson, partialMetadata, tableInfo } from "./encode.js";
+import { objectJson } from "./encode.js";
 import { parseRevision, selectionOf } from "./listing.js";
 import { booleanParameter, integerParameter } from "./options.js";
-import { inPieces } from "./pieces.js";
 import { warningHeader } from "./respond.js";
+import { bookmark, changeFor, encoder, errorText, eventText, initialTexts } from "./watch-events.js";
 import { createWatchWriters } from "./watch-writers.js";
 
 /** Simulated seconds between bookmarks. */
@@ -24,10 +23,6 @@ const BOOKMARK_SECONDS = 60;
 const SHORTEST_TIMEOUT_SECONDS = 1_800;
 
 const FORMS: readonly Conversion[] = ["Table", "PartialObjectMetadata"];
-
-type Change = "ADDED" | "MODIFIED" | "DELETED";
-/** The bytes of one event for a watcher; undefined when it does not concern the watcher. */
-type Encode = (type: Change, object: KubeObject) => string;
 
 /** Every watch over HTTP of one server. The text of an event that several clients get alike is made once. */
 export interface Watches {
@@ -244,102 +239,4 @@ function every(clock: Clock, periodMs: number, run: () => void): { cancel(): voi
 /** The events a watch from `revision` has missed; undefined when they are no longer known, or when the revision is of another life of this cluster. */
 function eventsSince({ store }: Registry, entry: ResourceEntry, revision: number): readonly StoreEvent[] | undefined {
   return revision > store.revision ? undefined : store.eventsSince(entry.storage, revision);
-}
-
-/** What a write means to a watcher with a selection: an object can come into it or leave it without being created or deleted. */
-function changeFor(
-  { namespace, matches }: Selection,
-  event: StoreEvent,
-): { type: Change; object: KubeObject } | undefined {
-  const { type, object, previous } = event;
-  if (namespace !== undefined && object.metadata.namespace !== namespace) return undefined;
-  if (!matches) return { type, object };
-  const was = previous !== undefined && matches(previous);
-  const is = type !== "DELETED" && matches(object);
-  if (is) return { type: was ? "MODIFIED" : "ADDED", object };
-  if (!was) return undefined;
-  // As it was when it last matched, but with the revision at which it left.
-  const { resourceVersion } = object.metadata;
-  return {
-    type: "DELETED",
-    object: type === "DELETED" ? object : { ...previous, metadata: { ...previous.metadata, resourceVersion } },
-  };
-}
-
-/** What a watch begins with: the present objects, or the events that it has missed. */
-function initialTexts({
-  objects,
-  missed,
-  selection,
-  encode,
-}: {
-  objects: readonly KubeObject[];
-  missed: readonly StoreEvent[];
-  selection: Selection;
-  encode: Encode;
-}): Iterable<string> {
-  const texts = function* (): Generator<string, void, void> {
-    for (const object of objects) yield encode("ADDED", object);
-    for (const event of missed) {
-      const change = changeFor(selection, event);
-      if (change) yield encode(change.type, change.object);
-    }
-  };
-  return inPieces(texts());
-}
-
-const errorText = (error: StatusError): string => `${JSON.stringify({ type: "ERROR", object: error.toStatus() })}\n`;
-
-const eventText = (type: string, json: string): string => `{"type":"${type}","object":${json}}\n`;
-
-function encoder(
-  registry: Registry,
-  entry: ResourceEntry,
-  { as, version }: Negotiated,
-  query: URLSearchParams,
-): Encode {
-  const { definition } = entry;
-  const shown = (object: KubeObject): KubeObject => (definition ? definition.view(object) : object);
-  if (as === "PartialObjectMetadata")
-    return (type, object) => eventText(type, JSON.stringify(partialMetadata(shown(object), version)));
-  if (as === "Table") {
-    const asked = query.get("includeObject");
-    const includeObject = asked === "None" || asked === "Object" ? asked : "Metadata";
-    return (type, object) => {
-      const revision = Number(object.metadata.resourceVersion);
-      return eventText(
-        type,
-        JSON.stringify(
-          toTable({
-            info: tableInfo(registry, entry),
-            objects: [shown(object)],
-            includeObject,
-            revision,
-            nowMs: registry.clock.now(),
-          }),
-        ),
-      );
-    };
-  }
-  return (type, object) => eventText(type, objectJson(entry, object));
-}
-
-function bookmark(
-  entry: ResourceEntry,
-  { as, version }: Negotiated,
-  revision: number,
-  endOfInitialEvents: boolean,
-): string {
-  const metadata = {
-    resourceVersion: String(revision),
-    creationTimestamp: null,
-    ...(endOfInitialEvents ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
-  };
-  const kinds: Record<string, { kind: string; apiVersion: string }> = {
-    Table: { kind: "Table", apiVersion: `meta.k8s.io/${version}` },
-    PartialObjectMetadata: { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}` },
-  };
-  const named = (as && kinds[as]) ?? { kind: entry.info.kind, apiVersion: entry.apiVersion };
-  const rows = as === "Table" ? { columnDefinitions: [], rows: [] } : {};
-  return eventText("BOOKMARK", JSON.stringify({ ...named, metadata, ...rows }));
 }
