@@ -43,8 +43,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   "backends/backend": ["domain", "backends/contract"],
   // Types of the backend contract, which everybody has from backend.ts.
   "backends/contract": ["domain"],
-  "backends/embedded": ["backends/backend", "domain", "clock", "kubernetes"],
-  "backends/kind": ["backends/backend", "domain", "clock"],
+  // What every backend does alike, over its own way of reading and writing objects.
+  "backends/objects": ["backends/contract", "domain"],
+  "backends/embedded": ["backends/backend", "backends/objects", "domain", "clock", "kubernetes"],
+  "backends/kind": ["backends/backend", "backends/objects", "domain", "clock"],
   kubernetes: ["clock"],
   identity: ["domain"],
   state: ["domain"],

@@ -4,10 +4,10 @@ import { amiType, instanceType } from "./catalogue/index.js";
 /** Address of the service, the same on every instance. */
 export const METADATA_ADDRESS = "169.254.169.254";
 
-export interface MetadataSubject {
-  accountId: string;
+/** What an instance is, to itself and to whoever runs its machine. */
+export interface InstanceFacts {
   instanceId: string;
-  /** Its private DNS name. */
+  /** Its private DNS name, which is its node's name too. */
   name: string;
   zone: string;
   zoneId: string;
@@ -16,7 +16,12 @@ export interface MetadataSubject {
   instanceType: string;
   amiType: string;
   amiId: string;
+  /** Of its node. */
   labels: Readonly<Record<string, string>>;
+}
+
+export interface MetadataSubject extends InstanceFacts {
+  accountId: string;
 }
 
 /** EC2 gives every network interface an address that begins with 02; here it follows from the private address. */

@@ -12,13 +12,27 @@ export interface Condition {
   reason?: string;
 }
 
+export interface OwnerReference {
+  kind: string;
+  name: string;
+  controller?: boolean;
+}
+
+/** Something that may belong to a workload. */
+export interface Owned<Owner extends OwnerReference = OwnerReference> {
+  metadata: { namespace?: string; ownerReferences?: readonly Owner[] };
+}
+
+export const controllerOf = <Owner extends OwnerReference>({ metadata }: Owned<Owner>): Owner | undefined =>
+  metadata.ownerReferences?.find(({ controller }) => controller === true);
+
 interface Metadata {
   name: string;
   namespace?: string;
   generation?: number;
   labels?: Readonly<Record<string, string>>;
   annotations?: Readonly<Record<string, string>>;
-  ownerReferences?: readonly { kind: string; name: string; controller?: boolean }[];
+  ownerReferences?: readonly OwnerReference[];
   managedFields?: readonly { manager?: string; operation?: string; subresource?: string }[];
 }
 
@@ -51,12 +65,8 @@ const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
 
 /** Pods that go with their node: those of DaemonSets and static ones; and those that have ended already. */
 export function isLeftAlone(pod: { metadata: Metadata; status?: { phase?: string } }): boolean {
-  const { ownerReferences = [], annotations = {} } = pod.metadata;
-  return (
-    MIRROR in annotations ||
-    ENDED.includes(pod.status?.phase) ||
-    ownerReferences.some(({ kind, controller }) => controller === true && kind === "DaemonSet")
-  );
+  const { annotations = {} } = pod.metadata;
+  return MIRROR in annotations || ENDED.includes(pod.status?.phase) || controllerOf(pod)?.kind === "DaemonSet";
 }
 
 /** Only what is applied counts: what EKS puts into every new cluster is nobody's add-on yet. */

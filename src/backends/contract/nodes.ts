@@ -1,4 +1,6 @@
 /** Machines of a cluster: what they are made of, how they are, and how their nodes are changed. */
+import type { InstanceFacts } from "../../domain/instance-metadata.js";
+
 /**
  * How a machine is. `stopped`: by EC2, which says so, and so does the cloud controller in a taint. `off`: without power, as when its zone has lost it; to EC2
  * the instance is running still (its status checks fail), and there is no such taint. Of either the pods are dead. `frozen`: it stands still, with its kubelet
@@ -14,23 +16,12 @@ export interface NodeFacts {
   labels: Readonly<Record<string, string>>;
 }
 
-export interface NodeSpec {
-  instanceId: string;
-  /** Node name: EC2's private DNS name. */
-  name: string;
-  zone: string;
-  zoneId: string;
-  region: string;
-  privateIp: string;
-  instanceType: string;
+export interface NodeSpec extends InstanceFacts {
   /** kubelet's minor version such as `1.36`. */
   version: string;
   /** AMI release such as `1.36.2-20260714`: decides the patch version. */
   releaseVersion: string;
-  amiType: string;
-  amiId: string;
   diskSizeGiB: number;
-  labels: Readonly<Record<string, string>>;
   /** Kubernetes spelling: NoSchedule, ... */
   taints: readonly { key: string; value?: string; effect: string }[];
 }

@@ -1,11 +1,14 @@
 /** What pods ask of the cloud: those without a node, what keeps nodes busy, and the node pools that say what may be launched. */
 
 import { karpenterDurationMs } from "../../domain/auto-mode/life.js";
+import type { Amounts, WaitingPod } from "../../domain/auto-mode/plan.js";
+import type { Requirement } from "../../domain/auto-mode/requirements.js";
 import { ZONE_LABEL } from "../../domain/kubernetes-objects.js";
 import type { KubeApi } from "../../kubernetes/api.js";
 import { parseSchedule } from "../../kubernetes/controllers/cronjob/schedule.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import { quantityToMilli, quantityToNumber } from "../../kubernetes/registry/quantity.js";
+import { controllerOf } from "../../kubernetes/runtime/owners.js";
 import { addResources, amount, noResources, podRequests } from "../../kubernetes/scheduler/resources.js";
 import type {
   DaemonSet,
@@ -16,16 +19,14 @@ import type {
   Pod,
   PodDisruptionBudget,
 } from "../../kubernetes/schema/generated/types.js";
-import type { NodeDemand, NodeRequirement } from "../backend.js";
+import type { NodeDemand } from "../backend.js";
 
 const NODE_POOLS = "nodepools.karpenter.sh";
 const DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io";
 const HOSTNAME = "kubernetes.io/hostname";
 const ENDED: readonly (string | undefined)[] = ["Succeeded", "Failed"];
 
-const ownerOf = (pod: Pod) => pod.metadata.ownerReferences?.find(({ controller }) => controller === true);
-
-export const isOfDaemonSet = (pod: Pod): boolean => ownerOf(pod)?.kind === "DaemonSet";
+export const isOfDaemonSet = (pod: Pod): boolean => controllerOf(pod)?.kind === "DaemonSet";
 
 const isUnschedulable = (pod: Pod): boolean =>
   pod.metadata.deletionTimestamp === undefined &&
@@ -61,10 +62,10 @@ export function nodeDemand(api: KubeApi, nowMs: number): NodeDemand {
   };
 }
 
-export function waitingPod(api: KubeApi, pod: Pod): NodeDemand["pods"][number] {
+export function waitingPod(api: KubeApi, pod: Pod): WaitingPod {
   const { spec, metadata } = pod;
   const { scalars, milliCpu, memory } = spec ? podRequests(spec) : noResources();
-  const group = ownerOf(pod)?.uid ?? metadata.uid ?? "";
+  const group = controllerOf(pod)?.uid ?? metadata.uid ?? "";
   const isHard = (topologyKey: string): boolean =>
     (spec?.topologySpreadConstraints ?? []).some(
       (rule) => rule.topologyKey === topologyKey && rule.whenUnsatisfiable !== "ScheduleAnyway",
@@ -82,7 +83,7 @@ export function waitingPod(api: KubeApi, pod: Pod): NodeDemand["pods"][number] {
 }
 
 /** Of several terms of node affinity, any of which would do, the first is tried, as Karpenter does. */
-function requirementsOf(api: KubeApi, pod: Pod): NodeRequirement[] {
+function requirementsOf(api: KubeApi, pod: Pod): Requirement[] {
   const { nodeSelector = {}, affinity } = pod.spec ?? {};
   const terms = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
   return [
@@ -94,7 +95,7 @@ function requirementsOf(api: KubeApi, pod: Pod): NodeRequirement[] {
   ];
 }
 
-const expressionsOf = (terms: readonly NodeSelectorTerm[]): NodeRequirement[] =>
+const expressionsOf = (terms: readonly NodeSelectorTerm[]): Requirement[] =>
   (terms[0]?.matchExpressions ?? []).map(({ key, operator, values }) => ({
     key,
     operator,
@@ -125,7 +126,7 @@ function zonesOfGroup(api: KubeApi, group: string): Record<string, number> {
   return zones;
 }
 
-function overhead(api: KubeApi): NodeDemand["overhead"] {
+function overhead(api: KubeApi): Amounts {
   const total = noResources();
   for (const { spec } of api.list<DaemonSet>("daemonsets.apps")) {
     if (spec?.template.spec) addResources(total, podRequests(spec.template.spec));
@@ -147,7 +148,7 @@ interface NodePoolObject extends KubeObject {
       spec?: {
         expireAfter?: string;
         terminationGracePeriod?: string;
-        requirements?: NodeRequirement[];
+        requirements?: Requirement[];
         taints?: { key: string; value?: string; effect: string }[];
       };
     };

@@ -3,6 +3,7 @@ import { isReady, type WithConditions, ZONE_LABEL } from "../../domain/kubernete
 import type { KubeApi } from "../../kubernetes/api.js";
 import type { KubeObject } from "../../kubernetes/object.js";
 import type { PodFacts } from "../backend.js";
+import { podFacts, workloadOf } from "../objects/pod-facts.js";
 
 export interface PodObject extends KubeObject {
   spec?: { nodeName?: string };
@@ -14,39 +15,23 @@ type NodeObject = KubeObject & WithConditions;
 /** Resources of owners that may have owners of their own. */
 const MIDDLE_OWNERS: Readonly<Record<string, string>> = { ReplicaSet: "replicasets.apps", Job: "jobs.batch" };
 
-/** The workload at the top of a pod's owners. An owner that is gone hides those above it. */
-function workloadOf(api: KubeApi, { metadata }: KubeObject): PodFacts["workload"] {
-  const owner = metadata.ownerReferences?.find(({ controller }) => controller);
-  if (!owner) return undefined;
-  const resource = MIDDLE_OWNERS[owner.kind];
-  const namespace = metadata.namespace;
-  const middle = resource && namespace ? api.get(resource, { namespace, name: owner.name }) : undefined;
-  return (middle && workloadOf(api, middle)) ?? { kind: owner.kind, name: owner.name };
-}
+const workloadIn = (api: KubeApi, pod: PodObject): PodFacts["workload"] =>
+  workloadOf(pod, ({ kind, ...key }) => {
+    const resource = MIDDLE_OWNERS[kind];
+    return resource === undefined ? undefined : api.get(resource, key);
+  });
 
 /** Makes facts of pods; remembers whose they are, since owners go before their pods do. */
 export function podReader(api: KubeApi): { read(pod: PodObject): PodFacts; forget(pod: PodObject): void } {
   const workloads = new Map<string, PodFacts["workload"]>();
   return {
     read: (pod) => {
-      const { name, namespace = "", uid, labels = {}, deletionTimestamp } = pod.metadata;
-      if (!workloads.has(uid)) workloads.set(uid, workloadOf(api, pod));
-      const workload = workloads.get(uid);
+      const { uid } = pod.metadata;
+      if (!workloads.has(uid)) workloads.set(uid, workloadIn(api, pod));
       const nodeName = pod.spec?.nodeName;
       const node = nodeName ? api.get<NodeObject>("nodes", { name: nodeName }) : undefined;
-      const zone = node?.metadata.labels?.[ZONE_LABEL];
-      return {
-        namespace,
-        name,
-        uid,
-        labels,
-        ...(nodeName ? { nodeName, nodeReady: node !== undefined && isReady(node) } : {}),
-        ...(zone ? { zone } : {}),
-        phase: pod.status?.phase ?? "Pending",
-        ready: isReady(pod),
-        terminating: deletionTimestamp !== undefined,
-        ...(workload ? { workload } : {}),
-      };
+      const state = node && { zone: node.metadata.labels?.[ZONE_LABEL], ready: isReady(node) };
+      return podFacts(pod, state, workloads.get(uid));
     },
     forget: (pod) => void workloads.delete(pod.metadata.uid),
   };

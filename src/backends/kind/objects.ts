@@ -1,19 +1,15 @@
-/** Objects that EKS puts into a cluster and keeps there: server-side apply, with conflicts of field ownership told rather than thrown. */
-import { withoutField } from "../../domain/field-path.js";
+/** Objects that EKS puts into a cluster and keeps there, by requests to its API server. */
 import {
-  fieldConflicts,
   hasReplicas,
   isManagedBy,
-  isWrittenOtherwise,
   type ObservedDeployment,
   type ObservedObject,
 } from "../../domain/kubernetes-objects.js";
-import type { ApplyMode, ClusterObject, ClusterObjects, FieldConflict } from "../backend.js";
+import type { ClusterObjects } from "../backend.js";
+import { applyObjects, type ObjectWriter } from "../objects/apply.js";
 import { asBackendError, type KubeClient, KubeRefusal } from "./kube-client.js";
 import { objectPath, pathResolver } from "./resource-paths.js";
 
-/** Fields are left to others at most this many times over: each time the conflicts that remain are left too. */
-const ATTEMPTS = 3;
 const APPLY = "application/apply-patch+yaml";
 const DEPLOYMENTS = "deployments.apps";
 
@@ -26,15 +22,7 @@ export function clusterObjects(clientOf: (clusterId: string) => KubeClient): Clu
   return {
     apply: async (clusterId, objects, { manager, mode }) => {
       const client = clientOf(clusterId);
-      return asBackendError(async () => {
-        if (mode === "refuse") {
-          const conflicts = await eachConflict(objects, (entry) => tryOut(client, entry, manager));
-          if (conflicts.length > 0) return conflicts;
-        }
-        const left = await eachConflict(objects, (entry) => apply(client, entry, { manager, mode }));
-        if (left.length === 0) for (const entry of objects) await takeOver(client, entry, manager);
-        return left;
-      });
+      return asBackendError(() => applyObjects(writerOf(client, manager), objects, { manager, mode }));
     },
 
     remove: async (clusterId, names, { manager }) => {
@@ -76,64 +64,18 @@ async function removeObject(client: KubeClient, path: string): Promise<void> {
   }
 }
 
-async function eachConflict(
-  objects: readonly ClusterObject[],
-  work: (entry: ClusterObject) => Promise<FieldConflict[]>,
-): Promise<FieldConflict[]> {
-  const conflicts: FieldConflict[] = [];
-  for (const entry of objects) conflicts.push(...(await work(entry)));
-  return conflicts;
-}
+/** The API server's word for each way of applying. */
+const APPLY_QUERIES = { try: { dryRun: "All" }, apply: {}, force: { force: "true" } };
 
-const patch = (
-  client: KubeClient,
-  { resource, object }: ClusterObject,
-  query: Readonly<Record<string, string>>,
-): Promise<unknown> =>
-  client.request("PATCH", objectPath({ resource, object }), { contentType: APPLY, body: object, query });
-
-/** What is not there yet cannot be in conflict, and its namespace may not be there either. */
-async function tryOut(client: KubeClient, entry: ClusterObject, manager: string): Promise<FieldConflict[]> {
-  if (!(await client.get(objectPath(entry)))) return [];
-  return conflictsOf(entry, () => patch(client, entry, { fieldManager: manager, dryRun: "All" }));
-}
-
-async function apply(
-  client: KubeClient,
-  entry: ClusterObject,
-  { manager, mode }: { manager: string; mode: ApplyMode },
-): Promise<FieldConflict[]> {
-  const query = { fieldManager: manager, ...(mode === "take" ? { force: "true" } : {}) };
-  let { object } = entry;
-  for (let attempt = 1; ; attempt++) {
-    const conflicts = await conflictsOf(entry, () => patch(client, { ...entry, object }, query));
-    if (mode !== "leave" || conflicts.length === 0 || attempt === ATTEMPTS) return conflicts;
-    object = conflicts.reduce((kept, { field }) => withoutField(kept, field), object);
-  }
-}
-
-/**
- * What the manager once wrote in another way than by apply is applied now: were it left as a second owner, later changes would be in conflict with
- * their own past.
- */
-async function takeOver(client: KubeClient, entry: ClusterObject, manager: string): Promise<void> {
-  const path = objectPath(entry);
-  const live = await client.get<LiveObject>(path);
-  const entries = live?.metadata.managedFields ?? [];
-  const kept = entries.filter((entry) => !isWrittenOtherwise(entry, manager));
-  if (!live || kept.length === entries.length) return;
-  const body = { ...live, metadata: { ...live.metadata, managedFields: kept } };
-  await client.request("PUT", path, { body, query: { fieldManager: manager } });
-}
-
-async function conflictsOf({ object }: ClusterObject, work: () => Promise<unknown>): Promise<FieldConflict[]> {
-  try {
-    await work();
-    return [];
-  } catch (error) {
-    const causes = error instanceof KubeRefusal && error.status === 409 ? error.causes : [];
-    const conflicts = fieldConflicts(object, causes);
-    if (conflicts.length === 0) throw error;
-    return conflicts;
-  }
-}
+const writerOf = (client: KubeClient, manager: string): ObjectWriter<LiveObject> => ({
+  find: (entry) => client.get<LiveObject>(objectPath(entry)),
+  apply: (entry, how) =>
+    client.request("PATCH", objectPath(entry), {
+      contentType: APPLY,
+      body: entry.object,
+      query: { fieldManager: manager, ...APPLY_QUERIES[how] },
+    }),
+  replace: (entry, object) =>
+    client.request("PUT", objectPath(entry), { body: object, query: { fieldManager: manager } }),
+  causesOf: (error) => (error instanceof KubeRefusal && error.status === 409 ? error.causes : []),
+});

@@ -1,27 +1,22 @@
 /** Pods: where each is, how it fares and whose it is; and their end. */
-import { type Condition, isReady, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
+import { type Condition, isReady, type OwnerReference, ZONE_LABEL } from "../../domain/kubernetes-objects.js";
 import type { PodFacts, PodName } from "../backend.js";
+import { podFacts, workloadOf } from "../objects/pod-facts.js";
 import type { Node } from "./drain.js";
 import { asBackendError, type KubeClient, KubeRefusal, type WatchedObject } from "./kube-client.js";
 
-interface Owner {
-  kind: string;
-  name: string;
-  controller?: boolean;
-}
-
-interface Owned extends WatchedObject {
+interface OwnedObject extends WatchedObject {
   metadata: {
     name: string;
     namespace?: string;
     uid: string;
     labels?: Record<string, string>;
     deletionTimestamp?: string;
-    ownerReferences?: Owner[];
+    ownerReferences?: OwnerReference[];
   };
 }
 
-interface Pod extends Owned {
+interface Pod extends OwnedObject {
   spec?: { nodeName?: string };
   status?: { phase?: string; conditions?: Condition[] };
 }
@@ -32,9 +27,6 @@ const MIDDLE_OWNERS: Readonly<Record<string, string>> = {
   Job: "/apis/batch/v1/jobs",
 };
 
-const controllerOf = ({ metadata }: Owned): Owner | undefined =>
-  metadata.ownerReferences?.find(({ controller }) => controller);
-
 interface NodeState {
   zone: string | undefined;
   ready: boolean;
@@ -42,31 +34,11 @@ interface NodeState {
 
 const stateOf = (node: Node): NodeState => ({ zone: node.metadata.labels?.[ZONE_LABEL], ready: isReady(node) });
 
-function factsOf(pod: Pod, nodes: ReadonlyMap<string, NodeState>, top: Owner | undefined): PodFacts {
-  const { name, namespace = "", uid, labels = {}, deletionTimestamp } = pod.metadata;
-  const nodeName = pod.spec?.nodeName;
-  const node = nodeName ? nodes.get(nodeName) : undefined;
-  const zone = node?.zone;
-  return {
-    namespace,
-    name,
-    uid,
-    labels,
-    ...(nodeName ? { nodeName, nodeReady: node?.ready ?? false } : {}),
-    ...(zone ? { zone } : {}),
-    phase: pod.status?.phase ?? "Pending",
-    ready: isReady(pod),
-    terminating: deletionTimestamp !== undefined,
-    ...(top ? { workload: { kind: top.kind, name: top.name } } : {}),
-  };
-}
+const keyOf = (kind: string, namespace: string | undefined, name: string): string => `${kind} ${namespace}/${name}`;
 
-/** An owner that is gone hides those above it. */
-function topOwner(pod: Owned, middle: ReadonlyMap<string, Owned>): Owner | undefined {
-  const owner = controllerOf(pod);
-  if (!owner) return undefined;
-  const above = middle.get(`${owner.kind} ${pod.metadata.namespace}/${owner.name}`);
-  return (above && topOwner(above, middle)) ?? owner;
+function factsOf(pod: Pod, nodes: ReadonlyMap<string, NodeState>, middle: ReadonlyMap<string, OwnedObject>): PodFacts {
+  const workload = workloadOf(pod, ({ kind, namespace, name }) => middle.get(keyOf(kind, namespace, name)));
+  return podFacts(pod, nodes.get(pod.spec?.nodeName ?? ""), workload);
 }
 
 export function pods(client: KubeClient): Promise<PodFacts[]> {
@@ -75,15 +47,15 @@ export function pods(client: KubeClient): Promise<PodFacts[]> {
     const [all, nodes, ...owners] = await Promise.all([
       list<Pod>("/api/v1/pods"),
       list<Node>("/api/v1/nodes"),
-      ...Object.entries(MIDDLE_OWNERS).map(async ([kind, path]) => ({ kind, items: await list<Owned>(path) })),
+      ...Object.entries(MIDDLE_OWNERS).map(async ([kind, path]) => ({ kind, items: await list<OwnedObject>(path) })),
     ]);
     const states = new Map(nodes.map((node) => [node.metadata.name, stateOf(node)]));
     const middle = new Map(
       owners.flatMap(({ kind, items }) =>
-        items.map((item): [string, Owned] => [`${kind} ${item.metadata.namespace}/${item.metadata.name}`, item]),
+        items.map((item): [string, OwnedObject] => [keyOf(kind, item.metadata.namespace, item.metadata.name), item]),
       ),
     );
-    return all.map((pod) => factsOf(pod, states, topOwner(pod, middle)));
+    return all.map((pod) => factsOf(pod, states, middle));
   });
 }
 
@@ -94,8 +66,8 @@ export function watchPods(
 ): () => void {
   const nodes = new Map<string, NodeState>();
   const known = new Map<string, Pod>();
-  const middle = new Map<string, Owned>();
-  const tell = (pod: Pod, gone: boolean): void => listener({ pod: factsOf(pod, nodes, topOwner(pod, middle)), gone });
+  const middle = new Map<string, OwnedObject>();
+  const tell = (pod: Pod, gone: boolean): void => listener({ pod: factsOf(pod, nodes, middle), gone });
   const stops = [
     client.watch<Node & WatchedObject>("/api/v1/nodes", ({ type, object }) => {
       const { name } = object.metadata;
@@ -108,10 +80,10 @@ export function watchPods(
       for (const pod of known.values()) if (pod.spec?.nodeName === name) tell(pod, false);
     }),
     ...Object.entries(MIDDLE_OWNERS).map(([kind, path]) =>
-      client.watch<Owned>(path, ({ type, object }) => {
-        const key = `${kind} ${object.metadata.namespace}/${object.metadata.name}`;
+      client.watch<OwnedObject>(path, ({ type, object }) => {
+        const { namespace, name } = object.metadata;
         // Owners go before their pods do: those are kept as long as they are watched.
-        if (type !== "DELETED") middle.set(key, object);
+        if (type !== "DELETED") middle.set(keyOf(kind, namespace, name), object);
       }),
     ),
     client.watch<Pod>("/api/v1/pods", ({ type, object }) => {

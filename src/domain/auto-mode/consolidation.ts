@@ -5,7 +5,15 @@
  */
 import { allowedDisruptions, type Budget } from "./budgets.js";
 import { karpenterDurationMs } from "./life.js";
-import { costOf, type PlannedNode, type PlanView, planNodes, tolerates, type WaitingPod } from "./plan.js";
+import {
+  type Amounts,
+  costOf,
+  type PlannedNode,
+  type PlanView,
+  planNodes,
+  tolerates,
+  type WaitingPod,
+} from "./plan.js";
 import { meets, type Requirement } from "./requirements.js";
 
 /** Nodes that are tried together at most. */
@@ -21,7 +29,7 @@ export interface LoadedNode {
   taints: readonly { key: string; value?: string; effect: string }[];
   /** It takes pods. */
   open: boolean;
-  free: { milliCpu: number; memory: number; pods: number; scalars?: Readonly<Record<string, number>> };
+  free: Amounts & { pods: number };
   pods: readonly WaitingPod[];
   /** It may be given up: the instance behind it. */
   candidate?: { instanceId: string; pool: string; instanceType: string; capacityType: string };

@@ -2,7 +2,7 @@
  * Makes lint's facts of what a cluster's API server and the EKS API tell. Nothing is written anywhere, and nothing is asked that `kubectl get` and
  * DescribeNodegroup would not tell.
  */
-import { ZONE_LABEL } from "../../../domain/kubernetes-objects.js";
+import { controllerOf, ZONE_LABEL } from "../../../domain/kubernetes-objects.js";
 import { zonesOfSubnets } from "../../../domain/zones.js";
 import { amountsOf } from "./amounts.js";
 import type {
@@ -123,9 +123,6 @@ interface WorkloadObject {
   };
   status?: { desiredNumberScheduled?: number };
 }
-
-const controllerOf = ({ metadata }: { metadata: Metadata }): { kind: string; name: string; uid: string } | undefined =>
-  metadata.ownerReferences?.find(({ controller }) => controller === true);
 
 const hasEnded = (phase: string | undefined): boolean => phase === "Succeeded" || phase === "Failed";
 
