@@ -1,9 +1,8 @@
 /** The composition root: configuration -> state -> backends -> reconcilers -> servers. The only place that knows every part. */
-import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { registerAdminRoutes } from "./api/admin/admin.js";
-import { accessQuestion, type ExplainDependencies, registerExplainAccess } from "./api/admin/explain-access.js";
+import { registerExplainAccess } from "./api/admin/explain-access.js";
 import { registerFaultRoutes } from "./api/admin/faults.js";
 import { registerForesightRoutes } from "./api/admin/foresight.js";
 import { registerGarbageRoutes } from "./api/admin/garbage.js";
@@ -18,13 +17,11 @@ import { serveVpcProxy } from "./api/kubernetes/vpc-proxy.js";
 import { operationNames } from "./api/model/operation-names.js";
 import { eksCoverage } from "./api/services.js";
 import type { ClusterBackend } from "./backends/backend.js";
-import { createEmbeddedBackend, type EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
-import { createKindBackend } from "./backends/kind/kind-backend.js";
+import type { EmbeddedBackendOptions } from "./backends/embedded/embedded-backend.js";
 import type { Clock } from "./clock/clock.js";
 import { createClock } from "./clock/create-clock.js";
 import { type Config, UsageError } from "./config.js";
 import { DEFAULT_VERSION } from "./domain/catalogue/index.js";
-import { DomainError } from "./domain/errors.js";
 import type { FaultControl } from "./domain/fault-control.js";
 import type { Foresight } from "./domain/foresight.js";
 import { hostInUrl } from "./domain/listening-address.js";
@@ -36,13 +33,13 @@ import { createFaultControl } from "./faults/control.js";
 import { createRecorder } from "./faults/drills/recorder.js";
 import { createForesight } from "./faults/foresight.js";
 import { createInjector } from "./faults/injector.js";
-import { type ClusterAccess, createClusterAccess } from "./identity/cluster-access.js";
 import { createClusterIssuers } from "./identity/cluster-issuers.js";
-import { createDirectory } from "./identity/directory.js";
-import { explainAccess } from "./identity/explain-access.js";
 import { createWebIdentityVerifier } from "./identity/oidc/web-identity-verifier.js";
 import type { Log } from "./log.js";
 import { askInside } from "./main/ask-inside.js";
+import { createBackends } from "./main/backends.js";
+import { createCallers } from "./main/callers.js";
+import { createExplainer } from "./main/explain.js";
 import { checkAddress, checkKindTools, kindRefusal, listenRefusal } from "./main/preflight.js";
 import { clockOptions, IN_MEMORY, keepTime } from "./main/saved-time.js";
 import { createTokenWebhooks, type ServedWebhook } from "./main/token-webhooks.js";
@@ -89,8 +86,8 @@ export async function startEmulator(options: {
   images?: EmbeddedBackendOptions["images"];
 }): Promise<Emulator> {
   const { config, log, version } = options;
-  const noKind = kindRefusal(config);
-  if (config.backend === "kind" && noKind !== undefined) throw new UsageError(`--backend kind: ${noKind}`);
+  const noKind = config.backend === "kind" ? kindRefusal(config) : undefined;
+  if (noKind !== undefined) throw new UsageError(`--backend kind: ${noKind}`);
   if (config.backend === "kind") await checkKindTools(config, log);
   await checkAddress(config);
   const state = openState({
@@ -100,62 +97,22 @@ export async function startEmulator(options: {
   const clock = createClock(config.clock, clockOptions(config, state));
   const saveLastTime = keepTime(clock, state, config);
 
-  const seeded = clock.random("credentials");
-  const directory = createDirectory({
-    iam: state.iam,
-    strict: config.strict,
-    credentials: config.credentials,
-    clock,
-    // Under a stepped clock a run can be repeated, with the credentials that it gives out.
-    randomBytes: clock.kind === "stepped" ? (count) => Buffer.from(seeded.hex(2 * count), "hex") : randomBytes,
-  });
+  const callers = createCallers({ config, state, clock });
+  const { directory, accessFor } = callers;
   const podIdentityOf = createPodIdentityIndex(state);
-  const accesses = new Map<string, ClusterAccess>();
-  /** One for a cluster, whoever asks: the API server in this process or one outside by the token webhook. */
-  const accessFor = (clusterId: string): ClusterAccess => {
-    const known = accesses.get(clusterId);
-    if (known) return known;
-    for (const id of accesses.keys()) if (!state.clusters.seen(id)) accesses.delete(id);
-    const access = createClusterAccess({
-      cluster: () => state.clusters.seen(clusterId),
-      entryOf: state.accessEntries.get,
-      privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
-      clock,
-      ownHost: config.host,
-      directory,
-      verifySignatures: config.verifySignatures,
-      identityProvidersOf: state.identityProviderConfigs.list,
-      ...(state.changes ? { changes: state.changes } : {}),
-    });
-    accesses.set(clusterId, access);
-    return access;
-  };
-  const embedded = createEmbeddedBackend({
-    clock,
-    log,
-    host: config.host,
-    ...(config.endpointPorts ? { endpointPorts: config.endpointPorts } : {}),
-    // What lives in memory only ends with this process, and the backend has it in memory already.
-    persistenceFor: (clusterId) => (config.dataDir === IN_MEMORY ? undefined : state.objects(clusterId)),
-    secrets: state.secrets,
-    images: options.images,
-    hasPodIdentity: (...account) => podIdentityOf(...account) !== undefined,
-    podEndpointUrl: config.podEndpointUrl,
-    aws: (request) => askInside(gateway, request),
-    accessFor,
-  });
   const realClock = createClock({ kind: "real" }, { seed: config.seed });
-  const kind = createKindBackend({
-    clock: realClock,
-    speed: config.clock.kind === "scaled" ? config.clock.factor : 1,
+  const { all: backends, refusalOf } = createBackends({
+    config,
     log,
-    dir: join(config.dataDir, "kind"),
-    ...(config.endpointPorts ? { endpointPorts: config.endpointPorts } : {}),
-    ...config.kind,
+    state,
+    clock,
+    realClock,
+    accessFor,
+    podIdentityOf,
+    images: options.images,
+    aws: (request) => askInside(gateway, request),
     webhookFiles: (clusterId, addresses, how) => webhooks.filesForContainers(clusterId, addresses, how),
   });
-  const backends = new Map<string, ClusterBackend>([[embedded.name, embedded]]);
-  if (noKind === undefined) backends.set(kind.name, kind);
   const reconcilers = createReconcilers({
     state,
     clock,
@@ -201,28 +158,6 @@ export async function startEmulator(options: {
     uuid: () => sessionNames.uuid(),
   };
 
-  const explainIn: ExplainDependencies["explain"] = async (cluster, arn, asked) => {
-    const backend = backends.get(cluster.backend);
-    const judge = cluster.status === "CREATING" ? undefined : backend?.accessJudge?.(cluster.id);
-    if (!judge)
-      throw new DomainError(
-        "InvalidRequestException",
-        `Nothing can be said of the access to cluster ${cluster.name} yet`,
-      );
-    return explainAccess(
-      {
-        cluster,
-        entryOf: (key) => state.accessEntries.get(cluster.id, key),
-        awsAuth: () => backend?.awsAuth?.(cluster.id),
-        privateDnsNameOf: (instanceId) => state.instances.get(instanceId)?.privateDnsName,
-        uniqueIdOf: directory.uniqueIdOf,
-        refusals: accessFor(cluster.id).refusals,
-        judge: judge.judge,
-      },
-      arn,
-      asked && accessQuestion(asked, judge.resourceNamed),
-    );
-  };
   const gateway = buildGateway({
     state,
     clock,
@@ -238,8 +173,7 @@ export async function startEmulator(options: {
       enforceInsights: config.enforceInsights,
       defaultVersion: DEFAULT_VERSION,
       backend: config.backend,
-      backendRefusal: (name) =>
-        backends.has(name) ? undefined : name === kind.name ? noKind : "there are the backends embedded and kind",
+      backendRefusal: refusalOf,
       verifySignatures: config.verifySignatures,
       secretFor: (accessKeyId) => config.credentials.get(accessKeyId),
       hosts: [config.host, "host.docker.internal"],
@@ -268,7 +202,7 @@ export async function startEmulator(options: {
       registerForesightRoutes(app, { foresight });
       registerZonalShiftRoutes(app, { zonalShifts });
       registerRecordings(app, { recorder, clock, idle: reconcilers.idle });
-      registerExplainAccess(app, { state, explain: explainIn });
+      registerExplainAccess(app, { state, explain: createExplainer({ state, backends, ...callers }) });
     },
   });
 
