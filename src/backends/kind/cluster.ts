@@ -11,6 +11,7 @@ import {
   type NodeSpec,
   type Observation,
 } from "../backend.js";
+import type { ApiFront } from "./api-front.js";
 import type { Engine } from "./engine.js";
 import type { ClusterFile, Files, MasterFile } from "./files.js";
 import type { KubeClient } from "./kube-client.js";
@@ -47,6 +48,8 @@ export interface KindContext {
   locks: Locks;
   metadata: MetadataService;
   whereabouts: Whereabouts;
+  /** By which eksim's own requests are known where it stands before API servers itself. */
+  pass: string;
   /** Images by minor version, where they are not the usual ones. */
   nodeImages: ReadonlyMap<string, string>;
   /** Of the engine's machine, for API servers. */
@@ -87,6 +90,8 @@ export interface Held {
   impairments: Impairments;
   /** Pods that crash again and again, as namespace and name. */
   crashing?: { pods: ReadonlySet<string>; stop: () => void };
+  /** Stands before the API servers while something is wrong with them. */
+  apiFront?: ApiFront;
   /** How not to look out for new webhooks any longer, while there is an outage of some. */
   stopWebhooks?: () => void;
   /** Where they are asked, as last known. */

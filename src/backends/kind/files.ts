@@ -22,6 +22,8 @@ export interface ClusterFile {
   kindName: string;
   spec: Pick<ClusterSpec, "clusterId" | "name" | "accountId" | "region" | "version" | "serviceCidr" | "oidcIssuer">;
   masters: readonly MasterFile[];
+  /** The load balancer sends clients to eksim, or is about to. */
+  fronted?: true;
 }
 
 /** Paths of one cluster. */

@@ -1,6 +1,7 @@
 /** What is wrong with a cluster, brought to its machines as far as real ones can have it. The rest is refused with the reason. */
 import type { Impairments, LinkEnd, LinkImpairment } from "../../domain/impairments.js";
 import { BackendError } from "../backend.js";
+import { setApiTrouble } from "./api-trouble.js";
 import type { Held, KindContext } from "./cluster.js";
 import { setConditions } from "./conditions.js";
 import { POD_SUBNETS } from "./config-file.js";
@@ -25,12 +26,10 @@ export interface Station {
 }
 
 /** Parts that real machines cannot have, and why. */
-export function refuseUnsupported({ nodes, apiServer, pods }: Impairments): void {
+export function refuseUnsupported({ nodes, pods }: Impairments): void {
   const refuse = (what: string): never => {
     throw new BackendError("unsupported", `the backend kind cannot bring about ${what}; the embedded one can`);
   };
-  if (apiServer)
-    refuse("an API server that is slow or refuses: kind's own stands between clients and no place of eksim's");
   const unready = pods.find(({ trouble }) => trouble === "not-ready");
   if (unready) refuse(`that pod ${unready.name} is not ready: its kubelet alone asks it, and says so`);
   for (const [name, { imagePulls, ...node }] of Object.entries(nodes)) {
@@ -168,6 +167,7 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   const probe = network.stations.find(({ running }) => running);
   if (isLate(impairments) && probe && !(await hasNetem(context.engine, probe.container)))
     throw new BackendError("unsupported", NO_NETEM);
+  await setApiTrouble(context, held, impairments.apiServer);
   const before = held.impairments;
   held.impairments = impairments;
   await apply(context, held, network, before);

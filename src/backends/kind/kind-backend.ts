@@ -2,6 +2,7 @@
  * The backend of real Kubernetes: each EKS cluster is a kind cluster in Docker, with three masters in three zones and workers that come and go at run time.
  * What it takes is loaded with the first cluster, so that an emulator that is never asked for one starts without it.
  */
+import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import type { Clock } from "../../clock/clock.js";
 import { ENDPOINT_PORTS, type PortRange } from "../../domain/endpoint-ports.js";
@@ -80,6 +81,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         return check;
       };
       const engine = createEngine(runner, provider);
+      const pass = randomBytes(16).toString("hex");
       const files = createFiles(resolve(options.dir));
       const { mounts } = options;
       const whereabouts = createWhereabouts({ engine, files, ...(mounts ? { mounts } : {}) });
@@ -94,6 +96,7 @@ export function createKindBackend(options: KindBackendOptions): ClusterBackend {
         locks: createLocks(options.parallel),
         metadata: createMetadataService({ engine, addresses: whereabouts.addresses, log }),
         whereabouts,
+        pass,
         nodeImages,
         endpointPorts: options.endpointPorts ?? ENDPOINT_PORTS,
         tools,

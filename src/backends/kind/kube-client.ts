@@ -65,7 +65,16 @@ const UNREACHED: readonly (string | undefined)[] = ["ECONNREFUSED", "ECONNRESET"
 
 export function createKubeClient(
   access: Pick<AdminAccess, "server" | "ca" | "cert" | "key">,
-  { clock, log }: { clock: Clock; log?: { debug(fields: Record<string, unknown>, message: string): void } },
+  {
+    clock,
+    log,
+    headers = {},
+  }: {
+    clock: Clock;
+    log?: { debug(fields: Record<string, unknown>, message: string): void };
+    /** Of every request. */
+    headers?: Readonly<Record<string, string>>;
+  },
 ): KubeClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, ca: access.ca, cert: access.cert, key: access.key });
   const closing = new AbortController();
@@ -91,6 +100,7 @@ export function createKubeClient(
           agent,
           signal,
           headers: {
+            ...headers,
             accept: "application/json",
             ...(payload ? { "content-type": contentType, "content-length": payload.length } : {}),
           },

@@ -1,6 +1,7 @@
 /** Masters: their power, and their replacement. At no step are fewer of etcd's members alive than its quorum needs. */
 import { randomBytes } from "node:crypto";
 import type { MemberSpec } from "../backend.js";
+import { serveMasters } from "./api-trouble.js";
 import { type Held, type KindContext, masterOf, noteMaster, until, untilReady, upMasters } from "./cluster.js";
 import { zoneLabels } from "./config-file.js";
 import { deleteNode } from "./drain.js";
@@ -9,7 +10,6 @@ import type { MasterFile } from "./files.js";
 import { nodeImage } from "./images.js";
 import { boot, joinConfiguration, kubeadmJoin, labelList, type Machine, runMachine } from "./join.js";
 import { asBackendError, KubeRefusal } from "./kube-client.js";
-import { setBackends } from "./load-balancer.js";
 import { joinEndpoint, LABELS, masterName } from "./names.js";
 import { joinToken, onAnyMaster } from "./nodes.js";
 import { startAtAddress } from "./power.js";
@@ -57,7 +57,7 @@ export async function replaceMember(
   lostId: string,
   member: MemberSpec,
 ): Promise<void> {
-  const { engine, files } = context;
+  const { files } = context;
   const lost = held.file.masters.find(({ id }) => id === lostId);
   const others = held.file.masters.filter(({ id }) => id !== lostId && id !== member.id);
   const works = lost !== undefined && held.masters.get(lostId) === "up";
@@ -66,9 +66,9 @@ export async function replaceMember(
     await files.write(held.file);
   };
   const serve = (masters: readonly MasterFile[]): Promise<void> =>
-    setBackends(
-      engine,
-      held.file.kindName,
+    serveMasters(
+      context,
+      held,
       masters.map(({ container }) => container),
     );
 

@@ -10,6 +10,8 @@ import {
   type IssuerKey,
 } from "../backend.js";
 import { adoptNodes, wakeContainers } from "./adopt.js";
+import { PASS_HEADER } from "./api-front.js";
+import { endApiTrouble, unfront } from "./api-trouble.js";
 import { runCloudController } from "./cloud-controller.js";
 import { type Held, type KindContext, memberStates, untilReady } from "./cluster.js";
 import { type ConfigMap, changeConfigMap } from "./config-maps.js";
@@ -63,7 +65,10 @@ export function createOperations(context: KindContext) {
       file,
       server,
       endpoint: { endpoint: access.server, port: access.port, certificateAuthority: access.ca },
-      client: createKubeClient({ ...access, server }, { clock, log: context.log }),
+      client: createKubeClient(
+        { ...access, server },
+        { clock, log: context.log, headers: { [PASS_HEADER]: context.pass } },
+      ),
       listeners: new Set(),
       masters: new Map(),
       leaving: new Set(),
@@ -107,6 +112,8 @@ export function createOperations(context: KindContext) {
     for (const stop of held.stops) stop();
     setCrashing(context, held, []);
     held.stopWebhooks?.();
+    // Nobody but this process answers at the place that clients are sent to.
+    await endApiTrouble(context, held);
     await Promise.all([...held.joins.values()].map(({ done }) => done));
     held.client.close();
   };
@@ -120,7 +127,7 @@ export function createOperations(context: KindContext) {
   const takeOver = async (file: ClusterFile): Promise<Held> => {
     await context.tools();
     await wakeContainers(context, file);
-    return hold(file);
+    return hold(await unfront(context, file));
   };
 
   const create = async (spec: ClusterSpec): Promise<ClusterEndpoint> => {

@@ -1,5 +1,5 @@
 /** What is wrong with machines and pods of kind: which machine is told what. Kubernetes answers for itself; of Docker, orders to machines are only noted. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -8,9 +8,10 @@ import { createKindBackend } from "../../../src/backends/kind/kind-backend.js";
 import { kubeletUnit } from "../../../src/backends/kind/pressures.js";
 import type { Runner } from "../../../src/backends/kind/runner.js";
 import { type Impairments, NOTHING_WRONG } from "../../../src/domain/impairments.js";
+import { makeCertificates } from "../../kubernetes/server/certificates.js";
 import { contractSpec } from "../contract.js";
 import { eventually, kubeconfigOf, type StandIn, standIn } from "./api-server.js";
-import { networkWith, recordedRunner, silentLog } from "./recorded.js";
+import { NO_ADDRESS, networkWith, recordedRunner, silentLog } from "./recorded.js";
 
 const OWNER = "d1fbfc";
 const NAME = "eksim-d1fbfc-contract-0123456789ab";
@@ -23,9 +24,32 @@ const MASTERS = contractSpec.members.map(({ id: member, zone }, index) => ({
   address: `172.18.0.${index + 3}`,
 }));
 
+const { serverCert, serverKey, caCert, clientCertificate } = makeCertificates();
+const PROXY = clientCertificate("front-proxy-client", "nobody");
+/** Of masters and of the load balancer. */
+const FILES: Readonly<Record<string, string>> = {
+  "/etc/kubernetes/pki/ca.crt": caCert,
+  "/etc/kubernetes/pki/apiserver.crt": serverCert,
+  "/etc/kubernetes/pki/apiserver.key": serverKey,
+  "/etc/kubernetes/pki/front-proxy-client.crt": PROXY.cert,
+  "/etc/kubernetes/pki/front-proxy-client.key": PROXY.key,
+  "/home/envoy/cds.yaml": JSON.stringify({
+    resources: [
+      {
+        load_assignment: {
+          endpoints: [
+            { lb_endpoints: [{ endpoint: { address: { socket_address: { address: "x", port_value: 1 } } } }] },
+          ],
+        },
+      },
+    ],
+  }),
+};
+
 let world: StandIn;
 let dir: string;
 let backend: ClusterBackend;
+let make: () => ClusterBackend;
 /** Orders to machines since the last look at them. */
 let orders: { machine: string; command: string[]; input: string }[];
 let recorded: ReturnType<typeof recordedRunner>;
@@ -79,7 +103,11 @@ beforeEach(async () => {
     },
     { command: ["kind", "version", "--quiet"], stdout: "0.33.0\n", always: true },
     { command: ["kubectl", "version", "--client"], stdout: "Client Version: v1.36.2\n", always: true },
-    { command: ["docker", "network", "inspect", "kind"], stdout: () => networkWith(recorded.containers), always: true },
+    {
+      command: ["docker", "network", "inspect", "kind"],
+      stdout: () => networkWith(recorded.containers).replaceAll(NO_ADDRESS, "127.0.0.1"),
+      always: true,
+    },
   );
   orders = [];
   const runner: Runner = {
@@ -90,21 +118,23 @@ beforeEach(async () => {
         .slice(1)
         .filter((arg) => arg !== "--privileged" && arg !== "--interactive");
       orders.push({ machine, command, input: options.input ?? "" });
-      return { stdout: "", stderr: "", exitCode: 0 };
+      return { stdout: command[0] === "cat" ? (FILES[command[1] ?? ""] ?? "") : "", stderr: "", exitCode: 0 };
     },
   };
-  backend = createKindBackend({
-    clock: world.realClock,
-    log: silentLog,
-    dir,
-    provider: "docker",
-    environment: {},
-    nodeImages: new Map(),
-    parallel: 1,
-    webhookFiles: async () => ({ authentication: "A", authorization: "B" }),
-    runner,
-    mounts: async () => "",
-  });
+  make = () =>
+    createKindBackend({
+      clock: world.realClock,
+      log: silentLog,
+      dir,
+      provider: "docker",
+      environment: {},
+      nodeImages: new Map(),
+      parallel: 1,
+      webhookFiles: async () => ({ authentication: "A", authorization: "B" }),
+      runner,
+      mounts: async () => "",
+    });
+  backend = make();
   await backend.adoptCluster(contractSpec, []);
   orders = [];
 });
@@ -225,6 +255,45 @@ describe("a node without registries", () => {
     const some = impair({ nodes: { [nodeName]: { imagePulls: { images: ["nginx*"] } } } });
     await expect(some).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("take *") });
     expect(orders).toEqual([]);
+  });
+});
+
+describe("API servers that something is wrong with", () => {
+  const balanced = (): string[] => {
+    const written = orders.filter(
+      ({ command }) => command.at(-1) === "/home/envoy/cds.yaml.tmp" && command[0] === "cp",
+    );
+    return [...(written.at(-1)?.input ?? "").matchAll(/address: (\S+)\n\s*port_value: (\d+)/g)].map(
+      ([, address, port]) => `${address}:${port}`,
+    );
+  };
+  const masters = MASTERS.map(({ container }) => `${container}:6443`);
+  const isNoted = (): boolean => readFileSync(join(dir, id, "cluster.json"), "utf8").includes('"fronted": true');
+
+  it("are behind eksim for whoever asks the load balancer, until it is told otherwise", async () => {
+    await impair({ apiServer: { throttledPercent: 100 } });
+    expect(balanced()).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]);
+    expect(isNoted()).toBe(true);
+    orders = [];
+    await impair({ apiServer: { failedPercent: 100 } });
+    expect(balanced()).toEqual([]);
+    await impair({});
+    expect(balanced()).toEqual(masters);
+    expect(isNoted()).toBe(false);
+  });
+
+  it("are reached as ever when eksim ends, and when the next one finds that it has died", async () => {
+    const note = () => readFileSync(join(dir, id, "cluster.json"), "utf8");
+    await impair({ apiServer: { latencyMs: 1 } });
+    const died = note();
+    await backend.close();
+    expect(balanced()).toEqual(masters);
+    writeFileSync(join(dir, id, "cluster.json"), died);
+    orders = [];
+    backend = make();
+    await backend.adoptCluster(contractSpec, []);
+    expect(balanced()).toEqual(masters);
+    expect(isNoted()).toBe(false);
   });
 });
 

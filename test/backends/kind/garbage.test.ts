@@ -54,6 +54,7 @@ describe("garbage in the container engine", () => {
         forget: () => Promise.reject(new Error("not asked for")),
         close: () => {},
       },
+      pass: "",
       webhookFiles: () => Promise.reject(new Error("not asked for")),
     };
     owner = await files.owner();

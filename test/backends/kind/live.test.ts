@@ -84,12 +84,6 @@ if (why === undefined) {
         tests: ["knows which APIs coming versions do not serve any more, whether or not somebody asks for them"],
       },
       {
-        reason: "kind's own API server stands between clients and no place of eksim's",
-        tests: [
-          "has an API server that throttles and fails clients, but not health checks, until it is told otherwise",
-        ],
-      },
-      {
         reason: "API servers in containers do not reach a webhook at this machine's own 127.0.0.1",
         tests: ["reaches no webhook during an outage, which is for its failure policy to judge"],
       },

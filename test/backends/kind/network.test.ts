@@ -190,7 +190,6 @@ describe("machines", () => {
 
 describe("what real machines cannot have", () => {
   it.each<[string, Partial<Impairments>]>([
-    ["an API server that is slow", { apiServer: { latencyMs: 100 } }],
     ["pod b is not ready", { pods: [{ namespace: "a", name: "b", trouble: "not-ready" }] }],
     ["imagePulls of nginx on node n", { nodes: { n: { imagePulls: { images: ["nginx"] } } } }],
     ["clockSkewMs of node n", { nodes: { n: { clockSkewMs: 1 } } }],
