@@ -1,5 +1,5 @@
 /** `eksim drill`: runs drills in an emulator of their own or in one that is there, and tells what came of them. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { operationNames } from "../api/model/operation-names.js";
@@ -35,6 +35,7 @@ const INTERRUPTED = 130;
 /** `eksim drill run`. */
 export async function run(named: string, options: RunDrillOptions): Promise<void> {
   const drill = loadDrill(named, readersOf(options));
+  checkReports(drill.name, options);
   const stop = new AbortController();
   const interrupt = (): void => {
     // Who asks twice does not want to wait for the clean-up.
@@ -196,21 +197,49 @@ const firstSentence = (text: string): string => (text.split(/\n\s*\n/)[0] ?? "")
 
 const oneLine = ({ name, verdict, why }: DrillResult): string => `${name}: ${verdict}${why ? `: ${why}` : ""}`;
 
-async function writeReports(result: DrillResult, options: RunDrillOptions): Promise<void> {
+type ReportKind = "html" | "junit" | "json";
+
+/** Where the reports of a drill go that are wanted. */
+function reportFiles(name: string, options: RunDrillOptions): { kind: ReportKind; file: string }[] {
   const inDir = (extension: string): string | undefined =>
-    options.reportDir === undefined ? undefined : join(options.reportDir, `${result.name}.${extension}`);
-  const wanted: [file: string | undefined, render: () => Promise<string>][] = [
-    [options.html ?? inDir("html"), async () => (await import("../faults/drills/report/html.js")).htmlReport(result)],
-    [options.junit ?? inDir("xml"), async () => (await import("../faults/drills/report/junit.js")).junitReport(result)],
-    [options.json ?? inDir("json"), async () => (await import("../faults/drills/report/json.js")).jsonReport(result)],
-  ];
-  for (const [file, render] of wanted) {
-    if (file === undefined) continue;
-    try {
+    options.reportDir === undefined ? undefined : join(options.reportDir, `${name}.${extension}`);
+  const files: Record<ReportKind, string | undefined> = {
+    html: options.html ?? inDir("html"),
+    junit: options.junit ?? inDir("xml"),
+    json: options.json ?? inDir("json"),
+  };
+  return (["html", "junit", "json"] as const).flatMap((kind) => {
+    const file = files[kind];
+    return file === undefined ? [] : [{ kind, file }];
+  });
+}
+
+/** Finds out before the drill is run whether its reports could be written; those of before stay as they are. */
+function checkReports(name: string, options: RunDrillOptions): void {
+  for (const { file } of reportFiles(name, options)) {
+    writing(file, () => {
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, await render());
-    } catch (error) {
-      throw new UsageError(`the report cannot be written: ${(error as Error).message}`, { cause: error });
-    }
+      closeSync(openSync(file, "a"));
+    });
+  }
+}
+
+function writing(file: string, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    throw new UsageError(`the report ${file} cannot be written: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function writeReports(result: DrillResult, options: RunDrillOptions): Promise<void> {
+  const render: Record<ReportKind, () => Promise<string>> = {
+    html: async () => (await import("../faults/drills/report/html.js")).htmlReport(result),
+    junit: async () => (await import("../faults/drills/report/junit.js")).junitReport(result),
+    json: async () => (await import("../faults/drills/report/json.js")).jsonReport(result),
+  };
+  for (const { kind, file } of reportFiles(result.name, options)) {
+    const text = await render[kind]();
+    writing(file, () => writeFileSync(file, text));
   }
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { environmentName, OPTIONS, UsageError } from "../config.js";
+import { didYouMean } from "../domain/nearest.js";
 import { withTarget } from "./client.js";
 
 const version = (
@@ -16,10 +17,16 @@ program
   .exitOverride()
   // A sub-command's options are its own even where its parent has one of the same name.
   .enablePositionalOptions()
-  .showSuggestionAfterError(false)
   .configureOutput({
-    outputError: (text, write) => write(`eksim: ${text.replace(/^error: /, "").trim()}; --help lists what there is\n`),
+    outputError: (text, write) => write(`eksim: ${oneLine(text)}; --help lists what there is\n`),
   });
+/** Suggestions come in a line of their own. */
+function oneLine(text: string): string {
+  return text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\s+/g, " ");
+}
 
 const start = program.command("start", { isDefault: true }).description("run the emulator until it is interrupted");
 for (const option of OPTIONS) {
@@ -30,7 +37,9 @@ for (const option of OPTIONS) {
 // The default command also gets every word that is no command: say that, not that `start` takes none.
 start.allowExcessArguments().action(async (options: Record<string, string | boolean>, command: Command) => {
   const [word] = command.args;
-  if (word !== undefined) throw new UsageError(`unknown command '${word}'; --help lists what there is`);
+  const commands = program.commands.map((each) => each.name());
+  if (word !== undefined)
+    throw new UsageError(`unknown command '${word}'.${didYouMean(word, commands)} --help lists what there is`);
   await (await import("./start.js")).start(options, version);
 });
 

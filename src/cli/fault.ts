@@ -1,6 +1,7 @@
 /** `eksim fault`: breaks things by name from the catalogue, and mends them. */
 import { formatSeconds } from "../clock/clock.js";
 import { UsageError } from "../config.js";
+import { DomainError } from "../domain/errors.js";
 import {
   type CatalogueEntry,
   catalogueEntries,
@@ -41,7 +42,7 @@ export async function listFaults(
   options: TargetOptions & { all?: boolean; catalogue?: boolean; fault?: string },
 ): Promise<void> {
   if (options.fault !== undefined) {
-    const { name } = faultNamed(options.fault);
+    const name = knownName(options.fault);
     console.log(
       catalogueEntries()
         .filter((entry) => entry.name === name)
@@ -57,6 +58,15 @@ export async function listFaults(
   const { faults } = await call<{ faults: FaultView[] }>(targetOf(options), "GET", "faults", {
     all: options.all ? "true" : undefined,
   });
+  if (faults.length === 0) {
+    const { region } = targetOf(options);
+    console.log(
+      options.all
+        ? `No fault has been started in ${region}. What can be: eksim fault list --catalogue`
+        : `No fault is on or scheduled in ${region}. What can be started: eksim fault list --catalogue`,
+    );
+    return;
+  }
   const time = (ms: number | undefined): string => (ms === undefined ? "" : formatSeconds(ms));
   const rows = faults.map((fault) => [
     fault.id,
@@ -67,6 +77,15 @@ export async function listFaults(
     fault.reason ? `${fault.title} (${fault.reason})` : fault.title,
   ]);
   console.log(renderTable(["ID", "FAULT", "PHASE", "BEGINS", "ENDS", "WHAT"], rows));
+}
+
+/** Throws UsageError that names those that are like it, or all. */
+function knownName(name: string): string {
+  try {
+    return faultNamed(name).name;
+  } catch (error) {
+    throw error instanceof DomainError ? new UsageError(error.message, { cause: error }) : error;
+  }
 }
 
 /** `eksim fault start <name>`. */
@@ -80,7 +99,11 @@ export async function startFault(name: string, options: StartOptions): Promise<v
 /** `eksim fault stop <id>`. */
 export async function stopFault(id: string, options: TargetOptions): Promise<void> {
   const fault = await call<FaultView>(targetOf(options), "DELETE", `faults/${encodeURIComponent(id)}`);
-  console.log(`The fault ${fault.id} (${fault.fault}) has ended.`);
+  console.log(
+    fault.wasOver
+      ? `The fault ${fault.id} (${fault.fault}) had ended already, at ${formatSeconds(fault.endedAtMs ?? 0)}.`
+      : `The fault ${fault.id} (${fault.fault}) has ended.`,
+  );
 }
 
 /** `eksim fault stop-all`. */
@@ -91,13 +114,15 @@ export async function stopAllFaults(options: TargetOptions): Promise<void> {
 }
 
 /** `where`: the flag that leads to the fault's region, where it is not the one that commands mean by themselves. */
-function outcome({ id, phase, title, hits, fault, startedAtMs, endsAtMs, reason }: FaultView, where: string): string {
+function outcome(view: FaultView, where: string): string {
+  const { id, phase, title, hits, likewise = [], fault, startedAtMs, endsAtMs, reason } = view;
   if (reason !== undefined) return `The fault ${fault} has not begun: ${reason}`;
   if (phase === "ended") return title;
   const stop = `eksim fault stop ${id}${where}`;
   if (phase === "scheduled")
     return `The fault ${fault} begins at ${formatSeconds(startedAtMs)}. Call it off with: ${stop}`;
-  const told = hits === undefined ? title : `${title} ${hits}`;
+  const same = likewise.length > 0 ? `${likewise.join(", ")} did the same already, and ends by itself.` : undefined;
+  const told = [title, hits, same].filter((sentence) => sentence !== undefined).join(" ");
   return endsAtMs === undefined
     ? `${told} End it with: ${stop}`
     : `${told} It ends by itself at ${formatSeconds(endsAtMs)}, or with: ${stop}`;

@@ -48,13 +48,27 @@ export function createFaultControl(options: {
     return stock && hitWords(fault, stock);
   };
 
+  /** Others that are on and do the same to the same, chosen by nobody. */
+  const likeOf = (scope: Scope, { id, kind, phase, target, parameters }: FaultRecord): string[] => {
+    if (phase !== "active" || target.count !== undefined || target.percent !== undefined) return [];
+    const wanted = JSON.stringify([kind, target, parameters]);
+    return state.faults
+      .active(scope)
+      .filter((other) => other.id !== id && JSON.stringify([other.kind, other.target, other.parameters]) === wanted)
+      .map((other) => other.id);
+  };
+
   const faultOf = (scope: Scope, id: string): FaultRecord => {
     const fault = state.faults.get(id);
     if (fault && fault.accountId === scope.accountId && fault.region === scope.region) return fault;
     const on = [...state.faults.active(scope), ...state.faults.scheduled(scope)].map(
       (each) => `${each.id} (${each.kind})`,
     );
-    throw new DomainError("ResourceNotFoundException", `No fault found for id: ${id}. ${listed("Faults", on)}`);
+    const elsewhere = fault?.accountId === scope.accountId ? ` It is one of ${fault.region}: give that region.` : "";
+    throw new DomainError(
+      "ResourceNotFoundException",
+      `No fault found for id: ${id}.${elsewhere || ` ${listed("Faults", on)}`}`,
+    );
   };
 
   return {
@@ -95,7 +109,11 @@ export function createFaultControl(options: {
       const before = outagesOf(scope, name).find(
         (fault) => touches(fault, clusterName) || fault.clusterName === clusterName,
       );
-      if (before) return { message: `Zone ${name} is already without power.`, faultId: before.id };
+      if (before)
+        return {
+          message: `Zone ${name} is already without power. Bring it back with: eksim fault stop ${before.id}`,
+          faultId: before.id,
+        };
       const target = { zone: name, ...(clusterName ? { cluster: clusterName } : {}) };
       const fault = await injector.startFault(scope, { fault: "zone-power-loss", target });
       const [whose, flag] = clusterName ? [` for cluster ${clusterName}`, ` --cluster ${clusterName}`] : ["", ""];
@@ -120,7 +138,9 @@ export function createFaultControl(options: {
           faults.some((fault) => fault.clusterName === undefined) && clusterName !== undefined
             ? `is without power for every cluster; restore it without naming one`
             : `has power`;
-        throw new DomainError("InvalidRequestException", `Zone ${name} ${why}.`);
+        const dark = zonesOf(scope.region).filter((each) => outagesOf(scope, each.name).length > 0);
+        const hint = dark.length > 0 ? ` Without power: ${dark.map((each) => each.name).join(", ")}.` : "";
+        throw new DomainError("InvalidRequestException", `Zone ${name} ${why}.${faults.length > 0 ? "" : hint}`);
       }
       for (const fault of meant) await injector.stopFault(fault.id);
       return { message: `Zone ${name} has power again${clusterName ? ` for cluster ${clusterName}` : ""}.` };
@@ -142,9 +162,18 @@ export function createFaultControl(options: {
     start: async (scope, request) => {
       const fault = await injector.startFault(scope, request);
       const hits = await hitsOf(fault);
-      return { ...viewOf(fault), ...(hits === undefined ? {} : { hits }) };
+      const likewise = likeOf(scope, fault);
+      return {
+        ...viewOf(fault),
+        ...(hits === undefined ? {} : { hits }),
+        ...(likewise.length === 0 ? {} : { likewise }),
+      };
     },
-    stop: async (scope, id) => viewOf(await injector.stopFault(faultOf(scope, id).id)),
+    stop: async (scope, id) => {
+      const before = faultOf(scope, id);
+      const view = viewOf(await injector.stopFault(before.id));
+      return before.phase === "ended" ? { ...view, wasOver: true } : view;
+    },
     stopAll: async (scope) => {
       const views: FaultView[] = [];
       for (const { id } of [...state.faults.active(scope), ...state.faults.scheduled(scope)].reverse())

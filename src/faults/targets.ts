@@ -17,9 +17,10 @@ export function clustersMeant(state: State, scope: Scope, name: string | undefin
   }
   const cluster = state.clusters.get({ ...scope, name });
   if (cluster) return [cluster];
+  const names = state.clusters.names(scope, { limit: LISTED });
   throw new DomainError(
     "ResourceNotFoundException",
-    `No cluster found for name: ${name}. ${listed("Clusters", state.clusters.names(scope, { limit: LISTED }))}`,
+    `No cluster found for name: ${name}. ${names.length > 0 ? listed("Clusters", names) : `Account ${scope.accountId} has none in ${scope.region}.`}`,
     { clusterName: name },
   );
 }

@@ -50,7 +50,14 @@ export function createZonalShiftControl(options: {
       const shift = state.zonalShifts.get(cluster.id, id);
       if (shift) return { shift, cluster };
     }
-    throw new DomainError("ResourceNotFoundException", `No zonal shift found for id: ${id}`);
+    const active = clustersOf(scope).flatMap((cluster) =>
+      state.zonalShifts
+        .list(cluster.id)
+        .filter(({ status }) => status === "ACTIVE")
+        .map((shift) => `${shift.id} (${cluster.name}, ${shift.zone})`),
+    );
+    const hint = active.length > 0 ? `Active: ${active.join(", ")}.` : "None is active.";
+    throw new DomainError("ResourceNotFoundException", `No zonal shift found for id: ${id}. ${hint}`);
   };
 
   const clustersOf = (scope: Scope): ClusterRecord[] =>

@@ -128,7 +128,9 @@ describe("a fault", () => {
     const { faultId } = await w.faults.failZone(SCOPE, A);
     expect(await w.faults.failZone(SCOPE, "use1-az1")).toEqual({
       faultId,
-      message: "Zone us-east-1a is already without power.",
+      message: expect.stringMatching(
+        /^Zone us-east-1a is already without power\. Bring it back with: eksim fault stop fault-/,
+      ),
     });
     expect(w.state.faults.all(SCOPE)).toHaveLength(1);
   });

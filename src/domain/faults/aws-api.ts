@@ -44,7 +44,8 @@ function operationProblem(
   );
   const elsewhere = others.length > 0 ? `; it is one of ${others.join(" and ")}` : "";
   const which = `${services.join(", ")} ${services.length === 1 ? "has" : "have"} no operation ${stranger}${elsewhere}`;
-  return `${which}.${didYouMean(stranger.replaceAll("*", ""), known)}`;
+  const hint = didYouMean(stranger.replaceAll("*", ""), known);
+  return `${which}.${hint || " Give names as the APIs have them, such as DescribeCluster, or patterns such as List*."}`;
 }
 
 const trouble = (parameters: ParameterValues, answer: ApiTrouble["answer"]): ApiTrouble => ({

@@ -27,6 +27,10 @@ export interface FaultView {
   phase: FaultPhase;
   /** A sentence: what of its zone it hits at its beginning. Told when it has begun, of faults that mean whatever stands there. */
   hits?: string;
+  /** Ids of faults that were on already when this one began, and do just the same. Told when it has begun. */
+  likewise?: readonly string[];
+  /** It had ended before it was asked to. Told in answer to that. */
+  wasOver?: true;
   zone?: string;
   /** As it was asked for, with names in place of ids. */
   target: FaultTarget;

@@ -85,7 +85,7 @@ describe("a drill's file", () => {
   });
 
   it.each<[what: string, rest: string, problem: string]>([
-    ["an unknown key", "steps: []\nstepz: []", '6:1 unknown key "stepz"; known here: apiVersion, kind, metadata'],
+    ["an unknown key", "steps: []\nstepz: []", '6:1 unknown key "stepz"; did you mean steps?'],
     ["a key in the wrong case", "Steps: []", '5:1 unknown key "Steps"; did you mean steps?'],
     ["no steps", "", "1:1 steps is missing"],
     [
@@ -97,6 +97,11 @@ describe("a drill's file", () => {
       "a step that does two things",
       "steps:\n  - wait: 1s\n    stopFault: all",
       "7:5 steps[0]: does two things, wait and stopFault",
+    ],
+    [
+      "a key that is like none",
+      "steps: []\nplan: []",
+      '6:1 unknown key "plan"; known here: apiVersion, kind, metadata',
     ],
     ["a step nobody knows", "steps:\n  - sleep: 1s", '6:5 steps[0]: unknown key "sleep"; known here: name, id, fault'],
     [

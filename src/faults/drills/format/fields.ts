@@ -2,8 +2,10 @@
  * Reads values out of a YAML document and says of each that is wrong where it stands and what is allowed there. A reader gives undefined after it has told
  * of a problem: reading goes on, so that one look at a file finds everything.
  */
+
 import { isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Document as YamlDocument } from "yaml";
 import { parseDuration } from "../../../clock/duration.js";
+import { eitherOf, nearest } from "../../../domain/nearest.js";
 
 export interface Problem {
   /** From 1. */
@@ -119,9 +121,9 @@ export function object<F extends Fields>(spot: Spot, fields: F): Values<F> | und
 }
 
 export function unknownKey(key: string, known: readonly string[]): string {
-  const like = known.find((name) => name.toLowerCase() === key.toLowerCase());
-  const hint = like ? `; did you mean ${like}?` : `; known here: ${known.join(", ")}`;
-  return `unknown key ${JSON.stringify(key)}${hint}`;
+  const like = nearest(key, known);
+  const hint = like.length > 0 ? `did you mean ${eitherOf(like)}?` : `known here: ${known.join(", ")}`;
+  return `unknown key ${JSON.stringify(key)}; ${hint}`;
 }
 
 const scalar = ({ node }: Spot): unknown => (isScalar(node) ? node.value : undefined);

@@ -93,6 +93,11 @@ const RECOVERY_LIMIT_MS = 3_600_000;
 type Outside = Pick<Surroundings, "readFile" | "region" | "operationsOf">;
 
 function readRoot(spot: Spot, outside: Outside): Drill | undefined {
+  if (!isMapping(spot))
+    return wrong(
+      spot,
+      "a drill is a mapping with apiVersion, kind, metadata, setup and steps; `eksim drill show` prints one",
+    );
   // What is a cluster has to be known before anything that names one.
   const clusters = entries(spot)
     ?.filter(({ key }) => key === "setup")
