@@ -14,7 +14,7 @@ export interface ZoneSummary {
   readyNodes: number;
   pods: number;
   readyPods: number;
-  /** Faults that are on in this zone, or that touch what stands in it because it stands there. */
+  /** Faults of this zone that are on, and those that touch masters or nodes in it. */
   faults: { id: string; fault: string }[];
 }
 
