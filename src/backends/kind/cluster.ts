@@ -122,6 +122,8 @@ export function masterOf({ file }: Held, memberId: string): MasterFile {
 export function noteMaster(held: Held, memberId: string, state: "up" | "down"): void {
   if (held.masters.get(memberId) === state || held.leaving.has(memberId)) return;
   held.masters.set(memberId, state);
+  // Its connections, which the load balancer keeps, would say nothing any more.
+  if (state === "down") held.client.renew();
   tell(held, { kind: "member", memberId, state });
 }
 

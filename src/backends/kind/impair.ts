@@ -171,6 +171,8 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   const before = held.impairments;
   held.impairments = impairments;
   await apply(context, held, network, before);
+  // What led through the load balancer to a master that is cut off now stays open and says nothing.
+  if (JSON.stringify(before.links) !== JSON.stringify(impairments.links)) held.client.renew();
   setCrashing(
     context,
     held,

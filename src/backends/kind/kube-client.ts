@@ -44,6 +44,11 @@ export interface KubeClient {
     listener: (event: { type: "ADDED" | "MODIFIED" | "DELETED"; object: T }) => void,
     query?: Readonly<Record<string, string>>,
   ): () => void;
+  /**
+   * Begins all watches anew, on new connections. For when a master has gone, or cannot be reached: the load balancer keeps what leads to it open, and nothing
+   * comes any more. Requests that are under way are left alone.
+   */
+  renew(): void;
   close(): void;
 }
 
@@ -78,6 +83,8 @@ export function createKubeClient(
 ): KubeClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, ca: access.ca, cert: access.cert, key: access.key });
   const closing = new AbortController();
+  /** Of the watches that are on. */
+  const followed = new Set<AbortController>();
 
   const urlOf = (path: string, query: Readonly<Record<string, string>> = {}): URL => {
     const url = new URL(path, access.server);
@@ -181,6 +188,7 @@ export function createKubeClient(
 
     const follow = async (resourceVersion: string): Promise<void> => {
       const silence = new AbortController();
+      followed.add(silence);
       let timer = clock.timer(WATCH_SILENCE_MS, () => silence.abort());
       const ends = AbortSignal.any([signal, silence.signal]);
       try {
@@ -207,6 +215,7 @@ export function createKubeClient(
           take(chunk);
         }
       } finally {
+        followed.delete(silence);
         timer.cancel();
       }
     };
@@ -237,6 +246,10 @@ export function createKubeClient(
       }
     },
     watch,
+    renew: () => {
+      for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+      for (const silence of followed) silence.abort();
+    },
     close: () => {
       closing.abort();
       agent.destroy();

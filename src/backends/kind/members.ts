@@ -95,6 +95,7 @@ async function leave(context: KindContext, held: Held, master: MasterFile): Prom
   const { engine } = context;
   await removeEtcdMember(engine, upMasters(held, master.container), master);
   await engine.remove([master.container]);
+  held.client.renew();
   await asBackendError(async () => {
     await deleteNode(held.client, master.container);
     // kubeadm asks every etcd that it finds a pod of, and pods of nodes that are gone stay for a while.

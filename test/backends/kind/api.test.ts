@@ -123,6 +123,32 @@ describe("nodes", () => {
   });
 });
 
+describe("watches", () => {
+  it("are begun anew, on other connections, when they are told to, and miss nothing", async () => {
+    const begunAgain: unknown[] = [];
+    const log = { debug: (fields: Record<string, unknown>) => void begunAgain.push(fields.path) };
+    const client = createKubeClient(world.access, { clock: world.realClock, log });
+    const seen: string[] = [];
+    const stop = client.watch("/api/v1/namespaces", ({ type, object }) => seen.push(`${type} ${object.metadata.name}`));
+    await eventually(() => seen.includes("ADDED default"));
+    const make = (name: string) =>
+      world.client.request("POST", "/api/v1/namespaces", {
+        body: { apiVersion: "v1", kind: "Namespace", metadata: { name } },
+      });
+    await make("one");
+    await eventually(() => seen.includes("ADDED one"));
+    client.renew();
+    await eventually(() => begunAgain.length > 0);
+    await make("two");
+    await eventually(() => seen.includes("ADDED two"));
+    expect(begunAgain).toEqual(["/api/v1/namespaces"]);
+    // What was known before is not told twice.
+    expect(seen.filter((text) => text === "ADDED one")).toHaveLength(1);
+    stop();
+    client.close();
+  });
+});
+
 describe("pods", () => {
   it("are known with their zones and workloads, and leave a node that is drained, budgets respected", async () => {
     const changes: { pod: PodFacts; gone: boolean }[] = [];

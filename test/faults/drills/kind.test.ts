@@ -86,12 +86,12 @@ const DRILLS = [
     SHOP,
     `
 steps:
-  - { fault: zone-power-loss, target: { zone: us-east-1a }, duration: 12m }
-  - wait: 24m
+  - { fault: zone-power-loss, target: { zone: us-east-1a }, duration: 20m }
+  - wait: 34m
 expectations:
   - { name: the API answers all the time, always: true, masters: { atLeast: 2 } }
   - { name: two replicas serve all the time, always: true, readyReplicas: { deployment: web, atLeast: 2 } }
-  - { name: whole again before the zone is, within: 11m, rollout: { deployment: web } }
+  - { name: whole again before the zone is, within: 19m, rollout: { deployment: web } }
 `,
   ),
   drill(
