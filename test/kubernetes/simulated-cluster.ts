@@ -3,6 +3,7 @@ import type { SteppedClock } from "../../src/clock/clock.js";
 import { createClock } from "../../src/clock/create-clock.js";
 import type { ClusterOptions, NodeSpec, SimulatedCluster } from "../../src/kubernetes/cluster.js";
 import { createSimulatedCluster } from "../../src/kubernetes/create-cluster.js";
+import { rsaKey } from "./rsa-key.js";
 import { makeCertificates } from "./server/certificates.js";
 
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
@@ -23,7 +24,7 @@ export async function startSimulated(
     gitVersion: "v1.36.1-eks-0247562",
     serviceCidr: "10.100.0.0/16",
     tls: makeCertificates(),
-    serviceAccountKey: async () => "",
+    serviceAccountKey: async () => rsaKey(),
     serviceAccountIssuer: "https://oidc.example.com/id/1",
     members: ZONES.map((zone, index) => ({ id: `m${index}`, zone })),
     ...options,

@@ -139,7 +139,15 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
   });
   const images = createImageRegistry(options.images, events);
   const behaviour: BehaviourOf = (pod, container, role) => behaviourOf(pod, container, role, images);
-  const token = createTokenCache(options.issueToken, clock, (pod) => agentFor(pod)?.shown(clock.now()) ?? clock.now());
+  const token = createTokenCache({
+    issue: options.issueToken,
+    clock,
+    nodeNowMs: (pod) => agentFor(pod)?.shown(clock.now()) ?? clock.now(),
+    onSettled(podKey) {
+      agentWith(podKey)?.pods.tokenSettled(podKey);
+      wakePod(podKey);
+    },
+  });
 
   const queue = createWorkQueue({
     clock,

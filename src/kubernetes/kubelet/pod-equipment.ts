@@ -22,6 +22,7 @@ import { createPodOperations, type PodOperations } from "./pod-operations.js";
 import type { ReferenceLookups, Referred } from "./pod-references.js";
 import type { PodRuntime } from "./pod-runtime.js";
 import { listenerOf } from "./pod-servers.js";
+import { tokenProblem } from "./pod-tokens.js";
 import type { PodWorkersOptions } from "./pod-workers.js";
 import { drawTiming, type Timing } from "./timings.js";
 
@@ -138,6 +139,12 @@ export function createPodEquipment(options: PodWorkersOptions) {
     placement: placementOf(worker),
     behaviourOf: options.podTrouble(key) === "crash-loop" ? crashing(options.behaviourOf) : options.behaviourOf,
     operations: operationsOf(key, worker),
+    tokenProblem: () =>
+      tokenProblem(
+        presentPod(key, worker),
+        { token: options.token, behaviourOf: options.behaviourOf, references: referencesOf(namespace) },
+        clock.now(),
+      ),
     imageReadyMs: (image) => images.get(image),
     imagePulled: (image, readyMs) => images.set(image, readyMs),
     imageLost: (image) => images.delete(image),

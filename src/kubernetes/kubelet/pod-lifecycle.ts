@@ -8,6 +8,7 @@ import { stopState } from "./container-stop.js";
 import type { PodPlacement } from "./machine/field-values.js";
 import { ATTACHING, mountProblem, type ReferenceLookups, sandboxProblem } from "./pod-references.js";
 import { type ContainerRuntime, type PodRuntime, specOf, type Terminated, withNewContainers } from "./pod-runtime.js";
+import type { TokenProblem } from "./pod-tokens.js";
 import { EVICTED, EVICTION_GRACE_SECONDS } from "./pressure.js";
 import { REFERENCE_RETRY_MS, type Timing } from "./timings.js";
 
@@ -33,6 +34,8 @@ export interface LifecycleEnvironment {
   trouble: PodTrouble | undefined;
   /** A random duration, ms. */
   draw(timing: Timing): number;
+  /** Why a token of its service account is not there yet, which its containers need before they start; undefined: all are. */
+  tokenProblem(): TokenProblem | undefined;
   /** Other objects that the pod needs before its containers can start. */
   references: ReferenceLookups;
   placement: PodPlacement;
@@ -169,13 +172,17 @@ export function advancePod(pod: Pod, before: PodRuntime, env: LifecycleEnvironme
   }
 
   if (!runtime.stopping && env.nowMs >= runtime.sandboxMs && runtime.containers.every(isUntouched)) {
-    const unmounted = mountProblem(pod, env.references);
+    const token = env.tokenProblem();
+    if (token && token.message === undefined)
+      return { runtime, events, ...(wakeMs < Number.POSITIVE_INFINITY ? { wakeMs } : {}) };
+    const unmounted = mountProblem(pod, env.references) ?? token?.message;
     const problem = unmounted ?? (env.diskFull ? noSandboxText(pod) : sandboxProblem(pod, env.references));
     if (problem !== undefined) {
       const reason = unmounted === undefined ? "FailedCreatePodSandBox" : "FailedMount";
       if (problem !== ATTACHING && problem !== runtime.blockedBy)
         events.push({ type: "Warning", reason, message: problem });
-      wakeMs = Math.min(wakeMs, env.nowMs + REFERENCE_RETRY_MS);
+      const retryMs = problem === token?.message ? token.retryMs : undefined;
+      wakeMs = Math.min(wakeMs, retryMs ?? env.nowMs + REFERENCE_RETRY_MS);
       return { runtime: { ...runtime, blockedBy: problem }, events, wakeMs };
     }
   }

@@ -26,6 +26,7 @@ import { statusOf } from "./pod-status.js";
 import type { PodPresence } from "./pod-streams.js";
 import { EVICTED } from "./pressure.js";
 import { RESIZE_RETRY_MS, resized, resizedContainers, withPendingResize } from "./resize.js";
+import type { TokenSource } from "./token-cache.js";
 
 /** The pods of one node: takes them on, carries them through their life, reports their status, and clears away what was deleted. */
 export interface PodWorkers extends PodMishaps {
@@ -46,6 +47,8 @@ export interface PodWorkers extends PodMishaps {
   presence(key: string): PodPresence | undefined;
   /** What listens on a port of a pod of this node. */
   listener(pod: Pod, port: number, protocol: "TCP" | "UDP"): Listener | undefined;
+  /** A token of the pod's service account has come, or cannot be had for now: whoever waits for it is told. */
+  tokenSettled(key: string): void;
   /** The machine lost its power: no program runs any more. */
   halt(): void;
 }
@@ -65,8 +68,8 @@ export interface PodWorkersOptions {
   actingSinceMs: () => number;
   world: ClusterWorld;
   behaviourOf: BehaviourOf;
-  /** A token of a pod's service account; empty until it has been made. */
-  token: (pod: Pod, audience: string | undefined, expirationSeconds: number) => string;
+  /** A token of a pod's service account. */
+  token: TokenSource;
   rootCa: () => string;
   wake: (key: string) => void;
   /** What is wrong with the machine. */
@@ -291,6 +294,7 @@ export function createPodWorkers(options: PodWorkersOptions): PodWorkers {
         await report(pod, key, worker);
       }
     },
+    tokenSettled: (key) => workers.get(key)?.machine?.kernel.kick(),
     halt() {
       for (const worker of workers.values()) worker.machine?.stop();
     },

@@ -226,8 +226,7 @@ describe("the node authorizer", () => {
       code(index, `${core}/serviceaccounts/default/token`, "POST", {
         spec: { audiences: [audience], boundObjectRef: { kind: "Pod", apiVersion: "v1", name: "p", uid } },
       });
-    // The test's cluster has no key to sign with: that it gets so far shows that the request was let through.
-    expect(await tokenFor(pod?.metadata.uid, 0)).toBe(500);
+    expect(await tokenFor(pod?.metadata.uid, 0)).toBe(201);
     expect(await tokenFor(pod?.metadata.uid, 0, "b")).toBe(403);
     expect(await tokenFor(undefined, 0)).toBe(403);
     expect(await tokenFor(pod?.metadata.uid, 1)).toBe(403);

@@ -7,7 +7,8 @@ import type {
   Pod,
   ServiceAccount,
 } from "../../../src/kubernetes/schema/generated/types.js";
-import { ISSUER, pod, refusal, rsaKey, type SimulatedApi, startApi } from "./simulated-api.js";
+import { rsaKey } from "../rsa-key.js";
+import { ISSUER, pod, refusal, type SimulatedApi, startApi } from "./simulated-api.js";
 
 let world: SimulatedApi;
 let account: ServiceAccount;

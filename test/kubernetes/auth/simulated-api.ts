@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from "node:crypto";
 import type { SteppedClock } from "../../../src/clock/clock.js";
 import { createClock } from "../../../src/clock/create-clock.js";
 import { admissionPlugins } from "../../../src/kubernetes/admission/index.js";
@@ -13,18 +12,10 @@ import { createRegistry } from "../../../src/kubernetes/registry/registry.js";
 import { createStrategies } from "../../../src/kubernetes/registry/strategies/index.js";
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
 import { createStore } from "../../../src/kubernetes/store/store.js";
+import { rsaKey } from "../rsa-key.js";
 
 export const SERVICE_CIDR = "10.100.0.0/16";
 export const ISSUER = "https://oidc.example.com/id/1";
-
-let pem: string | undefined;
-/** One key for all tests of a file: making one costs a quarter of a second. */
-export function rsaKey(): string {
-  pem ??= generateKeyPairSync("rsa", { modulusLength: 2048 })
-    .privateKey.export({ type: "pkcs8", format: "pem" })
-    .toString();
-  return pem;
-}
 
 type ServerSecurity = ClusterSecurity["server"];
 

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { StoreRecord } from "../../../src/kubernetes/persistence.js";
 import type { Pod } from "../../../src/kubernetes/schema/generated/types.js";
@@ -47,11 +46,9 @@ describe("a restarted process", () => {
 
 describe("a service account's files", () => {
   it("are mounted with a token that the API server issued for the pod", async () => {
-    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const seen: Record<string, string | undefined> = {};
     const base = "/var/run/secrets/kubernetes.io/serviceaccount";
     const { cluster, clock } = await startSimulated({
-      serviceAccountKey: async () => privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       images: {
         reader: {
           run: async ({ readFile }) => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClock } from "../../../src/clock/create-clock.js";
 import type { SimulatedCluster } from "../../../src/kubernetes/cluster.js";
 import { createSimulatedCluster } from "../../../src/kubernetes/create-cluster.js";
+import { rsaKey } from "../rsa-key.js";
 import { kubectlPath } from "../wire/kubectl.js";
 import { makeCertificates } from "./certificates.js";
 
@@ -48,7 +49,7 @@ describe.skipIf(!path)("kubectl", () => {
       gitVersion: "v1.36.1-eks-0247562",
       serviceCidr: "10.100.0.0/16",
       tls,
-      serviceAccountKey: async () => "",
+      serviceAccountKey: async () => rsaKey(),
       serviceAccountIssuer: "https://oidc.example.com/id/1",
       members: ZONES.map((zone) => ({ id: zone, zone })),
       tokenAuthenticators: [
@@ -152,7 +153,7 @@ describe.skipIf(!path)("kubectl", () => {
     expect(node).toMatch(/Normal\s+NodeReady\s+\S+\s+kubelet\s+Node node-1 status is now: NodeReady/);
     expect(node).not.toContain("<unknown>");
     expect(pod).toMatch(/Normal\s+Scheduled .*default-scheduler\s+Successfully assigned default\/seen-/);
-    expect(pod.indexOf("Pulling")).toBeLessThan(pod.indexOf("Started container"));
+    expect(pod.indexOf("Pulling")).toBeLessThan(pod.indexOf("Container started"));
     expect(all).toMatch(/deployment.apps\/seen\s+1\/1/);
     expect(events).toContain("Scaled up replica set seen-");
     await run("delete deployment seen");

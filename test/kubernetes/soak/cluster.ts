@@ -7,6 +7,7 @@ import { type KubeObject, keyOf } from "../../../src/kubernetes/object.js";
 import type { Persistence, StoreRecord } from "../../../src/kubernetes/persistence.js";
 import { resourceName } from "../../../src/kubernetes/schema/resource-info.js";
 import { builtinResources } from "../../../src/kubernetes/schema/resources.js";
+import { rsaKey } from "../rsa-key.js";
 import { makeCertificates } from "../server/certificates.js";
 import { nodeSpec } from "../simulated-cluster.js";
 
@@ -113,7 +114,7 @@ export async function startSoak(nodeCount: number): Promise<SoakCluster> {
       gitVersion: "v1.36.1-eks-0247562",
       serviceCidr: "10.100.0.0/16",
       tls,
-      serviceAccountKey: async () => "",
+      serviceAccountKey: async () => rsaKey(),
       serviceAccountIssuer: "https://oidc.example.com/id/1",
       members: ZONES.map((zone, index) => ({ id: `m${index}`, zone })),
       persistence,

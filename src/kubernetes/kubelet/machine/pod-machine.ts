@@ -1,8 +1,9 @@
 import type { Clock } from "../../../clock/clock.js";
 import type { Random } from "../../../clock/random.js";
-import type { Container, Pod, VolumeMount } from "../../schema/generated/types.js";
+import type { Container, Pod } from "../../schema/generated/types.js";
 import { commandOf, standIn } from "../entrypoint.js";
 import type { ImageProgram } from "../image-programs.js";
+import { volumesRead } from "../pod-tokens.js";
 import { findProgram, PROGRAM_NAMES } from "../programs/index.js";
 import { serve } from "../programs/process-programs.js";
 import { containerTree } from "./container-files.js";
@@ -38,6 +39,8 @@ export interface ContainerRun {
   exit?: { code: number; atMs: number; reason?: string };
   /** The program is stood in for: it is up as long as nobody stops it. */
   readonly isServer: boolean;
+  /** Names of the volumes that it sees. */
+  readonly mounts: readonly string[];
 }
 
 export interface StartOptions {
@@ -100,9 +103,9 @@ export interface MachineOptions {
 }
 
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/** Simulated time between looks for a token, and how often a container looks before it starts without. */
-const TOKEN_TRY_MS = 20;
-const TOKEN_TRIES = 100;
+/** Simulated time between looks for a token that cannot be had: doubled, up to the longest. One that is being made is told of. */
+const TOKEN_TRY_MS = 500;
+const LONGEST_TOKEN_TRY_MS = 122_000;
 /** kubelet's limits of a container's last words: of its file, and of its log. */
 const MESSAGE_BYTES = 4096;
 const LOG_LINES = 80;
@@ -127,23 +130,18 @@ export function createPodMachine(options: MachineOptions): PodMachine {
   const before = new Map<string, ContainerRun>();
   const messages = new Map<ContainerRun, FileNode>();
 
-  /** A kubelet starts containers when their tokens are there. Here they are made when somebody looks, so a command that names their place, or that nobody here can know, waits. */
-  function* untilSettled(
-    { env = [], volumeMounts }: Container,
-    argv: readonly string[],
-    image: ImageProgram,
-  ): Work<void> {
-    const isRead = ({ mountPath }: VolumeMount): boolean => {
-      // AWS's SDKs and those who act like them are told the place by a variable.
-      const variables = env.filter(({ value }) => value?.startsWith(mountPath)).map(({ name }) => name);
-      return (
-        image.programs !== undefined || argv.some((arg) => [mountPath, ...variables].some((sign) => arg.includes(sign)))
-      );
-    };
-    const named = volumeMounts?.filter(isRead) ?? [];
-    const isSettled = (): boolean => named.every(({ name }) => options.volumes.isSettled(name));
-    for (let tries = 0; tries < TOKEN_TRIES && !isSettled(); tries++)
-      yield { ready: isSettled, untilMs: kernel.now() + TOKEN_TRY_MS };
+  /**
+   * A kubelet starts containers when their tokens are there, which is seen to before; but after this process was restarted they have to be made again, and a
+   * program that would find them on the disk of its node waits. Who looks into a container (`isVisitor`) does not wait for what cannot be had.
+   */
+  function* untilTokensAre(names: readonly string[], isVisitor: boolean): Work<void> {
+    const isThere = (): boolean =>
+      names.every((name) => {
+        const tokens = options.volumes.tokens(name);
+        return tokens === "there" || (isVisitor && tokens === "failed");
+      });
+    for (let waitMs = TOKEN_TRY_MS; !isThere(); waitMs = Math.min(LONGEST_TOKEN_TRY_MS, waitMs * 2))
+      yield { ready: isThere, untilMs: kernel.now() + waitMs };
   }
 
   const start = ({ container, number, atMs, image, isServer, privileged = false }: StartOptions): ContainerRun => {
@@ -228,7 +226,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       isInit: pod.spec?.shareProcessNamespace !== true,
       atMs,
       work: function* (process) {
-        yield* untilSettled(container, argv, image);
+        yield* untilTokensAre(isServer ? [] : volumesRead(container, image), false);
         return yield* (program ?? standIn)({ ...context, process });
       },
       onExit: ({ exit }) => {
@@ -253,6 +251,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
       listeners: new Listeners(),
       attached,
       isServer,
+      mounts: (container.volumeMounts ?? []).map((mount) => mount.name),
     };
     bindListeners(system, run.listeners);
     messages.set(run, terminationMessage);
@@ -278,6 +277,7 @@ export function createPodMachine(options: MachineOptions): PodMachine {
         argv: bytes,
         work: function* (process) {
           const [name = ""] = bytes;
+          yield* untilTokensAre(run.mounts, true);
           const program = system.program(name, { env, cwd, who });
           if (!program) {
             stderr.write(

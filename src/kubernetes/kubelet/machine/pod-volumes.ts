@@ -1,6 +1,7 @@
 import { formatMicros } from "../../../clock/clock.js";
 import type { KeyToPath, Pod, Volume, VolumeProjection } from "../../schema/generated/types.js";
 import type { ReferenceLookups, Referred } from "../pod-references.js";
+import type { PodToken } from "../token-cache.js";
 import { fieldValue, type PodPlacement, resourceValue } from "./field-values.js";
 import { type DirectoryNode, directory, file, link, type TreeNode } from "./file-nodes.js";
 import { toBytes } from "./files.js";
@@ -19,7 +20,7 @@ export interface VolumeSources {
   /** Directories of the node. */
   host: (path: string, type: string | undefined) => TreeNode;
   /** A token of the pod's service account for this audience. */
-  token: (audience: string | undefined, expirationSeconds: number) => string;
+  token: (audience: string | undefined, expirationSeconds: number) => PodToken;
   rootCa: string;
 }
 
@@ -30,8 +31,8 @@ interface Payload {
   path: string;
   data: string;
   mode: number;
-  /** A token that is still being made. */
-  pending?: boolean;
+  /** A token that is not there yet. */
+  missing?: PodToken;
 }
 
 const bytesOf = (object: Referred, key: string, isSecret: boolean): string => {
@@ -82,8 +83,8 @@ function projectedPayloads(sources: VolumeSources, projections: readonly VolumeP
     if (source.downwardAPI) return downwardPayloads(sources, source.downwardAPI.items ?? [], mode);
     if (source.serviceAccountToken) {
       const { path, audience, expirationSeconds } = source.serviceAccountToken;
-      const data = sources.token(audience, expirationSeconds ?? 3600);
-      return [{ path, data, mode, pending: data === "" }];
+      const token = sources.token(audience, expirationSeconds ?? 3600);
+      return [{ path, data: token.text, mode, ...(token.isMissing ? { missing: token } : {}) }];
     }
     const bundle = source.clusterTrustBundle;
     return bundle ? [{ path: bundle.path, data: toBytes(sources.rootCa), mode }] : [];
@@ -147,7 +148,7 @@ function followingDirectory(sources: VolumeSources, volume: Volume, first: reado
   fill(root, present, lookedMs, fsGroup);
   root.refresh = () => {
     const nowMs = sources.now();
-    if (nowMs - lookedMs < REFRESH_MS && !present.some(({ pending }) => pending)) return;
+    if (nowMs - lookedMs < REFRESH_MS && !present.some(({ missing }) => missing)) return;
     lookedMs = nowMs;
     const next = payloadsOf(sources, volume) ?? [];
     if (same(present, next)) return;
@@ -161,8 +162,8 @@ export interface PodVolumes {
   /** The node that a mount shows: a directory, or a single file below its volume. Makes a sub-path that is not there. */
   mounted(name: string, subPath: string | undefined): TreeNode | undefined;
   typeOf(name: string): string;
-  /** False while a token that the volume holds is still being made: asking begins that work. */
-  isSettled(name: string): boolean;
+  /** Whether the tokens that the volume holds are there; asking has them made. `failed`: for now they cannot be had. */
+  tokens(name: string): "there" | "coming" | "failed";
 }
 
 export function createPodVolumes(sources: VolumeSources): PodVolumes {
@@ -211,10 +212,12 @@ export function createPodVolumes(sources: VolumeSources): PodVolumes {
       }
       return at;
     },
-    isSettled(name) {
+    tokens(name) {
       const volume = volumeNamed(name);
-      const holdsToken = volume?.projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken) ?? false;
-      return !holdsToken || !payloadsOf(sources, volume as Volume)?.some(({ pending }) => pending);
+      if (!volume?.projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken)) return "there";
+      const missing = payloadsOf(sources, volume)?.flatMap((payload) => payload.missing ?? []) ?? [];
+      if (missing.length === 0) return "there";
+      return missing.some(({ problem }) => problem) ? "failed" : "coming";
     },
     typeOf(name) {
       const volume = volumeNamed(name);
