@@ -184,8 +184,8 @@ export interface InstanceRecord extends Scope {
   /** Since when statusCheck has been impaired, or the state other than running. */
   unhealthySinceMs?: number;
   launchedAtMs: number;
-  /** It comes out of the warm pool: nothing is left to do before its kubelet starts. */
-  prepared?: boolean;
+  /** It comes out of the warm pool, where it waited like this: its first boot is behind it. */
+  prepared?: "stopped" | "running";
   terminatedAtMs?: number;
   /** Whether the node was last observed Ready, and since when. */
   nodeReady: boolean;

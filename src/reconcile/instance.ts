@@ -71,10 +71,16 @@ function checkHealth(context: ReconcileContext, cluster: ClusterRecord, instance
   });
 }
 
+/** One that ran in the warm pool need not boot. */
+function bootMs({ prepared }: InstanceRecord, profile: ReconcileContext["profile"]): number {
+  if (prepared === undefined) return profile.instanceBootMs;
+  return prepared === "running" ? 0 : profile.warmStartMs;
+}
+
 async function join(context: ReconcileContext, cluster: ClusterRecord, instance: InstanceRecord): Promise<void> {
   const { state, clock, profile } = context;
   if (instance.state === "pending") {
-    const bootedAtMs = instance.launchedAtMs + (instance.prepared ? 0 : profile.instanceBootMs);
+    const bootedAtMs = instance.launchedAtMs + bootMs(instance, profile);
     if (clock.now() < bootedAtMs) return context.schedule("instance", instance.instanceId, bootedAtMs);
     const spec = instanceSpec(instance, state.nodegroups.get(cluster, instance.nodegroupName));
     // A machine without power does not boot; its status checks will tell.

@@ -138,7 +138,7 @@ export function startWarmInstance(
     state: "pending",
     statusCheck: "initializing",
     launchedAtMs: clock.now(),
-    prepared: true,
+    prepared: instance.state === "running" ? "running" : "stopped",
     nodeReady: false,
   });
   emit(context, cluster, {

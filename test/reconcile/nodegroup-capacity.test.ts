@@ -221,16 +221,23 @@ describe("the warm pool of a node group", () => {
     expect(lifecycles()).toEqual({ "InService running": 2, "Warmed running": 1 });
   });
 
-  it("gives its instances to a group that grows, sooner than EC2 would boot new ones", async () => {
-    await made({ maxGroupPreparedCapacity: 4 }, "aws");
-    const warm = w.instances().filter(({ lifecycle }) => lifecycle === "Warmed");
-    const startMs = w.clock.now();
-    w.startUpdate({ name: "workers" }, "ConfigUpdate", { scalingConfig: { minSize: 0, maxSize: 6, desiredSize: 4 } });
-    await w.until(() => warm.every(({ instanceId }) => w.state.instances.get(instanceId)?.lifecycle === "InService"));
-    // Half a minute for the update, five seconds for the kubelets, and no minute of booting.
-    expect(w.clock.now() - startMs).toBe(35_000);
-    expect(lifecycles()).toEqual({ "InService running": 4 });
-  });
+  it.each([
+    // Half a minute for the update, five seconds for the kubelets, and no minute of booting; machines that stood still have to be started.
+    ["STOPPED", 55_000],
+    ["HIBERNATED", 55_000],
+    ["RUNNING", 35_000],
+  ])(
+    "gives its instances, %s, to a group that grows, sooner than EC2 would boot new ones",
+    async (poolState, tookMs) => {
+      await made({ maxGroupPreparedCapacity: 4, poolState }, "aws");
+      const warm = w.instances().filter(({ lifecycle }) => lifecycle === "Warmed");
+      const startMs = w.clock.now();
+      w.startUpdate({ name: "workers" }, "ConfigUpdate", { scalingConfig: { minSize: 0, maxSize: 6, desiredSize: 4 } });
+      await w.until(() => warm.every(({ instanceId }) => w.state.instances.get(instanceId)?.lifecycle === "InService"));
+      expect(w.clock.now() - startMs).toBe(tookMs);
+      expect(lifecycles()).toEqual({ "InService running": 4 });
+    },
+  );
 
   it("takes back what the group gives up, when instances are reused, and starts them again as nodes", async () => {
     await made({ maxGroupPreparedCapacity: 2, reuseOnScaleIn: true });
