@@ -14,7 +14,8 @@ const LONGEST_LIFE_MS = 300;
 const PATIENCE_MS = 120_000;
 
 const ZONES = ["us-east-1a", "us-east-1b", "us-east-1c"];
-const random = createRandom(1, "faults-kill-nine");
+/** EKSIM_FAULTS_SEED says which. */
+const random = createRandom(Number(process.env.EKSIM_FAULTS_SEED ?? 1), "faults-kill-nine");
 const dataDir = temporaryDirectory();
 /** By id: acknowledged starts, and ends that were asked for. */
 const started = new Map<string, FaultRequest>();
