@@ -51,7 +51,13 @@ export async function carryOutUpdate(context: ReconcileContext, cluster: Cluster
   const doneAtMs = update.createdAtMs + durationMs;
   if (clock.now() < doneAtMs) return context.schedule("cluster", cluster.id, doneAtMs);
   if (update.type === "EndpointAccessUpdate") {
-    await context.backendOf(cluster).setEndpointAccess?.(cluster.id, endpointAccess({ ...cluster, ...changes }));
+    const backend = context.backendOf(cluster);
+    if (!backend.setEndpointAccess)
+      context.log.warn(
+        { cluster: cluster.name, backend: backend.name },
+        "the backend turns nobody away: the cluster's endpoint is reached as before, whatever its endpoint access says",
+      );
+    await backend.setEndpointAccess?.(cluster.id, endpointAccess({ ...cluster, ...changes }));
   }
   if (update.type === "VpcConfigUpdate") await moveInterfaces(context, { ...cluster, ...changes });
   if (update.type === AUTHORITY_UPDATE) {
