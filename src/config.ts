@@ -47,7 +47,7 @@ export interface KindConfig {
 const TOOL_VARIABLES =
   /^(PATH|HOME|USER|LANG|TMPDIR|XDG_(RUNTIME_DIR|CONFIG_HOME|DATA_HOME)|DOCKER_\w+|CONTAINER_HOST|CONTAINERS?D?_\w+|NERDCTL_\w+|KIND_EXPERIMENTAL_\w+|(HTTPS?|NO|ALL)_PROXY|(https?|no|all)_proxy)$/;
 
-export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Wrong use of the program: one line that says what to do, and exit code 2. */

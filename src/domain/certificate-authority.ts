@@ -23,7 +23,7 @@ export interface CertificateAuthorityRecord extends Scope {
 const DAY_MS = 86_400_000;
 
 /** Authorities are made for ten years. */
-export const VALIDITY_MS = 3650 * DAY_MS;
+const VALIDITY_MS = 3650 * DAY_MS;
 export const MAX_AUTHORITIES = 2;
 
 /**

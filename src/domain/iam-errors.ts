@@ -1,6 +1,6 @@
 /** Refusals of STS and IAM: the codes that are on the wire of the aws-query protocol, with their statuses. */
 
-export const IAM_ERROR_STATUS = {
+const IAM_ERROR_STATUS = {
   AccessDenied: 403,
   ConcurrentModification: 409,
   DeleteConflict: 409,

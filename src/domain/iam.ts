@@ -2,7 +2,7 @@
 import type { Scope } from "./model.js";
 
 /** Stands where other records have their region. */
-export const IAM_REGION = "aws-global";
+const IAM_REGION = "aws-global";
 
 export const iamScope = (accountId: string): Scope => ({ accountId, region: IAM_REGION });
 

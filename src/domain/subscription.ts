@@ -25,7 +25,7 @@ export interface SubscriptionRecord extends Scope {
 }
 
 /** A subscription that will not be renewed is EXPIRING in its last 30 days: EKS names the status and no figure. */
-export const EXPIRING_FOR_MS = 30 * 86_400_000;
+const EXPIRING_FOR_MS = 30 * 86_400_000;
 
 /** The same day of the month, so many months later; the last day of shorter months. */
 export function addMonths(fromMs: number, months: number): number {

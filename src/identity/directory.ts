@@ -294,7 +294,7 @@ export function createDirectory(options: {
 }
 
 /** Who signs with temporary credentials. The id of a session is its name behind the id of what it is of. */
-export function sessionPrincipal(session: SessionRecord): Principal {
+function sessionPrincipal(session: SessionRecord): Principal {
   const { accountId, accessKeyId, arn, userId, sessionName } = session;
   const [id = userId] = userId.split(":");
   return { accountId, arn, userId: id, accessKeyId, ...(sessionName === undefined ? {} : { sessionName }) };

@@ -67,7 +67,7 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
 };
 
 /** A key of a JWKS that signatures can be checked with; undefined where it is none. */
-export function publicKeyOf(jwk: Jwk): KeyObject | undefined {
+function publicKeyOf(jwk: Jwk): KeyObject | undefined {
   if (jwk.kty !== "RSA" && jwk.kty !== "EC") return undefined;
   try {
     return createPublicKey({ key: { ...jwk }, format: "jwk" });
@@ -77,7 +77,7 @@ export function publicKeyOf(jwk: Jwk): KeyObject | undefined {
 }
 
 /** Whether the key made the token's signature, by the algorithm that its header names and that the key is for. */
-export function isSignedBy({ header, signed, signature }: Jwt, key: KeyObject): boolean {
+function isSignedBy({ header, signed, signature }: Jwt, key: KeyObject): boolean {
   const name = String(header.alg);
   const algorithm = Object.hasOwn(ALGORITHMS, name) ? ALGORITHMS[name] : undefined;
   if (!algorithm || algorithm.keyType !== key.asymmetricKeyType) return false;

@@ -1,5 +1,5 @@
 /** Refusals of EKS Auth. Its model has other statuses than EKS's under the same names. */
-export const EKS_AUTH_STATUS = {
+const EKS_AUTH_STATUS = {
   AccessDeniedException: 400,
   ExpiredTokenException: 400,
   InvalidParameterException: 400,

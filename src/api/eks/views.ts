@@ -84,7 +84,7 @@ export function nodegroupView(nodegroup: NodegroupRecord): Nodegroup {
   };
 }
 
-export const autoScalingGroupName = (nodegroup: NodegroupRecord): string => `eks-${nodegroup.name}-${nodegroup.uuid}`;
+const autoScalingGroupName = (nodegroup: NodegroupRecord): string => `eks-${nodegroup.name}-${nodegroup.uuid}`;
 
 export function updateView(update: UpdateRecord): Update {
   return {

@@ -11,7 +11,7 @@ import { EksAuthError } from "../eks-auth/errors.js";
 import { assumeRoleForPodIdentity, type EksAuthDependencies } from "../eks-auth/pod-credentials.js";
 
 /** Where this server answers as the agent whatever name it is reached under. */
-export const LOCAL_AGENT = "/_eksim/pod-identity";
+const LOCAL_AGENT = "/_eksim/pod-identity";
 
 export function registerPodIdentityAgent(app: FastifyInstance, dependencies: EksAuthDependencies): void {
   app.all(AGENT_PATH, async (request, reply) => {

@@ -22,7 +22,7 @@ const workloadIn = (api: KubeApi, pod: PodObject): PodFacts["workload"] =>
   });
 
 /** Makes facts of pods; remembers whose they are, since owners go before their pods do. */
-export function podReader(api: KubeApi): { read(pod: PodObject): PodFacts; forget(pod: PodObject): void } {
+function podReader(api: KubeApi): { read(pod: PodObject): PodFacts; forget(pod: PodObject): void } {
   const workloads = new Map<string, PodFacts["workload"]>();
   return {
     read: (pod) => {

@@ -36,7 +36,7 @@ export function dropNetwork({ files, locks, metadata, whereabouts }: KindContext
 export const NETWORK_LOCK = "network";
 
 /** Names in Docker of clusters of this data directory. */
-export async function ownNames({ engine, files }: KindContext): Promise<string[]> {
+async function ownNames({ engine, files }: KindContext): Promise<string[]> {
   const prefix = ownerPrefix(await files.owner());
   return (await engine.labelValues(KIND_LABELS.cluster)).filter((name) => name.startsWith(prefix));
 }

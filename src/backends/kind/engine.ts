@@ -79,7 +79,7 @@ const filters = (labels: Readonly<Record<string, string>>): string[] =>
 
 const ROLES: readonly string[] = ["control-plane", "worker", "external-load-balancer"] satisfies KindRole[];
 
-export function parseContainer(inspected: Inspected): Container {
+function parseContainer(inspected: Inspected): Container {
   const { State: state = {}, Config: config = {}, NetworkSettings: settings = {}, HostConfig: host = {} } = inspected;
   const labels = config.Labels ?? {};
   const role = labels[KIND_LABELS.role];

@@ -36,7 +36,7 @@ export function parseMembers(text: string): EtcdMember[] {
     .map(([id = "", , name = "", peers = ""]) => ({ id, name, peerUrls: peers.split(" ").filter(Boolean) }));
 }
 
-export async function etcdMembers(engine: Engine, master: string): Promise<EtcdMember[]> {
+async function etcdMembers(engine: Engine, master: string): Promise<EtcdMember[]> {
   return parseMembers(await etcdctl(engine, master, ["member", "list", "-w", "simple"]));
 }
 

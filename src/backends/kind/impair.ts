@@ -184,7 +184,7 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
 }
 
 /** Machines have come or gone, or come back: all of them get what is wrong now. */
-export async function reimpair(context: KindContext, held: Held): Promise<void> {
+async function reimpair(context: KindContext, held: Held): Promise<void> {
   const { links, zonesWithoutDns, nodes, webhooks } = held.impairments;
   const isWrong = links.length + zonesWithoutDns.length > 0 || webhooks !== undefined;
   if (isWrong || Object.values(nodes).some(({ pressures, imagePulls }) => pressures ?? imagePulls))

@@ -97,7 +97,7 @@ export async function boot(
 }
 
 /** Where the file for kubeadm is in the machine, as kind has it. */
-export const KUBEADM_FILE = "/kind/kubeadm.conf";
+const KUBEADM_FILE = "/kind/kubeadm.conf";
 
 /** There once kubeadm has joined a machine to a cluster. */
 const JOINED_FILE = "/etc/kubernetes/kubelet.conf";

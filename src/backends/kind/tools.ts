@@ -13,7 +13,7 @@ export interface ToolVersions {
 }
 
 /** Oldest versions that are known to do. Docker 20.10 could not start nodes on machines with a reduced set of capabilities. */
-export const NEEDED = { docker: "24.0", podman: "4.4", nerdctl: "1.7", kind: "0.27" } as const;
+const NEEDED = { docker: "24.0", podman: "4.4", nerdctl: "1.7", kind: "0.27" } as const;
 
 const INSTALL: Readonly<Record<Provider | "kind", string>> = {
   docker: "install Docker Engine (https://docs.docker.com/engine/install) and start it: systemctl start docker",

@@ -23,7 +23,7 @@ interface Configuration extends WatchedObject {
 }
 
 /** Of the webhooks whose own name, or whose configuration's, is meant. */
-export const meantClients = (
+const meantClients = (
   configurations: readonly Configuration[],
   { names }: Pick<WebhookImpairment, "names">,
 ): ClientConfig[] =>

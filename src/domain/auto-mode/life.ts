@@ -10,7 +10,7 @@ export type Retirement = "expired" | "drift" | "empty";
 
 const HOUR_MS = 3_600_000;
 /** Whatever a pool says, Auto Mode's nodes live no longer. */
-export const MAX_LIFE_MS = 21 * 24 * HOUR_MS;
+const MAX_LIFE_MS = 21 * 24 * HOUR_MS;
 /** Of pools that say nothing: Auto Mode's default, and Karpenter's. */
 const DEFAULT_EXPIRY_MS = 14 * 24 * HOUR_MS;
 const DEFAULT_CONSOLIDATION_MS = 0;

@@ -61,7 +61,7 @@ export function checkAddonRoles(request: AddonRequest, accountId: string): void 
 }
 
 /** The add-on of that name as it is offered for a Kubernetes version. */
-export function offeredAddon(
+function offeredAddon(
   request: Pick<AddonRequest, "clusterName" | "addonName">,
   version: string,
 ): CatalogueAddon {
@@ -78,7 +78,7 @@ function offeredVersion(request: AddonRequest, found: CatalogueAddon, clusterVer
 }
 
 /** `configuration` is what the configuration values say once they have been read. */
-export function checkConfiguration(request: AddonRequest, configuration: unknown): Record<string, unknown> {
+function checkConfiguration(request: AddonRequest, configuration: unknown): Record<string, unknown> {
   const problems = schemaProblems(configurationSchema(request.addonName), configuration);
   if (problems.length === 0) return configuration as Record<string, unknown>;
   throw refuse(

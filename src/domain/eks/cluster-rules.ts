@@ -131,7 +131,7 @@ function chooseVersion(version: string, nowMs: number): { version: string; platf
 }
 
 /** No VPC is known here: an account has one a region, by a name that stays the same. */
-export const vpcIdOf = (scope: Scope): string => `vpc-${stableHex(`vpc ${scope.accountId} ${scope.region}`, 17)}`;
+const vpcIdOf = (scope: Scope): string => `vpc-${stableHex(`vpc ${scope.accountId} ${scope.region}`, 17)}`;
 
 function vpcOf(request: NewCluster, facts: ClusterFacts, ipFamily: "ipv4" | "ipv6"): ClusterRecord["vpcConfig"] {
   const asked = request.resourcesVpcConfig;

@@ -8,7 +8,7 @@ import { contains, isPrivate, parseCidr } from "./cidr.js";
 export const VPC_CALLER = "10.0.255.254";
 
 /** The public address of the VPC's NAT gateway (TEST-NET-2): who is in the VPC comes from there to the public endpoint. */
-export const NAT_GATEWAY = "198.51.100.1";
+const NAT_GATEWAY = "198.51.100.1";
 
 export interface EndpointAccess {
   endpointPublicAccess: boolean;

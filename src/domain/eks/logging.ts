@@ -1,5 +1,5 @@
 /** Control-plane logging: requests list types to turn on or off; a cluster keeps the set of types that are on. */
-export const LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"] as const;
+const LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"] as const;
 export type LogType = (typeof LOG_TYPES)[number];
 
 export interface LoggingRequest {

@@ -6,7 +6,7 @@ import { invalidParameter } from "./refusals.js";
 const MAX_NODES = 450;
 
 /** Sizes of node groups created without any. */
-export const DEFAULT_SCALING: ScalingConfig = { minSize: 2, maxSize: 2, desiredSize: 2 };
+const DEFAULT_SCALING: ScalingConfig = { minSize: 2, maxSize: 2, desiredSize: 2 };
 
 /** EKS words the same rule differently when a group is created and when it is changed. */
 const SIZE_TEXTS = {

@@ -27,7 +27,7 @@ export interface PatchingDecision {
 
 const DAY_MS = 86_400_000;
 /** Roll-outs are spread over the clusters: each gets its turn within this time. EKS names no figures. */
-export const ROLL_OUT_MS = { platformVersion: 10 * DAY_MS, upgrade: 3 * DAY_MS };
+const ROLL_OUT_MS = { platformVersion: 10 * DAY_MS, upgrade: 3 * DAY_MS };
 
 /** `delayMs` draws the cluster's turn within a roll-out: the same for the same name. Only for clusters that are at rest. */
 export function decidePatching(

@@ -34,7 +34,7 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 };
 
 /** There is a file that cannot be read. */
-export class UnreadableDrill extends Error {
+class UnreadableDrill extends Error {
   readonly exitCode = 2;
   constructor(named: string, why: string, cause: unknown) {
     super(`the drill ${named} cannot be used: ${why}`, { cause });

@@ -5,7 +5,7 @@ import type { Stage } from "./stage.js";
 import type { Answer } from "./target.js";
 
 /** Things could not be made, or did not become what they have to be. */
-export class SetupError extends Error {
+class SetupError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "SetupError";

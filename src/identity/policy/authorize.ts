@@ -20,7 +20,7 @@ export interface PolicyState {
 }
 
 /** JSON text of a managed policy in its default version. */
-export function managedDocument(state: PolicyState, arn: string): string | undefined {
+function managedDocument(state: PolicyState, arn: string): string | undefined {
   const aws = awsManagedDocument(arn);
   if (aws !== undefined) return aws;
   const [, accountId = "", name = ""] = /^arn:[^:]+:iam::(\d{12}):policy\/(?:.*\/)?([^/]+)$/.exec(arn) ?? [];

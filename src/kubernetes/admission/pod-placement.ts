@@ -68,7 +68,7 @@ export const priority: AdmissionPlugin = {
 };
 
 /** How long a pod stays bound to a node that is not ready or not reachable, unless it says otherwise: kube-apiserver's default. */
-export const DEFAULT_TOLERATION_SECONDS = 300;
+const DEFAULT_TOLERATION_SECONDS = 300;
 /** One list for all pods that tolerate nothing else. */
 const DEFAULT_TOLERATIONS: Toleration[] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"].map(
   (key) => ({

@@ -8,7 +8,7 @@ import type { ClusterTls } from "../cluster.js";
 import { signRequest } from "../pki/certificates.js";
 import { oid, sequence, set, utf8String } from "../pki/der.js";
 
-export const FRONT_PROXY_NAME = "front-proxy-client";
+const FRONT_PROXY_NAME = "front-proxy-client";
 const COMMON_NAME = "2.5.4.3";
 const YEAR_MS = 365 * 86_400_000;
 

@@ -19,8 +19,8 @@ import { ruleAllows } from "./rules.js";
 
 export const ROLES = "roles.rbac.authorization.k8s.io";
 export const CLUSTER_ROLES = "clusterroles.rbac.authorization.k8s.io";
-export const ROLE_BINDINGS = "rolebindings.rbac.authorization.k8s.io";
-export const CLUSTER_ROLE_BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io";
+const ROLE_BINDINGS = "rolebindings.rbac.authorization.k8s.io";
+const CLUSTER_ROLE_BINDINGS = "clusterrolebindings.rbac.authorization.k8s.io";
 /** Members of this group may do everything, whatever roles say. */
 export const MASTERS = "system:masters";
 /** Users whose grants are kept between requests. */

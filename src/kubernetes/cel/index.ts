@@ -35,7 +35,7 @@ export {
 } from "./values.js";
 
 /** What one expression may cost. */
-export const PER_CALL_LIMIT = 1_000_000;
+const PER_CALL_LIMIT = 1_000_000;
 /** What all expressions of one object, policy or set of match conditions may cost together. */
 export const RUNTIME_BUDGET = 10_000_000;
 export const MATCH_CONDITIONS_BUDGET = 2_500_000;

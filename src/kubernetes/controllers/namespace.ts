@@ -128,7 +128,7 @@ const counted = (counts: ReadonlyMap<string, number>, text: (name: string, count
     .join(", ");
 
 /** The five conditions of a namespace that is being deleted, in upstream's words. */
-export function deletionConditions(
+function deletionConditions(
   present: readonly NamespaceCondition[] | undefined,
   left: readonly Left[],
   failures: readonly string[],

@@ -6,7 +6,7 @@ import type { Pod } from "../schema/generated/types.js";
  * Which pods a ReplicaSet gives up first when it shrinks: upstream's ActivePodsWithRanks. Comparisons in order; a negative result means that the first
  * pod goes first.
  */
-export const DELETION_COST = "controller.kubernetes.io/pod-deletion-cost";
+const DELETION_COST = "controller.kubernetes.io/pod-deletion-cost";
 
 interface Ranked {
   pod: Pod;

@@ -83,7 +83,7 @@ function countPods(owner: Replicated, pods: readonly Pod[], nowMs: number): Coun
 }
 
 /** The status that goes with the counts. `failure`: the error that kept pods from being created or deleted. */
-export function replicaStatus(
+function replicaStatus(
   owner: Replicated,
   counts: Counts,
   failure: { reason: string; message: string } | undefined,

@@ -10,13 +10,13 @@ import { defineController, on } from "./define-controller.js";
  * Ranges of cluster IPs: makes new ones ready to be allocated from, and keeps those that are deleted as long as addresses of theirs are in use that no other
  * range holds. Upstream: pkg/controller/servicecidrs.
  */
-export const SERVICE_CIDRS = "servicecidrs.networking.k8s.io";
+const SERVICE_CIDRS = "servicecidrs.networking.k8s.io";
 const ADDRESSES = "ipaddresses.networking.k8s.io";
 const FINALIZER = "networking.k8s.io/service-cidr-finalizer";
 /** How long a range is out of use before it goes, so that every API server has heard of it, ms. */
 const GRACE_MS = 10_000;
 
-export const isReadyRange = ({ metadata, status }: ServiceCIDR): boolean =>
+const isReadyRange = ({ metadata, status }: ServiceCIDR): boolean =>
   metadata.deletionTimestamp === undefined && conditionOf(status?.conditions, "Ready")?.status === "True";
 
 const contains = ({ spec }: ServiceCIDR, address: string): boolean =>

@@ -13,7 +13,7 @@ import { isLasting, type Role } from "./pod-runtime.js";
  * How a container behaves: from its command, and from the pod's annotation, which can program it. The annotation holds a JSON object for all app
  * containers of the pod; its member `containers` may say otherwise for single ones, init containers included, by name.
  */
-export const BEHAVIOUR_ANNOTATION = "eksim.dev/behaviour";
+const BEHAVIOUR_ANNOTATION = "eksim.dev/behaviour";
 
 export interface Behaviour {
   /** Its command is one that the machine runs; else it is stood in for by what follows. */

@@ -13,7 +13,7 @@ import { matchesPattern } from "./shell/patterns.js";
  * How images behave: built in, said by whoever made the cluster, or said in a ConfigMap with this label. Each key of such a ConfigMap holds a JSON object;
  * its member `image` is the pattern of the images that it is about, without it the key is (for the last part of the image's name).
  */
-export const IMAGES_LABEL = "eksim.dev/images";
+const IMAGES_LABEL = "eksim.dev/images";
 
 export interface ImageRegistry extends Images {
   onConfigMap(event: WatchEvent<ConfigMap>): void;

@@ -9,7 +9,7 @@ import { PRESSURE_TEXTS, PRESSURES } from "./pressure.js";
 /** The Node object as a kubelet registers and reports it. */
 
 /** Why a node is not ready, or that it is, in the kubelet's words. */
-export const READINESS = {
+const READINESS = {
   ready: { status: "True", reason: "KubeletReady", message: "kubelet is posting ready status" },
   noNetwork: {
     status: "False",
@@ -37,10 +37,10 @@ export interface NodeFindings {
   reports: NodeReports;
 }
 
-export const ALL_WELL: Omit<NodeFindings, "readiness"> = { pressures: [], reports: {} };
+const ALL_WELL: Omit<NodeFindings, "readiness"> = { pressures: [], reports: {} };
 
 /** All conditions a kubelet owns, at `nowMs`, and those that other programs of the node report; those of others yet (NodeProblemDetector, ...) stay. */
-export function nodeConditions(
+function nodeConditions(
   previous: readonly NodeCondition[] | undefined,
   { readiness, pressures, reports }: NodeFindings,
   nowMs: number,

@@ -69,7 +69,7 @@ const isUntouched = ({ state, restarts }: ContainerRuntime): boolean => state.is
 export const isRunning = ({ state }: ContainerRuntime): boolean => state.is === "running";
 
 /** Would never run again under the pod's restart policy. */
-export function isFinal(pod: Pod, container: ContainerRuntime): container is ContainerRuntime & { state: Terminated } {
+function isFinal(pod: Pod, container: ContainerRuntime): container is ContainerRuntime & { state: Terminated } {
   return container.state.is === "terminated" && !restarts(pod, container, container.state.exitCode);
 }
 

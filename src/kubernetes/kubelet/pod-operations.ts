@@ -38,7 +38,7 @@ const OUTPUT_LIMIT = 10 * 1024;
 const OK: CheckResult = { ok: true, output: "" };
 
 /** The number behind a port that may be a name. */
-export function portNumber(spec: Container, port: number | string | undefined): number {
+function portNumber(spec: Container, port: number | string | undefined): number {
   if (typeof port === "number") return port;
   return spec.ports?.find(({ name }) => name === port)?.containerPort ?? Number(port ?? 0);
 }

@@ -47,7 +47,7 @@ export const EVICTED = "Evicted";
 const SYSTEM_CRITICAL = 2_000_000_000;
 const MIRROR = "kubernetes.io/config.mirror";
 
-export const isCritical = ({ spec, metadata }: Pod): boolean =>
+const isCritical = ({ spec, metadata }: Pod): boolean =>
   (spec?.priority ?? 0) >= SYSTEM_CRITICAL || metadata.annotations?.[MIRROR] !== undefined;
 
 /** Why a node under these pressures does not take the pod; undefined: it does. */

@@ -9,9 +9,9 @@ export interface CheckResult {
   output: string;
 }
 
-export const PROBE_KINDS: readonly ProbeKind[] = ["startup", "readiness", "liveness"];
+const PROBE_KINDS: readonly ProbeKind[] = ["startup", "readiness", "liveness"];
 
-export const probeOf = (spec: Container, kind: ProbeKind): Probe | undefined => spec[`${kind}Probe`];
+const probeOf = (spec: Container, kind: ProbeKind): Probe | undefined => spec[`${kind}Probe`];
 
 const periodMs = ({ periodSeconds }: Probe): number => (periodSeconds || 10) * 1000;
 

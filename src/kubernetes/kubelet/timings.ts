@@ -1,7 +1,7 @@
 import type { Random } from "../../clock/random.js";
 
 /** How long things take on a simulated node, ms: ranges to draw from. Of the order seen on small EC2 instances, rather short than long. */
-export const TIMINGS = {
+const TIMINGS = {
   /**
    * From the arrival of a pod that is refused until that stands in its status: the kubelet's loop, its status manager, and the API server. Whoever made the
    * pod makes another at once, so this is the pace at which refusals go round.

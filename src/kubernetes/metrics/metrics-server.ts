@@ -12,7 +12,7 @@ import type { APIService, EndpointSlice, Pod, Service } from "../schema/generate
  * metrics, as on a new cluster. What counts is the APIService of metrics.k8s.io and ready pods with an image of that name behind its Service.
  */
 const RESOURCE = "apiservices.apiregistration.k8s.io";
-export const METRICS_API_SERVICE = "v1beta1.metrics.k8s.io";
+const METRICS_API_SERVICE = "v1beta1.metrics.k8s.io";
 const IMAGE = /(^|\/)metrics-server([:@]|$)/;
 
 type Verdict = { status: "True" | "False"; reason: string; message: string };

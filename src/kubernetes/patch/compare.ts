@@ -113,7 +113,7 @@ const deduced = (value: unknown): Shape => (isObject(value) ? deducedShape : LEA
 const LEAF_BY_VALUE: Shape = { kind: "leaf", strategies: [], alwaysPresent: false };
 
 /** Shape of a value in a map of free keys. */
-export const valuesShape = (shape: MapShape, value: unknown): Shape =>
+const valuesShape = (shape: MapShape, value: unknown): Shape =>
   shape === deducedShape ? deduced(value) : shape.values;
 
 /** Shape of one member of an object; members that are not declared are deduced from either side's value. */

@@ -3,9 +3,9 @@ import { hash32 } from "../../clock/random.js";
 /** Short deterministic names out of content: `pod-template-hash`, ControllerRevision names, EndpointSlice names. */
 
 /** Without vowels and look-alikes, so that no words come out (apimachinery `rand.SafeEncodeString`). */
-export const SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
+const SAFE_ALPHABET = "bcdfghjklmnpqrstvwxz2456789";
 
-export function safeEncode(text: string): string {
+function safeEncode(text: string): string {
   let out = "";
   for (let i = 0; i < text.length; i++) out += SAFE_ALPHABET.charAt(text.charCodeAt(i) % SAFE_ALPHABET.length);
   return out;

@@ -28,7 +28,7 @@ export interface Backoff {
 }
 
 /** The per-item limiter of client-go's DefaultControllerRateLimiter. */
-export const DEFAULT_BACKOFF: Backoff = { baseMs: 5, maxMs: 1_000_000 };
+const DEFAULT_BACKOFF: Backoff = { baseMs: 5, maxMs: 1_000_000 };
 
 /** Longest delay while the API server itself fails. */
 const AWAY_RETRY_MS = 5_000;

@@ -105,7 +105,7 @@ export const claimNameOf = (podName: string, volume: Volume): string =>
 const demands = new WeakMap<PodSpec, PodDemand>();
 
 /** Worked out once for each spec object: stored objects share the spec over status updates. */
-export function demandOf(spec: PodSpec): PodDemand {
+function demandOf(spec: PodSpec): PodDemand {
   const known = demands.get(spec);
   if (known) return known;
   const tolerations = spec.tolerations ?? NONE;

@@ -6,7 +6,7 @@ import type { ClusterLog } from "../cluster.js";
 import { badRequest, unauthorized } from "../errors.js";
 import type { TokenAuthenticator } from "../security.js";
 
-export const ANONYMOUS: UserInfo = { username: "system:anonymous", groups: ["system:unauthenticated"] };
+const ANONYMOUS: UserInfo = { username: "system:anonymous", groups: ["system:unauthenticated"] };
 const AUTHENTICATED = "system:authenticated";
 
 /** Everybody who has proved who they are is also in system:authenticated. */

@@ -63,7 +63,7 @@ class ExpiredContinue extends StatusError {
 }
 
 /** A revision that the store has not reached yet: the client has seen a future that is not this server's. */
-export function tooLargeRevision(asked: number, present: number): StatusError {
+function tooLargeRevision(asked: number, present: number): StatusError {
   return new StatusError(504, "Timeout", `Timeout: Too large resource version: ${asked}, current: ${present}`, {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
     retryAfterSeconds: 1,

@@ -70,7 +70,7 @@ export function requestedPorts(query: URLSearchParams): number[] {
 }
 
 /** Over SPDY: for each connection a stream with its bytes and one for what goes wrong, which name the port and belong together by their request's id. */
-export async function forwardOverSpdy(forwarding: Forwarding, carrier: Duplex): Promise<void> {
+async function forwardOverSpdy(forwarding: Forwarding, carrier: Duplex): Promise<void> {
   const halves = new Map<string, { data?: Duplex; error?: Duplex }>();
   const session = serveSpdy({
     carrier,

@@ -13,7 +13,7 @@ const MAGIC = Buffer.from("k8s\0", "latin1");
 /** Messages within messages. The deepest built-in type, without JSON schemas, has about 15 levels. */
 const MAX_NESTING = 200;
 
-export const isProtobuf = (bytes: Buffer): boolean => bytes.subarray(0, MAGIC.length).equals(MAGIC);
+const isProtobuf = (bytes: Buffer): boolean => bytes.subarray(0, MAGIC.length).equals(MAGIC);
 
 /** The object in its JSON form, apiVersion and kind first. Throws DecodeError for bytes that are no such envelope and for kinds without a built-in type. */
 export function decodeProtobuf(bytes: Buffer): Record<string, unknown> & { apiVersion: string; kind: string } {

@@ -292,7 +292,7 @@ export const COMMAND_FIELDS = {
   contains: optional(text),
 };
 
-export const PROBE_NAMES = Object.keys(PROBES) as readonly ProbeName[];
+const PROBE_NAMES = Object.keys(PROBES) as readonly ProbeName[];
 
 /** The probe that a mapping's only key names; `others` may stand beside it. */
 export function probe(spot: Spot, naming: Naming, others: readonly string[] = []): Probe | undefined {

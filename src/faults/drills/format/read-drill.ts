@@ -29,7 +29,7 @@ import { manifests, type ReadFile } from "./manifests.js";
 import { amount, clusterAt, type Naming, present, probe, workloadAt } from "./probe.js";
 import { STEP_NAMES, type Surroundings, step, stepNamed } from "./step.js";
 
-export const API_VERSION = "eksim.dev/v1";
+const API_VERSION = "eksim.dev/v1";
 
 /** A file that is no drill. The message has a line for each problem: `az.yaml:12:5: steps[2].wait: ...`. */
 export class DrillFileError extends Error {

@@ -38,7 +38,7 @@ function predict(loss: WorkloadLoss, zoneLoss: ZoneLoss, facts: LintFacts): Pred
   };
 }
 
-export function verdictOf({ workload, left, lost, stuck, pushedOut }: WorkloadLoss): Prediction["says"] {
+function verdictOf({ workload, left, lost, stuck, pushedOut }: WorkloadLoss): Prediction["says"] {
   if (lost.length === 0 && pushedOut === 0) return "survives";
   const enough = left >= workload.minimum && left > 0;
   if (enough) return "survives";

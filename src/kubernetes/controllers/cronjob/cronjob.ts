@@ -23,7 +23,7 @@ const TOO_MANY = 100;
  * The newest due time that has not been served, how many there were, and the first one to come. Bounded: a long pause of a frequent schedule is not counted
  * to its end.
  */
-export function newestMissed(
+function newestMissed(
   cronJob: CronJob,
   schedule: Schedule,
   nowMs: number,

@@ -8,7 +8,7 @@ import { hostnameOf, portsOf } from "./service-pods.js";
  * Which EndpointSlices a Service needs: pure. Existing slices keep their endpoints where they are, so that a change of one pod rewrites one slice; what is
  * new fills slices that have room.
  */
-export const ENDPOINTS_PER_SLICE = 100;
+const ENDPOINTS_PER_SLICE = 100;
 
 export interface SlicePlan {
   create: { ports: DiscoveryEndpointPort[] | undefined; endpoints: Endpoint[] }[];

@@ -102,7 +102,7 @@ export const endpointsController = (): Controller =>
   });
 
 /** Addresses grouped by their ports and sorted by IP, ready and not ready ones apart. Pods on their way out are in neither list. */
-export function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: EndpointSubset[]; truncated: boolean } {
+function subsetsOf(service: Service, pods: readonly Pod[]): { subsets: EndpointSubset[]; truncated: boolean } {
   const publishAll = service.spec?.publishNotReadyAddresses === true;
   const listed = pods.filter((pod) => publishAll || pod.metadata.deletionTimestamp === undefined);
   const groups = new Map<string, EndpointSubset & { ready: EndpointAddress[]; notReady: EndpointAddress[] }>();

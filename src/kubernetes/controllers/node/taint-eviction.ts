@@ -14,7 +14,7 @@ import { disruptPod } from "./disrupt-pod.js";
  */
 
 /** When the pod has to go, epoch ms; undefined: never. Taints that do not say since when they are there (kubectl's do not) count from `seenMs`. */
-export function evictionTimeMs(pod: Pod, taints: readonly Taint[], seenMs: number): number | undefined {
+function evictionTimeMs(pod: Pod, taints: readonly Taint[], seenMs: number): number | undefined {
   let earliest = Number.POSITIVE_INFINITY;
   for (const taint of taints) {
     if (taint.effect !== "NoExecute") continue;

@@ -12,7 +12,7 @@ import { podFromTemplate } from "../pod-control.js";
 /** Names, ordinals and claims of a StatefulSet's pods: what makes each of them itself over every replacement. */
 const POD_NAME = "statefulset.kubernetes.io/pod-name";
 const POD_INDEX = "apps.kubernetes.io/pod-index";
-export const REVISION_LABEL = "controller-revision-hash";
+const REVISION_LABEL = "controller-revision-hash";
 
 export const replicasOf = (set: StatefulSet): number => set.spec?.replicas ?? 1;
 export const startOf = (set: StatefulSet): number => set.spec?.ordinals?.start ?? 0;

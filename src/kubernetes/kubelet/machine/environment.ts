@@ -71,7 +71,7 @@ function takeAll(container: Container, { references }: EnvironmentSources, into:
 }
 
 /** The variables that links to services make: `REDIS_MASTER_SERVICE_HOST`, ... */
-export function serviceVariables(services: readonly Service[], into: Map<string, string>): void {
+function serviceVariables(services: readonly Service[], into: Map<string, string>): void {
   for (const { metadata, spec } of services) {
     const host = spec?.clusterIP;
     const [first] = spec?.ports ?? [];

@@ -20,7 +20,7 @@ import { immutableFields, strategyOf } from "./rules.js";
 import { TAINT_EFFECTS } from "./scheduling-validation.js";
 
 /** The label by which selectors find a namespace by name; the server keeps it. */
-export const NAMESPACE_NAME = "kubernetes.io/metadata.name";
+const NAMESPACE_NAME = "kubernetes.io/metadata.name";
 
 export const namespaces = strategyOf<Namespace>({
   setDefaults(namespace) {

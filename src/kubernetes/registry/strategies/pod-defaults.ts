@@ -23,7 +23,7 @@ const TOKEN_EXPIRATION_SECONDS = 3600;
 export const canonicalAmounts = (amounts: Record<string, string> | undefined): Record<string, string> | undefined =>
   mapValues(amounts, canonicalQuantity);
 
-export function defaultResources(resources: ResourceRequirements): ResourceRequirements {
+function defaultResources(resources: ResourceRequirements): ResourceRequirements {
   return withField(
     withField(resources, "limits", canonicalAmounts(resources.limits)),
     "requests",
@@ -32,7 +32,7 @@ export function defaultResources(resources: ResourceRequirements): ResourceRequi
 }
 
 /** `Always` for `:latest` and for images without tag and digest, else `IfNotPresent`. */
-export function defaultPullPolicy(image: string | undefined): string {
+function defaultPullPolicy(image: string | undefined): string {
   const reference = image ?? "";
   if (reference.includes("@")) return "IfNotPresent";
   const colon = reference.lastIndexOf(":");
@@ -151,7 +151,7 @@ function defaultVolume(volume: Volume): Volume {
     : { ...volume, emptyDir: {} };
 }
 
-export function defaultPodSpec(spec: PodSpec): PodSpec {
+function defaultPodSpec(spec: PodSpec): PodSpec {
   let result = withDefaults(spec, {
     restartPolicy: "Always",
     dnsPolicy: "ClusterFirst",

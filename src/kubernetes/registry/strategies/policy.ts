@@ -5,7 +5,7 @@ import { forbiddenField, invalidValue, nonNegative, oneOf } from "./field.js";
 import { immutableFields, strategyOf, validateIntOrPercent, validateSelector } from "./rules.js";
 
 /** Largest value a user's PriorityClass may have; above are the system's. */
-export const HIGHEST_USER_PRIORITY = 1_000_000_000;
+const HIGHEST_USER_PRIORITY = 1_000_000_000;
 
 /** The classes every cluster has. */
 export const SYSTEM_PRIORITY_CLASSES: Readonly<Record<string, { value: number; description: string }>> = {

@@ -49,7 +49,7 @@ function validateAccessModes(field: string, modes: readonly string[] | undefined
   return causes;
 }
 
-export function validateStorageAmount(field: string, amount: string | undefined): StatusCause[] {
+function validateStorageAmount(field: string, amount: string | undefined): StatusCause[] {
   if (amount === undefined) return [required(field)];
   if (!isQuantity(amount)) return [invalidValue(field, amount, QUANTITY_TEXT)];
   return parseQuantity(amount).value > 0n ? [] : [invalidValue(field, amount, "must be greater than zero")];

@@ -203,7 +203,7 @@ function shapeOf(
 }
 
 /** `apps_v1`, `core_v1`, `rbacAuthorization_v1`: what documents call a group version. */
-export function tagOf({ group, version }: { group: string; version: string }): string {
+function tagOf({ group, version }: { group: string; version: string }): string {
   const words = (group || "core").replace(/\.k8s\.io$/, "").split(/[.-]/);
   return `${words.map((word, index) => (index === 0 ? word : capital(word))).join("")}_${version}`;
 }
