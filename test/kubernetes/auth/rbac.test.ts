@@ -145,10 +145,11 @@ describe("RBAC", () => {
 
   it("decides in microseconds", () => {
     may("alice", "get", "default::pods");
-    const started = process.hrtime.bigint();
+    // Of the processor's time: a busy machine may take long to give it.
+    const started = process.cpuUsage();
     for (let count = 0; count < 10_000; count++) may("alice", "delete", "default::pods");
-    const each = Number(process.hrtime.bigint() - started) / 10_000 / 1000;
-    expect(each).toBeLessThan(100);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 10_000).toBeLessThan(100);
   });
 });
 
