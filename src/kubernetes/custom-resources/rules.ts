@@ -49,7 +49,7 @@ export function rulesOf(root: () => StructuralNode): RuleCheck {
       return [
         invalidValue(
           "<nil>",
-          "null",
+          null,
           "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
         ),
       ];
@@ -118,7 +118,7 @@ function evaluate(
   if (!usesOldSelf && unchanged) return;
   const shownType = node.type || "object";
   const complain = (detail: string, field = placeText(place)): void => {
-    walk.causes.push(causeOf(rule.reason, field || "<nil>", shownType, detail));
+    walk.causes.push(causeOf(rule.reason, field || "<nil>", shownType, value, detail));
   };
   const fail = (detail: string): void =>
     void walk.causes.push(invalidValue(placeText(place) || "<nil>", shownType, detail));
@@ -176,15 +176,21 @@ function fieldOf({ fieldPath }: ValidationRule, place: Place | undefined): strin
   return own ? own + below : below.replace(/^\./, "");
 }
 
-function causeOf(reason: string | undefined, field: string, value: string, detail: string): StatusCause {
+/** Single values are shown, objects and lists are not. */
+function causeOf(reason: string | undefined, field: string, type: string, value: unknown, detail: string): StatusCause {
+  const isLarge = type === "object" || type === "array";
   switch (reason) {
     case "FieldValueForbidden":
       return forbiddenField(field, detail);
     case "FieldValueRequired":
       return required(field, detail);
     case "FieldValueDuplicate":
-      return duplicate(field, value);
+      return isLarge
+        ? { reason, message: `Duplicate value: ${detail}`, field }
+        : { ...duplicate(field, value), message: `${duplicate(field, value).message}: ${detail}` };
     default:
-      return invalidValue(field, value, detail);
+      return isLarge
+        ? { reason: "FieldValueInvalid", message: `Invalid value: ${detail}`, field }
+        : invalidValue(field, value, detail);
   }
 }

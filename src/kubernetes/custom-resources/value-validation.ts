@@ -107,7 +107,8 @@ const CHECKS: readonly ((schema: JSONSchemaProps) => OwnCheck | undefined)[] = [
           if (typeof value === "string" && lengthOf(value) < minLength)
             causes.push(say(place, value, `should be at least ${minLength} chars long`));
         },
-  ({ pattern }) => (pattern === undefined ? undefined : patternCheck(pattern)),
+  ({ pattern, maxLength, minLength }) =>
+    pattern === undefined ? undefined : patternCheck(pattern, minLength, maxLength),
   ({ multipleOf }) =>
     multipleOf === undefined
       ? undefined
@@ -184,9 +185,12 @@ function isMultiple(value: number, factor: number): boolean {
   return Math.abs(quotient - Math.round(quotient)) < 1e-9 * Math.max(1, Math.abs(quotient));
 }
 
-function patternCheck(pattern: string): OwnCheck {
+/** Upstream looks no further than the length of what is too long or too short. */
+function patternCheck(pattern: string, shortest = 0, longest = Number.POSITIVE_INFINITY): OwnCheck {
   return (value, place, causes) => {
-    if (typeof value === "string" && !compileRegex(pattern).test(value))
+    if (typeof value !== "string") return;
+    const length = lengthOf(value);
+    if (length >= shortest && length <= longest && !compileRegex(pattern).test(value))
       causes.push(say(place, value, `should match '${pattern}'`));
   };
 }

@@ -114,7 +114,7 @@ function readerOf(resource: string, field: string, custom: SelectableVersion | u
   if (Object.hasOwn(METADATA, name)) return METADATA[name] as Read;
   if (fields && Object.hasOwn(fields, name)) return fields[name] as Read;
   throw badRequest(
-    fields
+    fields || custom
       ? `field label not supported: ${field}`
       : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
   );

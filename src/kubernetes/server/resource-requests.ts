@@ -140,7 +140,8 @@ async function update(registry: Registry, exchange: ResourceExchange): Promise<A
     return createByUpdate(registry, exchange, wanted, options, warnings);
   if (!wanted.metadata.resourceVersion && (entry.custom || CONDITIONAL_UPDATES.has(entry.storage))) {
     const cause = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
-    throw invalid(group, kind, target.name as string, [cause]);
+    // Of custom resources upstream names the resource here, and not the kind.
+    throw invalid(group, entry.custom ? entry.info.resource : kind, target.name as string, [cause]);
   }
   const written = await changeObject(registry, callerOf(exchange, warnings), {
     entry: storedEntry(registry, entry),

@@ -1,7 +1,8 @@
 /** Takes down what a cluster serves and what becomes of a set of manifests in it. */
 import { expect } from "vitest";
 import { type Json, normal } from "./compare.js";
-import { NAMESPACE, OUTCOMES, STEPS } from "./manifests.js";
+import { OUTCOMES, STEPS } from "./manifests.js";
+import { NAMESPACE } from "./step.js";
 import type { Subject } from "./subject.js";
 
 /** Groups that come with add-ons of one sort of cluster, and not with Kubernetes. */
@@ -138,8 +139,8 @@ async function ofManifests(subject: Subject): Promise<{ answers: Json; outcome: 
     const rows: Record<string, Json> = {};
     for (const path of OUTCOMES) {
       const { items } = await read<{ items: Item[] }>(subject, path);
-      const texts = items.map((item) => JSON.stringify(normal(item))).sort();
-      outcome[path] = Object.fromEntries(texts.map((text, i) => [`${i}`, JSON.parse(text) as Json]));
+      const byName = [...items].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+      outcome[path] = Object.fromEntries(byName.map((item, i) => [`${i}`, normal(item)]));
       const table = await read<{ rows: { cells: Json[] }[] }>(subject, path, TABLE);
       // Ages are as long as a cluster takes.
       const cells = table.rows.map((row) =>

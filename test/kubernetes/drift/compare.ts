@@ -29,6 +29,10 @@ const TEXT_RULES: readonly (readonly [RegExp, string])[] = [
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uid>"],
   [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, "<time>"],
   [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b/g, "<address>"],
+  // Documents inside of messages: their fields come in another order.
+  [/Invalid value: "\{\\"apiVersion.*?\}"(?=: )/gs, 'Invalid value: "<document>"'],
+  [/current: \d+|in record \(\d+\)/g, "<revision>"],
+  [/\b(Meta_|ext-|read-|doc-)[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, "$1<random>"],
   // Pods of deployments, then replica sets and what has a made-up ending only.
   [new RegExp(`-${RANDOM}{6,10}-${RANDOM}{5}\\b`, "g"), "-<hash>-<random>"],
   [new RegExp(`\\b(kube-api-access|drift-[a-z]+)-${RANDOM}{5,10}\\b`, "g"), "$1-<random>"],
@@ -44,15 +48,21 @@ export function normal(value: unknown): Json {
   if (typeof value !== "object" || value === null) return value as Json;
   const result: Record<string, Json> = {};
   for (const [key, field] of Object.entries(value)) {
-    if (key === "managedFields") result[key] = managers(field);
-    else result[normalText(key)] = BY_CHANCE.has(key) ? "<any>" : normal(field);
+    if (key === "managedFields") {
+      const known = managers(field) as readonly Json[];
+      if (known.length > 0) result[key] = known;
+    } else result[normalText(key)] = BY_CHANCE.has(key) ? "<any>" : normal(field);
   }
   return result;
 }
 
+/** Components that run in the simulated server's own process, which keeps no record of what they own. */
+const UNTRACKED = new Set(["kube-controller-manager", "kube-scheduler", "kubelet", "kube-apiserver"]);
+
 /** Who owns fields: which ones are named by addresses and identities in places. */
 const managers = (entries: unknown): Json =>
   (entries as { manager: string; operation: string; subresource?: string }[])
+    .filter(({ manager }) => !UNTRACKED.has(manager))
     .map(({ manager, operation, subresource }) => `${manager} ${operation} ${subresource ?? ""}`.trim())
     .sort();
 
@@ -64,7 +74,7 @@ export interface Names {
 
 const shown = (value: Json | undefined): string => {
   const text = value === undefined ? "nothing" : JSON.stringify(value);
-  return text.length > 300 ? `${text.slice(0, 300)}...` : text;
+  return text.length > 700 ? `${text.slice(0, 700)}...` : text;
 };
 
 /** One line for each difference: where, and what each of the two has there. Empty: they are alike. */

@@ -1,38 +1,19 @@
 /** What a drift test has both clusters do: good manifests, bad ones, and changes, in this order. */
-import type { Ask } from "./subject.js";
-
-export const NAMESPACE = "drift-test";
-/** Every node of a kind cluster has it already. */
-const IMAGE = "registry.k8s.io/pause:3.10";
-
-const core = `/api/v1/namespaces/${NAMESPACE}`;
-const group = (name: string): string => `/apis/${name}/namespaces/${NAMESPACE}`;
-
-export interface Step extends Ask {
-  does: string;
-  path: string;
-}
-
-const containers = [{ name: "main", image: IMAGE, resources: { requests: { cpu: "10m" } } }];
-const template = (app: string) => ({ metadata: { labels: { app } }, spec: { containers } });
-const workload = (app: string) => ({ selector: { matchLabels: { app } }, template: template(app) });
-const named = (name: string, rest: object) => ({ metadata: { name }, ...rest });
-const creates = (does: string, path: string, body: object, query = ""): Step => ({
-  does,
-  path: `${path}${query}`,
-  method: "POST",
-  body,
-});
-const patches = (does: string, path: string, body: object, type: string, query = ""): Step => ({
-  does,
-  path: `${path}${query}`,
-  method: "PATCH",
-  body,
-  headers: { "content-type": type },
-});
+import {
+  containers,
+  core,
+  creates,
+  group,
+  IMAGE,
+  MERGE,
+  named,
+  patches,
+  type Step,
+  template,
+  workload,
+} from "./step.js";
 
 const deployments = `${group("apps/v1")}/deployments`;
-const MERGE = "application/merge-patch+json";
 
 export const STEPS: readonly Step[] = [
   creates("a config map", `${core}/configmaps`, named("drift-config", { data: { a: "1" }, immutable: true })),

@@ -9,7 +9,7 @@ import { nodeSpec, startSimulated } from "../simulated-cluster.js";
 
 export interface Ask {
   method?: string;
-  /** Sent as JSON. */
+  /** Sent as it is when it is text, else as JSON. */
   body?: unknown;
   headers?: Record<string, string>;
 }
@@ -18,6 +18,7 @@ export interface Told {
   code: number;
   /** The answer as JSON, or its text. */
   body: unknown;
+  warning?: string | undefined;
 }
 
 export interface Subject {
@@ -25,6 +26,9 @@ export interface Subject {
   /** Lets the controllers do something before one looks again. */
   pause(): Promise<void>;
 }
+
+const textOf = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header.join(", ") : header;
 
 /** Field managers are named after the program that asks. */
 const USER_AGENT = { "user-agent": "drift" };
@@ -38,8 +42,8 @@ export async function simulatedSubject(options: Partial<ClusterOptions> = {}) {
   const { call, port } = await connect(cluster, tls.caCert);
   const subject: Subject = {
     async ask(path, { headers, ...rest } = {}) {
-      const { code, body, text } = await call(path, { ...rest, headers: { ...USER_AGENT, ...headers } });
-      return { code, body: body ?? text };
+      const reply = await call(path, { ...rest, headers: { ...USER_AGENT, ...headers } });
+      return { code: reply.code, body: reply.body ?? reply.text, warning: textOf(reply.headers.warning) };
     },
     pause: () => clock.advance(1000),
   };
@@ -70,10 +74,18 @@ export function realSubject(kubeconfig: string): Subject {
   if (!server) throw new Error("the kubeconfig names no current cluster");
   return {
     async ask(path, { method = "GET", body, headers } = {}) {
+      const sent = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
       const options: RequestOptions = {
         method,
         agent: false,
-        headers: { ...USER_AGENT, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        headers: {
+          ...USER_AGENT,
+          // Said outright: Node leaves it out for methods that seldom have a body.
+          ...(sent === undefined
+            ? {}
+            : { "content-type": "application/json", "content-length": String(Buffer.byteLength(sent)) }),
+          ...headers,
+        },
       };
       await config.applyToHTTPSOptions(options);
       return new Promise((resolve, reject) => {
@@ -88,11 +100,11 @@ export function realSubject(kubeconfig: string): Subject {
             } catch {
               // A plain text, then.
             }
-            resolve({ code: response.statusCode ?? 0, body: answer });
+            resolve({ code: response.statusCode ?? 0, body: answer, warning: textOf(response.headers.warning) });
           });
         });
         request.on("error", reject);
-        request.end(body === undefined ? undefined : JSON.stringify(body));
+        request.end(sent);
       });
     },
     pause: () => new Promise((resolve) => setTimeout(resolve, 1000)),

@@ -11,12 +11,49 @@ import {
   notFoundValue,
   oneOf,
   required,
+  unsupported,
 } from "./field.js";
 import { dnsLabel, environmentName, portName } from "./names.js";
 import { validateHandler, validateProbe } from "./probe-validation.js";
 import { validateResources } from "./resource-validation.js";
 
 const PROTOCOLS = ["SCTP", "TCP", "UDP"];
+/** What of a pod its containers' environment may show. */
+const SHOWN_FIELDS = [
+  "metadata.name",
+  "metadata.namespace",
+  "metadata.uid",
+  "spec.nodeName",
+  "spec.serviceAccountName",
+  "status.hostIP",
+  "status.hostIPs",
+  "status.podIP",
+  "status.podIPs",
+];
+/** Further fields of pods that have labels of their own in selectors and volumes. */
+const OTHER_FIELDS = [
+  "metadata.annotations",
+  "metadata.labels",
+  "spec.host",
+  "spec.restartPolicy",
+  "spec.schedulerName",
+  "status.phase",
+];
+const AMOUNTS = ["limits", "requests"].flatMap((kind) =>
+  ["cpu", "ephemeral-storage", "memory"].map((resource) => `${kind}.${resource}`),
+);
+
+function validateFieldPath(field: string, path: string | undefined): StatusCause[] {
+  if (!path) return [required(field)];
+  const subscripted = /^(.*)\['.*'\]$/.exec(path)?.[1];
+  if (subscripted === "metadata.annotations" || subscripted === "metadata.labels") return [];
+  const wrong = (why: string): StatusCause[] => [invalidValue(field, path, `error converting fieldPath: ${why}`)];
+  if (subscripted !== undefined) return wrong(`field label does not support subscript: ${path}`);
+  if (SHOWN_FIELDS.includes(path) || path === "spec.host") return [];
+  if (OTHER_FIELDS.includes(path)) return [unsupported(field, path, SHOWN_FIELDS)];
+  return wrong(`field label not supported: ${path}`);
+}
+
 /** What a container's rules need to know of its pod. */
 export interface PodSurroundings {
   volumes: ReadonlySet<string>;
@@ -48,10 +85,15 @@ function validateEnvironment(field: string, environment: readonly EnvVar[]): Sta
       if (!reference.name) causes.push(required(`${at}.valueFrom.${kind}.name`));
       if (!reference.key) causes.push(required(`${at}.valueFrom.${kind}.key`));
     }
-    if (valueFrom.fieldRef && !valueFrom.fieldRef.fieldPath)
-      causes.push(required(`${at}.valueFrom.fieldRef.fieldPath`));
-    if (valueFrom.resourceFieldRef && !valueFrom.resourceFieldRef.resource)
-      causes.push(required(`${at}.valueFrom.resourceFieldRef.resource`));
+    if (valueFrom.fieldRef)
+      causes.push(...validateFieldPath(`${at}.valueFrom.fieldRef.fieldPath`, valueFrom.fieldRef.fieldPath));
+    if (valueFrom.resourceFieldRef) {
+      const { resource } = valueFrom.resourceFieldRef;
+      const field = `${at}.valueFrom.resourceFieldRef.resource`;
+      if (!resource) causes.push(required(field));
+      else if (!AMOUNTS.includes(resource) && !/^(?:limits|requests)\.hugepages-/.test(resource))
+        causes.push(unsupported(field, resource, AMOUNTS));
+    }
     return causes;
   });
 }

@@ -129,7 +129,8 @@ export function validateTemplate(
   template: PodTemplateSpec | undefined,
   rules: TemplateRules,
 ): StatusCause[] {
-  if (!template) return [required(field)];
+  // An absent spec is an empty one, and what an empty one lacks first is containers.
+  if (!template?.spec) return [required(`${field}.spec.containers`)];
   const causes = [
     ...validateLabels(`${field}.labels`, template.metadata?.labels),
     ...validatePodSpec(`${field}.spec`, template.spec),
@@ -160,10 +161,12 @@ export function validateTemplateSelector(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
 ): StatusCause[] {
-  if (!selector) return [required(`${specField}.selector`)];
+  const labels = template?.metadata?.labels;
+  const mismatch = (): StatusCause =>
+    invalidValue(`${specField}.template.metadata.labels`, labels, "`selector` does not match template `labels`");
+  // No selector selects nothing. Only daemon sets are not told to have one.
+  if (!selector) return kind === "daemonset" ? [mismatch()] : [required(`${specField}.selector`), mismatch()];
   if (isEmptySelector(selector))
     return [invalidValue(`${specField}.selector`, selector, `empty selector is invalid for ${kind}`)];
-  const labels = template?.metadata?.labels ?? {};
-  if (!template || matcherOf(selector)(labels)) return [];
-  return [invalidValue(`${specField}.template.metadata.labels`, labels, "`selector` does not match template `labels`")];
+  return matcherOf(selector)(labels ?? {}) ? [] : [mismatch()];
 }

@@ -33,6 +33,8 @@ function takePort(taken: Taken, protocol: string | undefined, port: number): voi
 const sharesAnAddress = (a: ServiceSpec, b: ServiceSpec | undefined): boolean =>
   b !== undefined && a.clusterIP === b.clusterIP;
 
+const otherFamily = (family: string | undefined): string => (family === "IPv6" ? "IPv4" : "IPv6");
+
 function allocateAddress(
   spec: ServiceSpec,
   previous: ServiceSpec | undefined,
@@ -48,7 +50,18 @@ function allocateAddress(
       "this cluster is not configured for dual-stack services",
     );
   }
-  if (spec.clusterIP === HEADLESS) return withDefaults(spec, { clusterIPs: [HEADLESS], ...family });
+  const foreign = (spec.ipFamilies ?? []).findIndex((asked) => asked !== family.ipFamilies[0]);
+  if (spec.clusterIP === HEADLESS) {
+    // Nobody knows what will be behind a headless service without a selector: it is taken to be of both families.
+    const both = {
+      ipFamilies: [...family.ipFamilies, otherFamily(family.ipFamilies[0])],
+      ipFamilyPolicy: "RequireDualStack",
+    };
+    const isOpen = Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies && !spec.ipFamilyPolicy;
+    return withDefaults(spec, { clusterIPs: [HEADLESS], ...(isOpen ? both : family) });
+  }
+  if (foreign >= 0)
+    return invalidValue(`spec.ipFamilies[${foreign}]`, spec.ipFamilies?.[foreign], "not configured on this cluster");
   const asked = spec.clusterIP || spec.clusterIPs?.[0];
   if (asked && !sharesAnAddress(spec, previous)) {
     const failed = (why: string): StatusCause =>

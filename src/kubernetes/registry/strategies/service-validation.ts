@@ -39,6 +39,9 @@ function validatePorts(spec: ServiceSpec): StatusCause[] {
   });
 }
 
+/** A day. */
+const LONGEST_AFFINITY_SECONDS = 86_400;
+
 export function validateServiceSpec(spec: ServiceSpec): StatusCause[] {
   const headless = spec.clusterIP === HEADLESS;
   const causes = requiredOneOf("spec.type", spec.type, ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]);
@@ -68,6 +71,27 @@ export function validateServiceSpec(spec: ServiceSpec): StatusCause[] {
       ),
     );
   }
+  const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  if (
+    spec.sessionAffinity === "ClientIP" &&
+    timeout !== undefined &&
+    (timeout <= 0 || timeout > LONGEST_AFFINITY_SECONDS)
+  )
+    causes.push(
+      invalidValue(
+        "spec.sessionAffinityConfig.clientIP.timeoutSeconds",
+        timeout,
+        `must be greater than 0 and less than ${LONGEST_AFFINITY_SECONDS}`,
+      ),
+    );
+  spec.loadBalancerSourceRanges?.forEach((range, index) => {
+    const [address = "", bits = ""] = range.trim().split("/");
+    const most = address.includes(":") ? 128 : 32;
+    if (isAddress(address) && /^\d{1,3}$/.test(bits) && Number(bits) <= most) return;
+    // Upstream spells this one field with a capital.
+    const field = `spec.LoadBalancerSourceRanges[${index}]`;
+    causes.push(invalidValue(field, range, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"));
+  });
   if (spec.loadBalancerClass && spec.type !== "LoadBalancer") {
     causes.push(forbiddenField("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'"));
   }

@@ -26,9 +26,11 @@ function validateKeys(field: string, items: readonly KeyToPath[] | undefined): S
 /** What must be there, by source. Sources not listed have no rules of their own here. */
 const SOURCE_RULES: { [K in keyof Volume]?: (field: string, source: NonNullable<Volume[K]>) => StatusCause[] } = {
   emptyDir: (field, { sizeLimit }) =>
-    sizeLimit === undefined || isQuantity(sizeLimit)
-      ? []
-      : [invalidValue(`${field}.sizeLimit`, sizeLimit, QUANTITY_TEXT)],
+    sizeLimit?.startsWith("-")
+      ? [forbiddenField(`${field}.sizeLimit`, "SizeLimit field must be a valid resource quantity")]
+      : sizeLimit === undefined || isQuantity(sizeLimit)
+        ? []
+        : [invalidValue(`${field}.sizeLimit`, sizeLimit, QUANTITY_TEXT)],
   hostPath: (field, { path }) => {
     if (!path) return [required(`${field}.path`)];
     return path.split("/").includes("..") ? [invalidValue(`${field}.path`, path, "must not contain '..'")] : [];

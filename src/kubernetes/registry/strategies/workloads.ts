@@ -36,8 +36,7 @@ interface TemplatedSpec {
 }
 
 /** The rules that all of them share. */
-function validateTemplated(kind: string, spec: TemplatedSpec | undefined): StatusCause[] {
-  if (!spec) return [required("spec")];
+function validateTemplated(kind: string, spec: Partial<TemplatedSpec> = {}): StatusCause[] {
   return [
     ...nonNegative("spec.replicas", spec.replicas),
     ...nonNegative("spec.minReadySeconds", spec.minReadySeconds),
@@ -87,7 +86,8 @@ export const deployments = strategyOf<Deployment>({
   },
   validate({ spec }) {
     const causes = validateTemplated("deployment", spec);
-    const strategy = spec?.strategy;
+    if (!spec) return causes;
+    const { strategy } = spec;
     causes.push(...requiredOneOf("spec.strategy.type", strategy?.type, ["Recreate", "RollingUpdate"]));
     if (strategy?.type === "Recreate" && strategy.rollingUpdate) {
       causes.push(
@@ -96,9 +96,9 @@ export const deployments = strategyOf<Deployment>({
     }
     if (strategy?.type === "RollingUpdate")
       causes.push(...validateRollingUpdate("spec.strategy.rollingUpdate", strategy.rollingUpdate));
-    const deadline = spec?.progressDeadlineSeconds;
+    const deadline = spec.progressDeadlineSeconds;
     causes.push(...nonNegative("spec.progressDeadlineSeconds", deadline));
-    if (deadline !== undefined && deadline >= 0 && deadline <= (spec?.minReadySeconds ?? 0)) {
+    if (deadline !== undefined && deadline <= (spec.minReadySeconds ?? 0)) {
       causes.push(invalidValue("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds"));
     }
     return causes;
@@ -149,6 +149,18 @@ export const daemonSets = strategyOf<DaemonSet>({
       ...requiredOneOf("spec.updateStrategy.type", strategy?.type, ["RollingUpdate", "OnDelete"]),
       ...(strategy?.type === "RollingUpdate"
         ? validateRollingUpdate("spec.updateStrategy.rollingUpdate", strategy.rollingUpdate)
+        : []),
+      // A node has room for a pod more or for a pod less, not for both.
+      ...(!isZero(strategy?.rollingUpdate?.maxSurge) &&
+      strategy?.rollingUpdate?.maxSurge !== undefined &&
+      !isZero(strategy.rollingUpdate.maxUnavailable)
+        ? [
+            invalidValue(
+              "spec.updateStrategy.rollingUpdate.maxSurge",
+              strategy.rollingUpdate.maxSurge,
+              "may not be set when maxUnavailable is non-zero",
+            ),
+          ]
         : []),
     ];
   },

@@ -717,8 +717,8 @@ describe("validation", () => {
       "namespaced rules cannot apply to non-resource URLs",
     ],
     [
-      "rolebindings.rbac.authorization.k8s.io",
-      { roleRef: { kind: "Role", name: "r" }, subjects: [{ kind: "ServiceAccount", name: "s" }] },
+      "clusterrolebindings.rbac.authorization.k8s.io",
+      { roleRef: { kind: "ClusterRole", name: "r" }, subjects: [{ kind: "ServiceAccount", name: "s" }] },
       "subjects[0].namespace: Required value",
     ],
     [
