@@ -9,6 +9,9 @@ import { client, installed, type RunningEksim, runCommand, runEksim, temporaryDi
 const hasAws = installed("aws", ["--version"]);
 const hasKubectl = installed("kubectl", ["version", "--client"]);
 
+/** A dozen commands of the AWS CLI, each of seconds on a busy machine, and waiters that sleep for 30 s between two polls. */
+const PATIENCE_MS = 400_000;
+
 /** What the README's transcript does, word for word, with the stock AWS CLI and kubectl. Ten times the speed, so that 40 s of silence are 4. */
 describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kubectl", () => {
   const home = mkdtempSync(join(tmpdir(), "eksim-home-"));
@@ -126,7 +129,7 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
     );
     expect(names).not.toContain("us-east-1a");
     expect(await kubectl("rollout", "status", "deployment/web", "--timeout=120s")).toContain("successfully rolled out");
-  }, 400_000);
+  }, PATIENCE_MS);
 
   it("spreads out again when the zone is back, and tells the story", async () => {
     expect(
@@ -135,7 +138,7 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
     const zones = await eventually(
       nodesByZone,
       (z) => z["us-east-1a"] === 2 && z["us-east-1b"] === 2 && z["us-east-1c"] === 2,
-      90_000,
+      120_000,
     );
     expect(zones).toEqual({ "us-east-1a": 2, "us-east-1b": 2, "us-east-1c": 2 });
     const { stdout } = await runCommand(["events", "--cluster", "demo", "--json", "--endpoint", eksim.endpoint]);
@@ -145,7 +148,7 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
       .map((line) => (JSON.parse(line) as { type: string }).type);
     expect(types).toContain("CreateCluster");
     expect(types.indexOf("ZoneFailed")).toBeLessThan(types.indexOf("ZoneRestored"));
-  }, 120_000);
+  }, PATIENCE_MS);
 
   it("refuses to delete a cluster with a node group, then deletes both", async () => {
     await expect(aws("eks", "delete-cluster", "--name", "demo")).rejects.toThrow(
@@ -156,5 +159,5 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
     await aws("eks", "delete-cluster", "--name", "demo");
     await aws("eks", "wait", "cluster-deleted", "--name", "demo");
     await expect(aws("eks", "describe-cluster", "--name", "demo")).rejects.toThrow(/No cluster found for name: demo\./);
-  }, 120_000);
+  }, PATIENCE_MS);
 });

@@ -61,10 +61,7 @@ export function checkAddonRoles(request: AddonRequest, accountId: string): void 
 }
 
 /** The add-on of that name as it is offered for a Kubernetes version. */
-function offeredAddon(
-  request: Pick<AddonRequest, "clusterName" | "addonName">,
-  version: string,
-): CatalogueAddon {
+function offeredAddon(request: Pick<AddonRequest, "clusterName" | "addonName">, version: string): CatalogueAddon {
   const found = addon(request.addonName);
   if (found?.versions.some((entry) => isCompatible(entry, version))) return found;
   throw refuse(`Addon ${request.addonName} specified is not supported in ${version} kubernetes version`, request);

@@ -3,8 +3,7 @@ import { durationText } from "../../domain/faults/index.js";
 import type { FaultRequest } from "../../domain/faults/request.js";
 import type { Amount, Probe, Step } from "./drill.js";
 
-const amountText = (amount: Amount): string =>
-  "count" in amount ? String(amount.count) : `${amount.percent} %`;
+const amountText = (amount: Amount): string => ("count" in amount ? String(amount.count) : `${amount.percent} %`);
 
 const bounds = (atLeast: string | number | undefined, atMost: string | number | undefined): string => {
   if (atLeast === undefined) return `at most ${atMost}`;
