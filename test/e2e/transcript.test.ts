@@ -13,7 +13,7 @@ const hasKubectl = installed("kubectl", ["version", "--client"]);
 const PATIENCE_MS = 400_000;
 
 /** What the README's transcript does, word for word, with the stock AWS CLI and kubectl. Ten times the speed, so that 40 s of silence are 4. */
-describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kubectl", () => {
+describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kubectl", { timeout: PATIENCE_MS }, () => {
   const home = mkdtempSync(join(tmpdir(), "eksim-home-"));
   let eksim: RunningEksim;
   let environment: Record<string, string>;
@@ -129,7 +129,7 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
     );
     expect(names).not.toContain("us-east-1a");
     expect(await kubectl("rollout", "status", "deployment/web", "--timeout=120s")).toContain("successfully rolled out");
-  }, PATIENCE_MS);
+  });
 
   it("spreads out again when the zone is back, and tells the story", async () => {
     expect(
@@ -148,7 +148,7 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
       .map((line) => (JSON.parse(line) as { type: string }).type);
     expect(types).toContain("CreateCluster");
     expect(types.indexOf("ZoneFailed")).toBeLessThan(types.indexOf("ZoneRestored"));
-  }, PATIENCE_MS);
+  });
 
   it("refuses to delete a cluster with a node group, then deletes both", async () => {
     await expect(aws("eks", "delete-cluster", "--name", "demo")).rejects.toThrow(
@@ -159,5 +159,5 @@ describe.skipIf(!hasAws || !hasKubectl)("the main path with the real aws and kub
     await aws("eks", "delete-cluster", "--name", "demo");
     await aws("eks", "wait", "cluster-deleted", "--name", "demo");
     await expect(aws("eks", "describe-cluster", "--name", "demo")).rejects.toThrow(/No cluster found for name: demo\./);
-  }, PATIENCE_MS);
+  });
 });
