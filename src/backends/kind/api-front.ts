@@ -38,7 +38,7 @@ export const PASS_HEADER = "x-eksim-pass";
 /** Asked by load balancers and probes, which are no clients. */
 const HEALTH = /^\/(healthz|livez|readyz)(\/|\?|$)/;
 /** Only who has the proxy's certificate may say who somebody is; and what is of one connection alone. */
-const NOT_HANDED_ON = /^(x-remote-|keep-alive$|transfer-encoding$|x-eksim-pass$)/;
+const NOT_HANDED_ON = /^(x-remote-|keep-alive$|x-eksim-pass$)/;
 /** Of the names in their certificates the one that all have. */
 const SERVER_NAME = "localhost";
 
@@ -129,18 +129,23 @@ export async function createApiFront(options: {
     const refusal = await judge(message);
     const to = upstream(message);
     if (refusal !== undefined || !to) return refuse(response, refusal ?? 503);
+    const ends = isWatch(message.url) && message.headers[PASS_HEADER] !== pass ? trouble.watchesEndAfterMs : undefined;
     const asked = httpsRequest(to, (answered) => {
       response.writeHead(answered.statusCode ?? 502, answered.headers);
       answered.pipe(response);
       answered.on("error", () => response.destroy());
+      if (ends === undefined) return;
+      const timer = clock.timer(ends, () => {
+        // What comes from now on belongs to no answer any more.
+        answered.unpipe(response);
+        response.end();
+      });
+      response.on("close", () => timer.cancel());
     });
     asked.on("error", () => (response.headersSent ? response.destroy() : refuse(response, 503)));
     response.on("close", () => asked.destroy());
+    response.on("error", () => asked.destroy());
     message.pipe(asked);
-    const { watchesEndAfterMs } = trouble;
-    if (watchesEndAfterMs === undefined || !isWatch(message.url) || message.headers[PASS_HEADER] === pass) return;
-    const timer = clock.timer(watchesEndAfterMs, () => response.end());
-    response.on("close", () => timer.cancel());
   };
 
   /** Commands in containers, logs that are followed, ports that are forwarded: two streams from then on. */

@@ -8,6 +8,7 @@ import { POD_SUBNETS } from "./config-file.js";
 import { setCrashing } from "./containers.js";
 import type { Node } from "./drain.js";
 import type { Container } from "./engine.js";
+import { boot } from "./join.js";
 import { KIND_LABELS, LABELS } from "./names.js";
 import { type Delay, hasNetem, type Loss, type LostCall, type NetworkTrouble, setTrouble } from "./network.js";
 import { setPressures } from "./pressures.js";
@@ -167,7 +168,7 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   const probe = network.stations.find(({ running }) => running);
   if (isLate(impairments) && probe && !(await hasNetem(context.engine, probe.container)))
     throw new BackendError("unsupported", NO_NETEM);
-  await setApiTrouble(context, held, impairments.apiServer);
+  if (impairments.apiServer) await setApiTrouble(context, held, impairments.apiServer);
   const before = held.impairments;
   held.impairments = impairments;
   await apply(context, held, network, before);
@@ -180,6 +181,8 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   );
   // Webhooks that come while it is on are not reached either.
   watchWebhooks(held, impairments.webhooks, () => again(context, held));
+  // Last, so that nothing else stays broken when its load balancer does not do as it is told.
+  if (!impairments.apiServer) await setApiTrouble(context, held, undefined);
   await setConditions(context, held, impairments.nodes);
 }
 
@@ -218,8 +221,10 @@ async function apply(
         const trouble = troubleOf(station, stations, impairments, { balancer, ranges, calls });
         await setTrouble(context.engine, station.container, trouble);
         const pressures = pressuresOf(impairments, station);
-        if (pressures ?? pressuresOf(before, station))
-          await setPressures(context.engine, station.container, pressures ?? []);
+        if (!(pressures ?? pressuresOf(before, station))) return;
+        // One that has just been started takes no orders for its kubelet yet.
+        await boot(context, station.container, file.spec, held.ending.signal);
+        await setPressures(context.engine, station.container, pressures ?? []);
       }),
   );
 }

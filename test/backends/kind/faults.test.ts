@@ -118,7 +118,8 @@ beforeEach(async () => {
         .slice(1)
         .filter((arg) => arg !== "--privileged" && arg !== "--interactive");
       orders.push({ machine, command, input: options.input ?? "" });
-      return { stdout: command[0] === "cat" ? (FILES[command[1] ?? ""] ?? "") : "", stderr: "", exitCode: 0 };
+      const stdout = command[0] === "cat" ? FILES[command[1] ?? ""] : undefined;
+      return { stdout: stdout ?? (command[1] === "is-system-running" ? "running\n" : ""), stderr: "", exitCode: 0 };
     },
   };
   make = () =>
