@@ -103,7 +103,7 @@ const eventColumns = <T extends CoreEvent | EventsEvent>(facts: (event: T) => Ev
   wideText("Source", (event) => facts(event).source.filter(Boolean).join(", "), "Component that reported it."),
   text("Message", (event) => facts(event).message?.trim(), "What happened."),
   wideText("First Seen", (event, nowMs) => ageOf(facts(event).first, nowMs), "Time since it happened first."),
-  { ...integer<T>("Count", (event) => facts(event).count || 1, "How often it happened."), priority: 1 },
+  { ...count<T>("Count", (event) => facts(event).count || 1, "How often it happened."), priority: 1 },
   { ...name, priority: 1 },
 ];
 

@@ -123,7 +123,10 @@ export const storagePrinters: Readonly<Record<string, Printer>> = {
   ),
   VolumeAttachment: printer<VolumeAttachment>(
     name,
-    text("Attacher", ({ spec }) => spec?.attacher, "Driver that attaches the volume."),
+    {
+      ...text<VolumeAttachment>("Attacher", ({ spec }) => spec?.attacher, "Driver that attaches the volume."),
+      format: "name",
+    },
     text("PV", ({ spec }) => spec?.source?.persistentVolumeName, "Volume to attach."),
     text("Node", ({ spec }) => spec?.nodeName, "Node to attach it to."),
     boolean("Attached", ({ status }) => status?.attached ?? false, "Whether it is attached."),

@@ -66,7 +66,13 @@ async function withStorage({ driver = "ebs.example.com", nodes = 3, binding = "W
         serviceName: "db",
         replicas: 1,
         selector: { matchLabels: { app: "db" } },
-        template: { metadata: { labels: { app: "db" } }, spec: { containers: [{ name: "c", image: "pg:1" }] } },
+        template: {
+          metadata: { labels: { app: "db" } },
+          // A kubelet waits for no volume that no container mounts.
+          spec: {
+            containers: [{ name: "c", image: "pg:1", volumeMounts: [{ name: "data", mountPath: "/data" }] }],
+          },
+        },
         volumeClaimTemplates: [{ metadata: { name: "data" }, spec: spec("block") } as unknown as PersistentVolumeClaim],
       },
     });

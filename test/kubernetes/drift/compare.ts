@@ -51,6 +51,10 @@ export function normal(value: unknown): Json {
     if (key === "managedFields") {
       const known = managers(field) as readonly Json[];
       if (known.length > 0) result[key] = known;
+    } else if (key === "conditions" && Array.isArray(field)) {
+      // The one that changed last comes last: which one that is, is a matter of time.
+      const byType = [...(field as { type: string }[])].sort((a, b) => (a.type < b.type ? -1 : 1));
+      result[key] = byType.map(normal);
     } else result[normalText(key)] = BY_CHANCE.has(key) ? "<any>" : normal(field);
   }
   return result;

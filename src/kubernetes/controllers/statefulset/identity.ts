@@ -43,7 +43,7 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
 export function statefulPod(set: StatefulSet, ordinal: number, revision: ControllerRevision): Draft<Pod> {
   const name = podName(set, ordinal);
   const pod = podFromTemplate(templateOf(revision), set);
-  const { generateName: _, ...metadata } = pod.metadata;
+  const { metadata } = pod;
   const claims: Volume[] = (set.spec?.volumeClaimTemplates ?? []).map((template) => ({
     name: template.metadata?.name ?? "",
     persistentVolumeClaim: { claimName: claimName(set, template, ordinal) },
@@ -54,6 +54,8 @@ export function statefulPod(set: StatefulSet, ordinal: number, revision: Control
   return {
     metadata: {
       ...metadata,
+      // Upstream makes these pods as any others, and names them afterwards.
+      generateName: `${set.metadata.name}-`,
       name,
       labels: {
         ...metadata.labels,
