@@ -104,7 +104,7 @@ steps:
       const result = await run(
         shopDrill(`
 steps:
-  - { fault: node-freeze, target: { nodegroup: workers, count: 1 } }
+  - { fault: node-freeze, target: { nodegroup: workers, zone: us-east-1a } }
   - wait: 1m
   - { fault: node-freeze, target: { nodegroup: workers, zone: us-east-1b } }
   - wait: 20m
