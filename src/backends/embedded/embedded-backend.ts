@@ -34,6 +34,8 @@ export type { ClusterAccess, EmbeddedBackendOptions } from "./open-cluster.js";
 export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterBackend {
   const { clock, host, secrets } = options;
   const clusters = new Map<string, Held>();
+  /** Until the first cluster comes, or the end. */
+  let mayRehearse = true;
 
   const find = (clusterId: string): Held => {
     const held = clusters.get(clusterId);
@@ -44,6 +46,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
   const open = async (spec: ClusterSpec, nodes: readonly NodeSpec[]): Promise<Held> => {
     const present = clusters.get(spec.clusterId);
     if (present) return present;
+    mayRehearse = false;
     const held = await openCluster(options, spec, nodes);
     clusters.set(spec.clusterId, held);
     return held;
@@ -63,7 +66,10 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
   return {
     name: "embedded",
 
-    prepare: async () => void (await loadClusterModules()),
+    prepare: async () => {
+      const [{ rehearse }] = await Promise.all([import("./rehearsal.js"), loadClusterModules()]);
+      if (mayRehearse) await rehearse();
+    },
 
     createCluster: async (spec) => (await open(spec, [])).endpoint,
 
@@ -256,6 +262,7 @@ export function createEmbeddedBackend(options: EmbeddedBackendOptions): ClusterB
     inventory: async () => [...clusters.keys()],
 
     close: async () => {
+      mayRehearse = false;
       const held = [...clusters.values()];
       clusters.clear();
       await Promise.all(held.map(closeCluster));

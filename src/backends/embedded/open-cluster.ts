@@ -116,7 +116,7 @@ const FINDINGS = "node-findings";
 
 /** Starts the cluster's processes, and those of the nodes that it had before; those of others follow with addNode. */
 export async function openCluster(
-  options: EmbeddedBackendOptions,
+  options: EmbeddedBackendOptions & { /** False for a cluster that nobody is to reach. */ listens?: false },
   spec: ClusterSpec,
   nodes: readonly NodeSpec[],
 ): Promise<Held> {
@@ -176,7 +176,7 @@ export async function openCluster(
   try {
     // What waits for the machine comes first; from here to the last object nothing can come in between, neither a request nor a controller, unless the
     // cluster is large.
-    const port = await listen(options, cluster, spec);
+    const port = options.listens === false ? 0 : await listen(options, cluster, spec);
     await cluster.start();
     for (const [index, node] of nodes.entries()) {
       await cluster.addNode(kubeletNodeSpec(node, spec));
