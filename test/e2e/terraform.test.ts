@@ -132,7 +132,8 @@ describe.skipIf(!mirror)("Terraform with the AWS provider", () => {
     client(
       "terraform",
       [`-chdir=${directory}`, ...args],
-      { TF_CLI_CONFIG_FILE: join(directory, "terraform.rc"), TF_IN_AUTOMATION: "1" },
+      // Every command has the provider read its thousands of schemas: collecting their garbage less often takes a third off its processor time.
+      { TF_CLI_CONFIG_FILE: join(directory, "terraform.rc"), TF_IN_AUTOMATION: "1", GOGC: "400" },
       300_000,
     );
   /** A plan that would change something ends with code 2, and so rejects. */
