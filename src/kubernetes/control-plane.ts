@@ -7,7 +7,7 @@ import type { KubeApi } from "./api.js";
 import type { OutsideAnswer, OutsideRequest } from "./cluster.js";
 import { createElection } from "./election.js";
 import type { ApiServerDoor } from "./kubelet/cluster-world.js";
-import type { KubeletNetwork } from "./kubelet/create-kubelets.js";
+import type { KubeletNetwork } from "./kubelet/kubelets.js";
 import { createMembers, type MemberSpec, type Members } from "./members.js";
 import { createKubeletLinks } from "./network/kubelet-links.js";
 import type { LinkTrouble } from "./network/links.js";

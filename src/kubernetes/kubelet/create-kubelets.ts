@@ -1,93 +1,23 @@
-import { type Clock, formatMicros } from "../../clock/clock.js";
-import type { KubeApi, WatchEvent } from "../api.js";
-import type { ClusterLog, ClusterOptions, NodePower, NodeSpec } from "../cluster.js";
-import type { NodeHeartbeats } from "../controller.js";
-import { badRequest, foreignError, internalError, notFound, type StatusError } from "../errors.js";
-import type { ImageBehaviour } from "../image-behaviour.js";
+/** Makes the kubelets of a cluster: one agent a node, one queue for all of their pods, and the world that containers see. */
+import { formatMicros } from "../../clock/clock.js";
+import type { WatchEvent } from "../api.js";
 import type { Place } from "../network/links.js";
-import { AT_ONCE, type Exchange, type ZoneNetwork } from "../network/zone-network.js";
-import { keyOf, type ObjectKey, parseKey } from "../object.js";
-import type { PodStreams } from "../pod-streams.js";
-import { createEventRecorder, type EventRecorder } from "../runtime/event-recorder.js";
+import { AT_ONCE, type Exchange } from "../network/zone-network.js";
+import { keyOf, parseKey } from "../object.js";
+import { createEventRecorder } from "../runtime/event-recorder.js";
 import { isEqual } from "../runtime/hash.js";
 import { ATTACHMENTS } from "../runtime/volumes.js";
 import { createWorkQueue } from "../runtime/work-queue.js";
 import type { ConfigMap, Node, Pod, VolumeAttachment } from "../schema/generated/types.js";
 import type { Breakdown, NodeReports, NodeTrouble, PodTrouble } from "../trouble.js";
 import { type BehaviourOf, behaviourOf } from "./behaviour.js";
-import { type ApiServerDoor, createClusterWorld } from "./cluster-world.js";
+import { createClusterWorld } from "./cluster-world.js";
 import { heartbeatView } from "./heartbeats.js";
 import { createImageRegistry } from "./image-registry.js";
+import { createKubeletDoor } from "./kubelet-door.js";
+import type { Kubelets, KubeletsOptions } from "./kubelets.js";
 import { createNodeAgent, type NodeAgent } from "./node-agent.js";
-import { type PodLogOptions, podLog } from "./pod-log.js";
-import { createPodStreams } from "./pod-streams.js";
 import { createTokenCache } from "./token-cache.js";
-
-/** All kubelets of a cluster. One queue serves every node, and only pods to which something happens cost anything. */
-export interface Kubelets {
-  readonly heartbeats: NodeHeartbeats;
-  /** Begins to watch pods. */
-  start(): void;
-  /** Ends all work; nothing is written any more. */
-  stop(): void;
-  /** Registers the node, or takes up again one that the store knows. Rejects when the API server refuses it. */
-  addNode(spec: NodeSpec): Promise<void>;
-  /**
-   * The machine is gone for good; `graceful`: its pods are ended and the node says that it shuts down, all at the present instant. Nothing happens
-   * when there is no such node.
-   */
-  removeNode(name: string, options: { graceful: boolean }): Promise<void>;
-  /** The zone that a node's machine stands in; undefined where there is no machine. */
-  zoneOf(nodeName: string): string | undefined;
-  /** Asks again of every node whether it is heard by the API server. */
-  review(): void;
-  /** Throws when there is no such node. */
-  setPower(name: string, power: NodePower): void;
-  /** By node name, there or not yet: what is wrong with machines from now on; those that are not named are well. */
-  setNodeTroubles(troubles: Readonly<Record<string, NodeTrouble>>): void;
-  /** What other programs of a node say of it, in place of what they said before. Kept for a node that is not there yet. */
-  setNodeReports(name: string, reports: NodeReports): void;
-  /** By key of pods, there or not yet; those that are not named are well. */
-  setPodTroubles(troubles: Readonly<Record<string, PodTrouble>>): void;
-  /** The running containers of a pod end by themselves. */
-  breakDown(pod: ObjectKey, how: Breakdown): void;
-  /** When the node's lease was renewed last, RFC 3339 with microseconds: for reads of the stored Lease, which is never rewritten. */
-  leaseRenewTime(nodeName: string): string | undefined;
-  /** The Node with the heartbeats of its conditions as its kubelet last reported them, which are never written: for reads. */
-  withHeartbeats(node: Node): Node;
-  /** Output of a container of the pod; undefined when no node has the pod. Throws StatusError when its kubelet cannot tell. */
-  podLog(key: ObjectKey, options: PodLogOptions): string | undefined;
-  /** exec, attach, port-forward and followed logs. */
-  readonly streams: PodStreams;
-}
-
-export interface KubeletsOptions {
-  api: KubeApi;
-  clock: Clock;
-  log: ClusterLog;
-  /** Default: a recorder of its own with component `kubelet`. */
-  events?: EventRecorder;
-  caCert?: string;
-  /** How images behave, by name; `*` in a name stands for anything. */
-  images?: Readonly<Record<string, ImageBehaviour>>;
-  /** What is outside of the cluster. */
-  outside?: ClusterOptions["outside"];
-  network?: KubeletNetwork;
-  /** Makes a token for a service account as the TokenRequest API does; absent: tokens in pods are empty. */
-  issueToken?: (pod: Pod, request: { audience: string | undefined; expirationSeconds: number }) => Promise<string>;
-}
-
-/** What lies between nodes and everybody else; without it everybody reaches everybody at once. */
-export interface KubeletNetwork {
-  zones: ZoneNetwork;
-  /** Zones in which nobody answers questions for names. */
-  zonesWithoutDns: ReadonlySet<string>;
-  apiServer?: ApiServerDoor;
-  /** Whether the API server hears of a node in this zone. */
-  isHeard(zone: string): boolean;
-  /** A request of the API server to a node in this zone; undefined: it does not get there. */
-  toMachine(zone: string): Exchange | undefined;
-}
 
 export function createKubelets(options: KubeletsOptions): Kubelets {
   const { api, clock, log, network, events: given } = options;
@@ -183,14 +113,6 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
     const agent = type === "MODIFIED" && status?.attached ? agents.get(spec.nodeName) : undefined;
     if (agent?.isUp) for (const key of agent.pods.keys()) queue.add(`${spec.nodeName} ${key}`);
   };
-
-  /** A connection of the API server to the kubelet. */
-  const dial = (agent: NodeAgent): Exchange | undefined =>
-    agent.isUp ? (network ? network.toMachine(agent.spec.zone) : AT_ONCE) : undefined;
-
-  /** Why it does not come about. */
-  const dialProblem = (agent: NodeAgent): string =>
-    agent.refuses && (!network || network.toMachine(agent.spec.zone)) ? "connect: connection refused" : "i/o timeout";
 
   const agentOf = (name: string): NodeAgent => {
     const agent = agents.get(name);
@@ -290,63 +212,6 @@ export function createKubelets(options: KubeletsOptions): Kubelets {
       const agent = agents.get(node.metadata.name);
       return agent ? showHeartbeats(node, agent.shown(agent.lastReportMs())) : node;
     },
-    podLog(key, options) {
-      const pod = api.get<Pod>("pods", key);
-      const agent = pod && agentFor(pod);
-      if (!pod || !agent) return undefined;
-      if (!dial(agent)) throw unreachable(pod, dialProblem(agent));
-      return podLog(
-        {
-          pod,
-          runtime: agent.pods.runtimeOf(pod),
-          logs: agent.pods.logsOf(pod),
-          behaviourOf: behaviour,
-          shown: agent.shown,
-        },
-        options,
-        clock.now(),
-      );
-    },
-    streams: createPodStreams({
-      dial(key) {
-        const pod = api.get<Pod>("pods", key);
-        const agent = pod && agentFor(pod);
-        // Who is not there at all is told so by whatever is asked next.
-        if (!pod || !agent) return AT_ONCE;
-        const reached = dial(agent);
-        if (!reached) throw backendSilent(pod, dialProblem(agent));
-        return reached;
-      },
-      reachesNode(name) {
-        const agent = agents.get(name);
-        return agent && dial(agent) !== undefined;
-      },
-      clock,
-      behaviourOf: behaviour,
-      find(key) {
-        const pod = api.get<Pod>("pods", key);
-        if (!pod) throw notFound("", "pods", key.name);
-        const agent = agentFor(pod);
-        if (!agent) throw badRequest(`pod ${key.name} does not have a host assigned`);
-        if (!agent.isUp) throw backendSilent(pod, dialProblem(agent));
-        const presence = agent.pods.presence(keyOf(pod));
-        if (!presence)
-          throw internalError(`unable to upgrade connection: pod not found ("${key.name}_${key.namespace}")`);
-        return presence;
-      },
-    }),
+    ...createKubeletDoor({ api, clock, network, agents, behaviourOf: behaviour }),
   };
 }
-
-const kubeletOf = ({ status, spec }: Pod): string => `${status?.hostIP ?? spec?.nodeName}:10250`;
-
-/** What the API server says when it asks a kubelet for a log that does not answer. */
-function unreachable(pod: Pod, problem: string): StatusError {
-  const address = kubeletOf(pod);
-  const path = `${pod.metadata.namespace}/${pod.metadata.name}/${pod.spec?.containers[0]?.name}`;
-  return foreignError(`Get "https://${address}/containerLogs/${path}": dial tcp ${address}: ${problem}`);
-}
-
-/** The same for exec, attach and port-forward. */
-const backendSilent = (pod: Pod, problem: string): StatusError =>
-  foreignError(`error dialing backend: dial tcp ${kubeletOf(pod)}: ${problem}`);
