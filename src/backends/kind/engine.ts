@@ -49,8 +49,8 @@ export interface Engine {
   hasImage(image: string): Promise<boolean>;
   /** kind's network as it is; made, and marked with the labels, when there is none. */
   network(labels: Readonly<Record<string, string>>): Promise<Network>;
-  /** Has a container that runs be on kind's network as well. */
-  join(container: string): Promise<void>;
+  /** Has a container that runs be on kind's network as well, at that address if one is given. */
+  join(container: string, address?: string): Promise<void>;
   /**
    * Removes kind's network when it carries the labels and no container is in it, not even a stopped one; `guest`, if it is the only one, leaves it first.
    * Gives whether there is none any more.

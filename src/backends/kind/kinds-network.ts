@@ -127,8 +127,9 @@ export function createNetworks({
       if (!present) await make(labels);
       return shown(present ?? (await look()) ?? {});
     },
-    join: async (container) => {
-      const { stderr, exitCode } = await run(["network", "connect", NETWORK, container], { anyExitCode: true });
+    join: async (container, address) => {
+      const at = address === undefined ? [] : ["--ip", address];
+      const { stderr, exitCode } = await run(["network", "connect", ...at, NETWORK, container], { anyExitCode: true });
       if (exitCode !== 0 && !/already (exists|connected|in|attached)/i.test(stderr))
         throw new BackendError("failed", `${provider} network connect failed: ${stderr.trim()}`);
     },

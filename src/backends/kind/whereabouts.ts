@@ -3,6 +3,7 @@
  * the ports that they publish. In a container with a network of its own it joins kind's network, and everybody is reached at his own address.
  */
 import { readFile } from "node:fs/promises";
+import { spareAddress } from "./addresses.js";
 import type { Engine } from "./engine.js";
 import type { Files } from "./files.js";
 import { joinEndpoint, LABELS } from "./names.js";
@@ -56,10 +57,12 @@ export function createWhereabouts({
   return {
     addressesComeLate: engine.dialect.addressComesLate,
     addresses: async () => {
-      const { gateways } = await engine.network(await marks());
+      const { gateways, subnet, holders } = await engine.network(await marks());
       const own = await guest();
       if (own === undefined) return gateways;
-      await engine.join(own);
+      // It keeps that over restarts, and no master's can be given to it meanwhile.
+      const spare = subnet === undefined ? undefined : spareAddress(subnet, Object.keys(holders));
+      if (!Object.values(holders).includes(own)) await engine.join(own, spare);
       const [found] = await engine.inspect([own]);
       return [found?.address ?? "", found?.address6 ?? ""].filter((address) => address !== "");
     },

@@ -3,7 +3,14 @@ import { describe, expect, it } from "vitest";
 import { createEngine } from "../../../src/backends/kind/engine.js";
 import type { Files } from "../../../src/backends/kind/files.js";
 import { containerIn, createWhereabouts } from "../../../src/backends/kind/whereabouts.js";
-import { inspected, KIND_NETWORK, type Recorded, recordedRunner } from "./recorded.js";
+import {
+  inspected,
+  KIND_NETWORK,
+  networkWith,
+  type Recorded,
+  type RecordedContainer,
+  recordedRunner,
+} from "./recorded.js";
 
 const ID = "0123456789abcdef".repeat(4);
 /** Lines of /proc/self/mountinfo as they were seen, with other ids. */
@@ -60,21 +67,28 @@ describe("where eksim runs", () => {
   });
 
   it("in a container with a network of its own: at its own address in kind's, and the API servers behind their load balancer", async () => {
-    const connect = ["docker", "network", "connect", "kind", "eksim"];
+    let inIt: RecordedContainer[] = [];
     const { whereabouts, runner } = standing(
       MOUNTS.docker,
-      NETWORK,
+      { ...NETWORK, stdout: () => networkWith(inIt) },
       { command: [...INSPECT, ID], stdout: own() },
       { command: [...INSPECT, "eksim"], stdout: own(), always: true },
-      { command: connect },
-      {
-        command: connect,
-        exitCode: 1,
-        stderr: "Error response from daemon: endpoint with name eksim already exists in network kind",
-      },
     );
+    const joined: string[] = [];
+    const { run } = runner;
+    runner.run = async (tool, args, options) => {
+      if (args[1] !== "connect") return run(tool, args, options);
+      joined.push([tool, ...args].join(" "));
+      inIt = [{ name: "eksim", labels: {}, address: "172.18.0.9" }];
+      return { stdout: "", stderr: "", exitCode: 0 };
+    };
+    // Asked again it is there already: also after a restart.
     for (let time = 0; time < 2; time++)
       expect(await whereabouts.addresses()).toEqual(["172.18.0.9", "fc00:f853:ccd:e793::9"]);
+    // From the half of the network where the engine does not come.
+    expect(joined).toEqual([
+      expect.stringMatching(/^docker network connect --ip 172\.18\.(12[89]|1[3-9]\d|2\d\d)\.\d+ kind eksim$/),
+    ]);
     expect(await whereabouts.server(CLUSTER, PUBLISHED)).toBe("https://c-external-load-balancer:6443");
     expect(await whereabouts.server({ kindName: "c", masters: 1 }, PUBLISHED)).toBe("https://c-control-plane:6443");
     expect(runner.left()).toEqual([]);
