@@ -3,6 +3,7 @@ import type { Amount, EventPattern, Probe, ProbeName, WorkloadKind } from "../dr
 import {
   duration,
   entries,
+  type Fields,
   flag,
   integer,
   isMapping,
@@ -19,6 +20,7 @@ import {
   text,
   texts,
   unknownKey,
+  type Values,
   word,
   wrong,
 } from "./fields.js";
@@ -115,6 +117,23 @@ function some(spot: Spot, values: object, names: readonly string[]): true | unde
   return names.some((name) => given[name] !== undefined) || wrong(spot, `give at least one of ${names.join(", ")}`);
 }
 
+/** The fields with the cluster that is meant; nothing when one of them is wrong. */
+export function inCluster<F extends Fields>(
+  spot: Spot,
+  naming: Naming,
+  fields: F,
+): (Values<F> & { cluster: string }) | undefined {
+  const values = object(spot, { cluster: optional(text), ...fields }) as (Values<F> & { cluster?: string }) | undefined;
+  const cluster = values && clusterAt(spot, values.cluster, naming);
+  return values && cluster ? { ...values, cluster } : undefined;
+}
+
+/** The same, of which one of the members named has to be there. */
+function withSome<F extends Fields>(spot: Spot, naming: Naming, oneOfThem: readonly (keyof F & string)[], fields: F) {
+  const values = inCluster(spot, naming, fields);
+  return values && some(spot, values, oneOfThem) ? values : undefined;
+}
+
 type ReadProbe = (spot: Spot, naming: Naming) => Probe | undefined;
 
 const PROBES: { readonly [P in ProbeName]: ReadProbe } = {
@@ -135,8 +154,7 @@ const PROBES: { readonly [P in ProbeName]: ReadProbe } = {
     return { probe: "readyReplicas", cluster, namespace, workload, ...present({ atLeast, atMost }) } as Probe;
   },
   pods: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = withSome(spot, naming, ["atLeast", "atMost"], {
       namespace: optional(text),
       selector: optional(selector),
       zone: optional(text),
@@ -145,51 +163,42 @@ const PROBES: { readonly [P in ProbeName]: ReadProbe } = {
       atLeast: optional(integer(0)),
       atMost: optional(integer(0)),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster || !some(spot, values, ["atLeast", "atMost"])) return undefined;
+    if (!values) return undefined;
     const { namespace = "default", ready = values.phase === undefined, ...rest } = values;
-    return { probe: "pods", ...present({ ...rest, cluster, namespace, ready }) } as Probe;
+    return { probe: "pods", ...present({ ...rest, namespace, ready }) } as Probe;
   },
   nodes: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = withSome(spot, naming, ["atLeast", "atMost", "spread"], {
       nodegroup: optional(text),
       zone: optional(text),
       atLeast: optional(integer(0)),
       atMost: optional(integer(0)),
       spread: optional(integer(0)),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster || !some(spot, values, ["atLeast", "atMost", "spread"])) return undefined;
-    return { probe: "nodes", ...present({ ...values, cluster }) } as Probe;
+    if (!values) return undefined;
+    return { probe: "nodes", ...present(values) } as Probe;
   },
   masters: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = inCluster(spot, naming, {
       zone: optional(text),
       atLeast: required(integer(0, 3)),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    return cluster && values ? ({ probe: "masters", ...present({ ...values, cluster }) } as Probe) : undefined;
+    return values && ({ probe: "masters", ...present(values) } as Probe);
   },
   pendingPods: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = withSome(spot, naming, ["atLeast", "atMost"], {
       atLeast: optional(integer(0)),
       atMost: optional(integer(0)),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster || !some(spot, values, ["atLeast", "atMost"])) return undefined;
-    return { probe: "pendingPods", ...present({ ...values, cluster }) } as Probe;
+    if (!values) return undefined;
+    return { probe: "pendingPods", ...present(values) } as Probe;
   },
   apiAvailable: (spot, naming) => {
-    const values = object(spot, { cluster: optional(text) });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    return cluster ? { probe: "apiAvailable", cluster } : undefined;
+    const values = inCluster(spot, naming, {});
+    return values && { probe: "apiAvailable", cluster: values.cluster };
   },
   http: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = inCluster(spot, naming, {
       namespace: optional(text),
       service: required(text),
       port: optional(word),
@@ -197,14 +206,12 @@ const PROBES: { readonly [P in ProbeName]: ReadProbe } = {
       status: optional(integer(100, 599)),
       contains: optional(text),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster) return undefined;
+    if (!values) return undefined;
     const { namespace = "default", path = "/", status = 200, ...rest } = values;
-    return { probe: "http", ...present({ ...rest, cluster, namespace, path, status }) } as Probe;
+    return { probe: "http", ...present({ ...rest, namespace, path, status }) } as Probe;
   },
   exec: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = inCluster(spot, naming, {
       namespace: optional(text),
       pod: optional(text),
       selector: optional(selector),
@@ -213,40 +220,35 @@ const PROBES: { readonly [P in ProbeName]: ReadProbe } = {
       exitCode: optional(integer(0, 255)),
       contains: optional(text),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster) return undefined;
+    if (!values) return undefined;
     if ((values.pod === undefined) === (values.selector === undefined))
       return wrong(spot, "name either the pod, or a selector of pods");
     const { namespace = "default", exitCode = 0, ...rest } = values;
-    return { probe: "exec", ...present({ ...rest, cluster, namespace, exitCode }) } as Probe;
+    return { probe: "exec", ...present({ ...rest, namespace, exitCode }) } as Probe;
   },
   object: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = inCluster(spot, naming, {
       apiVersion: required(text),
       kind: required(text),
       namespace: optional(text),
       name: required(text),
       exists: optional(flag),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster) return undefined;
-    const { apiVersion, kind, name, namespace, exists = true } = values;
+    if (!values) return undefined;
+    const { cluster, apiVersion, kind, name, namespace, exists = true } = values;
     const metadata = { name, ...(namespace ? { namespace } : {}) };
     return { probe: "object", cluster, object: { apiVersion, kind, metadata }, exists };
   },
   nodegroup: (spot, naming) => {
-    const values = object(spot, {
-      cluster: optional(text),
+    const values = withSome(spot, naming, ["status", "healthy", "issue"], {
       name: required(text),
       status: optional(text),
       healthy: optional(flag),
       issue: optional(text),
     });
-    const cluster = values && clusterAt(spot, values.cluster, naming);
-    if (!cluster || !some(spot, values, ["status", "healthy", "issue"])) return undefined;
+    if (!values) return undefined;
     const { name: nodegroup, ...rest } = values;
-    return { probe: "nodegroup", ...present({ ...rest, cluster, nodegroup }) } as Probe;
+    return { probe: "nodegroup", ...present({ ...rest, nodegroup }) } as Probe;
   },
   cluster: (spot, naming) => {
     const values = object(spot, {

@@ -26,7 +26,16 @@ import {
   wrong,
 } from "./fields.js";
 import { manifests, type ReadFile } from "./manifests.js";
-import { COMMAND_FIELDS, COMMAND_LIMIT_MS, clusterAt, type Naming, present, probe, workloadAt } from "./probe.js";
+import {
+  COMMAND_FIELDS,
+  COMMAND_LIMIT_MS,
+  clusterAt,
+  inCluster,
+  type Naming,
+  present,
+  probe,
+  workloadAt,
+} from "./probe.js";
 
 /** What the reader of a file knows beside what stands in it. */
 export interface Surroundings extends Naming {
@@ -190,8 +199,7 @@ const STEPS: Readonly<Record<string, { read: ReadStep; beside?: readonly string[
 };
 
 function readScale(spot: Spot, around: Surroundings): Doing | undefined {
-  const values = object(spot, {
-    cluster: optional(text),
+  const values = inCluster(spot, around, {
     namespace: optional(text),
     deployment: optional(text),
     statefulSet: optional(text),
@@ -201,9 +209,8 @@ function readScale(spot: Spot, around: Surroundings): Doing | undefined {
     desiredSize: optional(integer(0)),
     maxSize: optional(integer(1)),
   });
-  const cluster = values && clusterAt(spot, values.cluster, around);
-  if (!cluster) return undefined;
-  const { nodegroup, minSize, desiredSize, maxSize, replicas, namespace = "default" } = values;
+  if (!values) return undefined;
+  const { cluster, nodegroup, minSize, desiredSize, maxSize, replicas, namespace = "default" } = values;
   if (nodegroup !== undefined) {
     const scalingConfig = present({ minSize, desiredSize, maxSize });
     if (Object.keys(scalingConfig).length === 0)
@@ -219,16 +226,14 @@ function readScale(spot: Spot, around: Surroundings): Doing | undefined {
 }
 
 function readUpgrade(spot: Spot, around: Surroundings): Doing | undefined {
-  const values = object(spot, {
-    cluster: optional(text),
+  const values = inCluster(spot, around, {
     nodegroup: optional(text),
     version: optional(word),
     releaseVersion: optional(text),
     force: optional(flag),
   });
-  const cluster = values && clusterAt(spot, values.cluster, around);
-  if (!cluster) return undefined;
-  const { nodegroup, version, releaseVersion, force } = values;
+  if (!values) return undefined;
+  const { cluster, nodegroup, version, releaseVersion, force } = values;
   if (nodegroup !== undefined)
     return { step: "upgradeNodegroup", cluster, nodegroup, input: present({ version, releaseVersion, force }) };
   if (version === undefined)
