@@ -25,7 +25,7 @@ import {
   GetRoleCommand,
   GetRolePolicyCommand,
   GetUserCommand,
-  IAMClient,
+  type IAMClient,
   ListAccessKeysCommand,
   ListAttachedRolePoliciesCommand,
   ListEntitiesForPolicyCommand,
@@ -48,6 +48,7 @@ import {
 } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Rig, refusal, startRig } from "../gateway-rig.js";
+import { iamClient } from "./iam-client.js";
 
 const ACCOUNT = "000000000000";
 const TRUST = JSON.stringify({
@@ -61,12 +62,7 @@ let rig: Rig;
 let iam: IAMClient;
 beforeAll(async () => {
   rig = await startRig();
-  iam = new IAMClient({
-    endpoint: rig.url,
-    region: "us-east-1",
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-    maxAttempts: 1,
-  });
+  iam = iamClient(rig);
 });
 afterAll(async () => {
   iam.destroy();

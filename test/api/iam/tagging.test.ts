@@ -4,7 +4,7 @@ import {
   CreatePolicyCommand,
   CreateRoleCommand,
   CreateUserCommand,
-  IAMClient,
+  type IAMClient,
   ListInstanceProfileTagsCommand,
   ListOpenIDConnectProviderTagsCommand,
   ListPolicyTagsCommand,
@@ -24,17 +24,13 @@ import {
 } from "@aws-sdk/client-iam";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type Rig, refusal, startRig } from "../gateway-rig.js";
+import { iamClient } from "./iam-client.js";
 
 let rig: Rig;
 let iam: IAMClient;
 beforeAll(async () => {
   rig = await startRig();
-  iam = new IAMClient({
-    endpoint: rig.url,
-    region: "us-east-1",
-    credentials: { accessKeyId: "test", secretAccessKey: "test" },
-    maxAttempts: 1,
-  });
+  iam = iamClient(rig);
 });
 afterAll(async () => {
   iam.destroy();
