@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
  * once, which is half of what they cost. Each of the others, which start programs and listen on ports, gets a process of its own.
  */
 const SHARED = [
+  "test/api/**/*.test.ts",
   "test/domain/**/*.test.ts",
   "test/identity/**/*.test.ts",
   "test/kubernetes/{admission,auth,bootstrap,cel,controllers,custom-resources,kubelet,network}/**/*.test.ts",
