@@ -1,9 +1,9 @@
 import * as sdk from "@aws-sdk/client-eks";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { operations as behaviour } from "../../../src/api/eks/index.js";
-import { eksCoverage } from "../../../src/api/services.js";
 import type { OperationName } from "../../../src/api/model/generated/operations.js";
 import { model, shapeOf } from "../../../src/api/model/model.js";
+import { eksCoverage } from "../../../src/api/services.js";
 import { type Raw, type Rig, startRig } from "../gateway-rig.js";
 import { leastInput, requestOf, type Violation, violations } from "../samples.js";
 
