@@ -14,7 +14,7 @@ export interface PodToken {
   text: string;
   /** There is none yet, and it is being made or will be asked for again. */
   isMissing: boolean;
-  /** Why the last try has failed, and when the next one may be made, epoch ms. */
+  /** Why the last try has failed, and when the next one may be made, epoch ms. Absent while that is under way: `onSettled` tells of its end. */
   problem?: { message: string; retryMs: number };
 }
 
@@ -80,8 +80,8 @@ export function createTokenCache({ issue, clock, nodeNowMs, onSettled }: TokenCa
   }
 }
 
-const tokenOf = ({ text, problem }: Entry): PodToken => ({
+const tokenOf = ({ text, problem, isBeingMade }: Entry): PodToken => ({
   text,
   isMissing: text === "",
-  ...(problem ? { problem } : {}),
+  ...(problem && !isBeingMade ? { problem } : {}),
 });

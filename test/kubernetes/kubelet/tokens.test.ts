@@ -74,6 +74,34 @@ describe("containers whose token cannot be had", () => {
     expect(mountFailures("reader")).toEqual([]);
   });
 
+  it("cost nothing while it is asked for again", async () => {
+    let tries = 0;
+    let give = (_key: string): void => {};
+    const key = new Promise<string>((resolve) => {
+      give = resolve;
+    });
+    const { clock, run, container, mountFailures } = await withNode({
+      serviceAccountKey: async () => {
+        if (++tries === 1) throw new Error("the key is away");
+        return key;
+      },
+    });
+    await run("reader", READER);
+    const later = clock.advance(60 * SECOND);
+    const turns = async (): Promise<void> => {
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    };
+    while (tries < 2) await new Promise(setImmediate);
+    await turns();
+    const { begun } = clock;
+    await turns();
+    expect(clock.begun).toBe(begun);
+    give(rsaKey());
+    await later;
+    expect(container("reader")?.state?.terminated?.message).toMatch(/^ey\S+$/);
+    expect([tries, mountFailures("reader").length]).toEqual([2, 1]);
+  });
+
   it("wait for a service account that is gone, whether they read its token or not", async () => {
     const { api, clock, run, container, account, mountFailures, pod } = await withNode();
     await account("builder");
