@@ -15,9 +15,11 @@ export function registerForesightRoutes(app: FastifyInstance, { foresight }: { f
 function readActs(body: unknown): PlannedAct[] {
   const acts = (body as { acts?: unknown } | null | undefined)?.acts;
   const isAct = (one: unknown): one is PlannedAct => {
-    const { act, backend, fault, addon } = (one ?? {}) as Record<string, unknown>;
+    const { act, backend, fault, addon, version } = (one ?? {}) as Record<string, unknown>;
     const isWhole = act === "fault" ? fault !== undefined : act === "addon" ? typeof addon === "string" : true;
-    return ACTS.some((name) => name === act) && typeof backend === "string" && isWhole;
+    // YAML and JSON take an unquoted 1.36 for a number, and backends look for the image of a text.
+    const isVersion = act !== "version" || version === undefined || typeof version === "string";
+    return ACTS.some((name) => name === act) && typeof backend === "string" && isWhole && isVersion;
   };
   if (Array.isArray(acts) && acts.every(isAct)) return acts;
   throw new DomainError(

@@ -44,6 +44,7 @@ describe("POST /_eksim/foresight", () => {
     { acts: [{}] },
     { acts: [{ act: "fault", backend: "embedded" }] },
     { acts: [{ act: "dance", backend: "embedded" }] },
+    { acts: [{ act: "version", backend: "embedded", version: 1.36 }] },
   ])("refuses %j, saying what it takes", async (bad) => {
     const { status, body } = await ask(bad);
     expect([status, body.message]).toEqual([400, expect.stringContaining("acts are fault, version")]);
