@@ -127,6 +127,8 @@ export async function createApiFront(options: {
 
   const answer = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
     const refusal = await judge(message);
+    // Whoever has not waited for it asks for nothing any more.
+    if (response.destroyed) return;
     const to = upstream(message);
     if (refusal !== undefined || !to) return refuse(response, refusal ?? 503);
     const ends = isWatch(message.url) && message.headers[PASS_HEADER] !== pass ? trouble.watchesEndAfterMs : undefined;
@@ -161,9 +163,11 @@ export async function createApiFront(options: {
     };
     socket.on("error", () => socket.destroy());
     const refusal = await judge(message);
+    if (socket.destroyed) return;
     const to = upstream(message);
     if (refusal !== undefined || !to) return refused(refusal ?? 503);
     const asked = httpsRequest(to);
+    socket.on("close", () => asked.destroy());
     asked.on("upgrade", (answered, other, first) => {
       say(answered.statusCode ?? 101, answered.headers);
       other.on("error", () => socket.destroy());

@@ -85,6 +85,9 @@ export async function endApiTrouble(context: KindContext, held: Held): Promise<v
   await takeAway(context, held).catch((err: unknown) => {
     if (!(err instanceof BackendError)) throw err;
     context.log.warn({ err, cluster: held.file.spec.name }, "clients of a cluster are still sent to eksim");
+    // They find nobody: a cluster that is deleted must not leave a server behind.
+    held.apiFront?.close();
+    delete held.apiFront;
   });
 }
 

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { createServer, get, request, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type ApiFront, createApiFront, PASS_HEADER } from "../../../src/backends/kind/api-front.js";
 import type { Clock } from "../../../src/clock/clock.js";
 import { createClock } from "../../../src/clock/create-clock.js";
@@ -130,6 +130,39 @@ describe("an API server behind eksim", () => {
     const beganMs = clock.now();
     expect((await ask("/version")).code).toBe(201);
     expect(clock.now() - beganMs).toBeGreaterThan(250);
+  });
+
+  it("asks nothing for those who have not waited", async () => {
+    front.set({ latencyMs: 300 });
+    const waits: (() => void)[] = [];
+    const sleep = vi.spyOn(clock, "sleep").mockImplementation(() => new Promise((resolve) => waits.push(resolve)));
+    let connections = 0;
+    let own = 0;
+    server.on("connection", () => connections++);
+    const aWhile = async (): Promise<void> => {
+      for (let turn = 0; turn < 5; turn++, own++)
+        await ask("/version", { headers: { [PASS_HEADER]: "eksim's own", connection: "close" } });
+    };
+    for (const headers of [{}, { connection: "Upgrade", upgrade: "SPDY/3.1" }]) {
+      const sent = get({
+        host: "127.0.0.1",
+        port: front.port,
+        path: "/version",
+        ca: tls.caCert,
+        agent: false,
+        headers,
+      });
+      sent.on("error", () => {});
+      const before = waits.length;
+      while (waits.length === before) await aWhile();
+      sent.destroy();
+    }
+    await aWhile();
+    for (const goOn of waits) goOn();
+    await aWhile();
+    // Those of the requests that eksim itself has made.
+    expect(connections).toBe(own);
+    sleep.mockRestore();
   });
 
   it("ends watches, properly, some time after they began", async () => {
