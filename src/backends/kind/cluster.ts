@@ -88,6 +88,12 @@ export interface Held {
   /** Machines of nodes as last told, by the nodes' names. */
   machines: Map<string, "on" | "off">;
   impairments: Impairments;
+  /** Containers of machines that may have rules of ours: one that stands still while its trouble ends keeps them until it is told otherwise. */
+  troubled: Set<string>;
+  /** And those whose kubelets may have been told that they are short of something. */
+  pressed: Set<string>;
+  /** Waits for its turn to bring what is wrong to all machines. */
+  reimpairing?: Promise<void>;
   /** Pods that crash again and again, as namespace and name. */
   crashing?: { pods: ReadonlySet<string>; stop: () => void };
   /** Stands before the API servers while something is wrong with them. */

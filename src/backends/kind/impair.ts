@@ -161,9 +161,17 @@ async function networkOf(context: KindContext, held: Held): Promise<Network> {
   return { stations, balancer };
 }
 
+/** Machines are told by one after the other: what was wrong a moment ago must not reach one of them last. */
+const inTurn = <T>({ locks }: KindContext, { file }: Held, work: () => Promise<T>): Promise<T> =>
+  locks.exclusive(`impair ${file.spec.clusterId}`, work);
+
 /** Asked again it changes nothing; nothing is changed when something of it cannot be done. */
 export async function impair(context: KindContext, held: Held, impairments: Impairments): Promise<void> {
   refuseUnsupported(impairments);
+  await inTurn(context, held, () => bringAbout(context, held, impairments));
+}
+
+async function bringAbout(context: KindContext, held: Held, impairments: Impairments): Promise<void> {
   const network = await networkOf(context, held);
   const probe = network.stations.find(({ running }) => running);
   if (isLate(impairments) && probe && !(await hasNetem(context.engine, probe.container)))
@@ -171,7 +179,7 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   if (impairments.apiServer) await setApiTrouble(context, held, impairments.apiServer);
   const before = held.impairments;
   held.impairments = impairments;
-  await apply(context, held, network, before);
+  await apply(context, held, network);
   // What led through the load balancer to a master that is cut off now stays open and says nothing.
   if (JSON.stringify(before.links) !== JSON.stringify(impairments.links)) held.client.renew();
   setCrashing(
@@ -186,13 +194,18 @@ export async function impair(context: KindContext, held: Held, impairments: Impa
   await setConditions(context, held, impairments.nodes);
 }
 
-/** Machines have come or gone, or come back: all of them get what is wrong now. */
-async function reimpair(context: KindContext, held: Held): Promise<void> {
-  const { links, zonesWithoutDns, nodes, webhooks } = held.impairments;
-  const isWrong = links.length + zonesWithoutDns.length > 0 || webhooks !== undefined;
-  if (isWrong || Object.values(nodes).some(({ pressures, imagePulls }) => pressures ?? imagePulls))
-    await apply(context, held, await networkOf(context, held), held.impairments);
-  await setConditions(context, held, nodes);
+/** Machines have come or gone, or come back: all of them get what is wrong now. Whoever asks before it has begun is served by it too. */
+function reimpair(context: KindContext, held: Held): Promise<void> {
+  held.reimpairing ??= inTurn(context, held, async () => {
+    delete held.reimpairing;
+    const { links, zonesWithoutDns, nodes, webhooks } = held.impairments;
+    const isWrong = links.length + zonesWithoutDns.length > 0 || webhooks !== undefined;
+    const isLeft = held.troubled.size + held.pressed.size > 0;
+    if (isWrong || isLeft || Object.values(nodes).some(({ pressures, imagePulls }) => pressures ?? imagePulls))
+      await apply(context, held, await networkOf(context, held));
+    await setConditions(context, held, nodes);
+  });
+  return held.reimpairing;
 }
 
 /** As before, of something that has come or changed; nobody waits for it. */
@@ -203,28 +216,33 @@ export async function again(context: KindContext, held: Held): Promise<void> {
   });
 }
 
-async function apply(
-  context: KindContext,
-  held: Held,
-  { stations, balancer }: Network,
-  before: Impairments,
-): Promise<void> {
-  const { impairments, file } = held;
+const isTrouble = ({ losses, delays, withoutDns, calls, reachesOnly }: NetworkTrouble): boolean =>
+  losses.length + delays.length > 0 || withoutDns || calls !== undefined || reachesOnly !== undefined;
+
+async function apply(context: KindContext, held: Held, { stations, balancer }: Network): Promise<void> {
+  const { impairments, file, troubled, pressed } = held;
   const { serviceCidr } = file.spec;
   const ranges = [serviceCidr, POD_SUBNETS[serviceCidr.includes(":") ? "ipv6" : "ipv4"]];
   const calls = impairments.webhooks ? await lostWebhooks(context, held, impairments.webhooks) : [];
-  const pressuresOf = ({ nodes }: Impairments, { nodeName = "" }: Station) => nodes[nodeName]?.pressures;
+  for (const marked of [troubled, pressed])
+    for (const name of marked) if (!stations.some(({ container }) => container === name)) marked.delete(name);
   await Promise.all(
     stations
       .filter(({ running }) => running)
       .map(async (station) => {
+        const { container, nodeName = "" } = station;
         const trouble = troubleOf(station, stations, impairments, { balancer, ranges, calls });
-        await setTrouble(context.engine, station.container, trouble);
-        const pressures = pressuresOf(impairments, station);
-        if (!(pressures ?? pressuresOf(before, station))) return;
+        // Noted before it is there, and until it is not: either may fail in between.
+        if (isTrouble(trouble)) troubled.add(container);
+        await setTrouble(context.engine, container, trouble);
+        if (!isTrouble(trouble)) troubled.delete(container);
+        const pressures = impairments.nodes[nodeName]?.pressures;
+        if (pressures) pressed.add(container);
+        if (!pressed.has(container)) return;
         // One that has just been started takes no orders for its kubelet yet.
-        await boot(context, station.container, file.spec, held.ending.signal);
-        await setPressures(context.engine, station.container, pressures ?? []);
+        await boot(context, container, file.spec, held.ending.signal);
+        await setPressures(context.engine, container, pressures ?? []);
+        if (!pressures) pressed.delete(container);
       }),
   );
 }

@@ -77,6 +77,8 @@ export function createOperations(context: KindContext) {
       powers: new Map(),
       machines: new Map(),
       impairments: NOTHING_WRONG,
+      troubled: new Set(),
+      pressed: new Set(),
       podRanges: new Map(),
       // An earlier process may have set some.
       hasConditions: true,

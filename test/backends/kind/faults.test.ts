@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ClusterBackend, PodFacts } from "../../../src/backends/backend.js";
+import { BackendError, type ClusterBackend, type PodFacts } from "../../../src/backends/backend.js";
 import { createKindBackend } from "../../../src/backends/kind/kind-backend.js";
 import { kubeletUnit } from "../../../src/backends/kind/pressures.js";
 import type { Runner } from "../../../src/backends/kind/runner.js";
@@ -46,12 +46,20 @@ const FILES: Readonly<Record<string, string>> = {
   }),
 };
 
+interface Order {
+  machine: string;
+  command: string[];
+  input: string;
+}
+
 let world: StandIn;
 let dir: string;
 let backend: ClusterBackend;
 let make: () => ClusterBackend;
 /** Orders to machines since the last look at them. */
-let orders: { machine: string; command: string[]; input: string }[];
+let orders: Order[];
+/** What becomes of an order before it is carried out: it may take its time, or fail. */
+let before: (order: Order) => Promise<void> | undefined;
 let recorded: ReturnType<typeof recordedRunner>;
 
 const machineOf = (nodeName: string): string => `${NAME}-of-${nodeName.replace(/\..*/, "")}`;
@@ -110,6 +118,7 @@ beforeEach(async () => {
     },
   );
   orders = [];
+  before = () => undefined;
   const runner: Runner = {
     follow: () => () => {},
     run: async (tool, args, options = {}) => {
@@ -117,7 +126,9 @@ beforeEach(async () => {
       const [machine = "", ...command] = args
         .slice(1)
         .filter((arg) => arg !== "--privileged" && arg !== "--interactive");
-      orders.push({ machine, command, input: options.input ?? "" });
+      const order = { machine, command, input: options.input ?? "" };
+      await before(order);
+      orders.push(order);
       const stdout = command[0] === "cat" ? FILES[command[1] ?? ""] : undefined;
       return { stdout: stdout ?? (command[1] === "is-system-running" ? "running\n" : ""), stderr: "", exitCode: 0 };
     },
@@ -225,6 +236,17 @@ describe("what a node is short of", () => {
     expect(shells()).toHaveLength(2);
   });
 
+  it("is unsaid also when that did not succeed at first", async () => {
+    const [{ nodeName = "" }] = (await web()) as [PodFacts];
+    await impair({ nodes: { [nodeName]: { pressures: ["MemoryPressure"] } } });
+    before = ({ command }) =>
+      command[0] === "nft" ? Promise.reject(new BackendError("failed", "no such machine")) : undefined;
+    await expect(impair({})).rejects.toMatchObject({ code: "failed" });
+    before = () => undefined;
+    await impair({});
+    expect(shells().at(-1)).toMatchObject({ machine: machineOf(nodeName), command: ["sh", "-s", ""] });
+  });
+
   it("is a threshold without a share in what the node has for pods, in systemd's own spelling", () => {
     expect(kubeletUnit(["PIDPressure", "DiskPressure"])).toBe(
       '[Service]\nEnvironment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml ' +
@@ -232,6 +254,57 @@ describe("what a node is short of", () => {
         '--eviction-soft-grace-period=nodefs.available=1s,pid.available=1s"',
     );
     expect(kubeletUnit([])).toBe("");
+  });
+});
+
+describe("links that are cut", () => {
+  const CUT = { links: [{ from: { zone: "us-east-1b" }, to: { zone: "us-east-1a" }, cut: true }] };
+  const isCut = (machine: string): boolean => rulesOf(machine).includes(" drop\n");
+
+  it("are whole for a machine that stood still when they were mended, once it goes on", async () => {
+    const [{ nodeName = "" }] = (await web()) as [PodFacts];
+    const machine = machineOf(nodeName);
+    const own = recorded.containers.find(({ name }) => name === machine);
+    await impair(CUT);
+    expect(isCut(machine)).toBe(true);
+    if (own) own.state = "paused";
+    await impair({});
+    expect(isCut(machine)).toBe(true);
+    recorded.expect({
+      command: ["docker", "unpause", machine],
+      effect: () => {
+        if (own) own.state = "running";
+      },
+    });
+    orders = [];
+    await backend.setNodePower(id, nodeName, "running");
+    expect(rulesOf(machine)).toContain("delete table inet eksim_links");
+    orders = [];
+    await backend.setNodePower(id, nodeName, "running");
+    expect(orders.filter(({ input }) => input.includes("eksim_links"))).toEqual([]);
+  });
+
+  it("are whole also for a machine that was just being told of them again", async () => {
+    const [{ nodeName = "" }] = (await web()) as [PodFacts];
+    const machine = machineOf(nodeName);
+    await impair(CUT);
+    let goOn = (): void => {};
+    const stands = new Promise<void>((resolve) => {
+      before = (order) => {
+        if (order.machine !== machine || !order.input.includes(" drop\n")) return undefined;
+        resolve();
+        return new Promise((carryOut) => {
+          goOn = carryOut;
+        });
+      };
+    });
+    const told = backend.setNodePower(id, nodeName, "running");
+    await stands;
+    const mended = impair({});
+    for (let turn = 0; turn < 5; turn++) await web();
+    goOn();
+    await Promise.all([told, mended]);
+    expect(isCut(machine)).toBe(false);
   });
 });
 
@@ -281,6 +354,14 @@ describe("API servers that something is wrong with", () => {
     await impair({});
     expect(balanced()).toEqual(masters);
     expect(isNoted()).toBe(false);
+  });
+
+  it("have nobody before them any more when eksim ends, even where the load balancer does not do as it is told", async () => {
+    await impair({ apiServer: { throttledPercent: 100 } });
+    const [, port] = balanced()[0]?.split(":") ?? [];
+    before = () => Promise.reject(new BackendError("failed", "no such container"));
+    await backend.close();
+    await expect(fetch(`https://127.0.0.1:${port}/`)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
   });
 
   it("are reached as ever when eksim ends, and when the next one finds that it has died", async () => {
