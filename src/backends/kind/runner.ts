@@ -59,13 +59,16 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
   /** A program that was killed may leave others behind that keep its output open: nobody waits for them. */
   const left = (
     signal: AbortSignal,
+    ended: AbortSignal,
     heard: () => string,
   ): Promise<Partial<RunResult> & { stdout: string; stderr: string; code?: string; signal?: string }> =>
     new Promise((resolve) => {
-      const give = (): void =>
-        void clock.timer(killAfterMs + ENDED_AFTER_MS, () => resolve({ stdout: "", stderr: heard() }));
+      const give = (): void => {
+        const timer = clock.timer(killAfterMs + ENDED_AFTER_MS, () => resolve({ stdout: "", stderr: heard() }));
+        ended.addEventListener("abort", () => timer.cancel(), { once: true });
+      };
       if (signal.aborted) give();
-      else signal.addEventListener("abort", give, { once: true });
+      else signal.addEventListener("abort", give, { once: true, signal: ended });
     });
 
   return {
@@ -75,6 +78,7 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
       const told = (text: string): string => secrets.reduce((kept, secret) => kept.replaceAll(secret, "***"), text);
       const command = told([tool, ...args].join(" "));
       const limit = new AbortController();
+      const ended = new AbortController();
       const timer = clock.timer(timeoutMs, () => limit.abort());
       const cancelSignal = signal ? AbortSignal.any([limit.signal, signal]) : limit.signal;
       const startedMs = clock.now();
@@ -83,7 +87,7 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
         // Called off because this process ends: there may be no time for asking it twice.
         const killNow = (): void => void (signal?.aborted && subprocess.kill("SIGKILL"));
         // Of this run alone: whoever calls off may have a hundred of them.
-        cancelSignal.addEventListener("abort", killNow, { once: true });
+        cancelSignal.addEventListener("abort", killNow, { once: true, signal: ended.signal });
         let heard = "";
         subprocess.stderr.on("data", (chunk: Buffer) => {
           heard = `${heard}${chunk.toString()}`.slice(-HEARD_LENGTH);
@@ -95,7 +99,7 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
           exitCode,
           code,
           signal: endedBy,
-        } = await Promise.race([subprocess, left(cancelSignal, () => heard)]);
+        } = await Promise.race([subprocess, left(cancelSignal, ended.signal, () => heard)]);
         const tookMs = Math.round(clock.now() - startedMs);
         log.debug({ command, exitCode, tookMs }, "ran a program");
         if (limit.signal.aborted)
@@ -119,6 +123,7 @@ export function createRunner({ clock, log, environment, killAfterMs = KILL_AFTER
         return { stdout, stderr, exitCode };
       } finally {
         timer.cancel();
+        ended.abort();
       }
     },
 

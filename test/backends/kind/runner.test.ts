@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { createRunner } from "../../../src/backends/kind/runner.js";
 import { createClock } from "../../../src/clock/create-clock.js";
 
@@ -120,6 +120,15 @@ describe("running a tool", () => {
     const { signal } = new AbortController();
     for (let turn = 0; turn < 3; turn++) await runner.run("true", [], { signal });
     expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it("has nothing left to do for one that has ended when everything is called off", async () => {
+    const controller = new AbortController();
+    await runner.run("true", [], { signal: controller.signal });
+    const timers = vi.spyOn(clock, "timer");
+    controller.abort();
+    expect(timers).not.toHaveBeenCalled();
+    timers.mockRestore();
   });
 
   it("keeps secrets out of its log and of errors", async () => {
