@@ -76,15 +76,19 @@ export async function settleReplacements(context: ReconcileContext, cluster: Clu
   const { state } = context;
   const all = autoInstances(context, cluster);
   for (const instance of all) {
-    const { replacementId, ...rest } = instance;
+    const { replacementId } = instance;
     if (replacementId === undefined || instance.lifecycle !== "InService") continue;
     const known = state.instances.get(replacementId);
     const replacements = all.filter(
       (other) => isAlive(other) && other.nodePool?.replaces?.includes(instance.instanceId),
     );
     if (!known || !isAlive(known)) {
-      state.instances.put(rest);
+      // First the taint: where it cannot be taken away now, the row says that it has to be.
       await patch(context, cluster, instance, { removeTaints: [DISRUPTED] });
+      const present = state.instances.get(instance.instanceId);
+      if (!present) continue;
+      const { replacementId: _, ...rest } = present;
+      state.instances.put(rest);
     } else if (replacements.every(({ lifecycle, nodeReady }) => lifecycle === "InService" && nodeReady)) {
       const reason = known.nodePool?.replacesBecause ?? "underutilized";
       state.transaction(() => terminateInstance(context, cluster, instance.instanceId, reason));

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { NodeDemand } from "../../src/backends/backend.js";
+import { BackendError, type NodeDemand } from "../../src/backends/backend.js";
 import type { InstanceRecord } from "../../src/domain/model.js";
 import { createMemoryBackend, type MemoryBackend } from "./memory-backend.js";
 import { makeWorld, type World } from "./world.js";
@@ -69,5 +69,51 @@ describe("an instance of EKS Auto Mode", () => {
     await w.clock.advance(10 * MINUTE_MS + 1_000);
     expect(w.backend.calls).not.toContain(`rebootNode ${privateDnsName}`);
     expect(row(instanceId)).toMatchObject({ terminationReason: "repair", lifecycle: "Terminated" });
+  });
+
+  describe("whose replacement came to nothing", () => {
+    async function twoLeft(): Promise<{ one: InstanceRecord; two: InstanceRecord; settled: () => Promise<void> }> {
+      const [pod] = pods;
+      pods = [1, 2].map((n) => ({ ...(pod as (typeof pods)[number]), uid: `pod-${n}`, apart: "web" }));
+      const { clusterId } = await launched();
+      await w.until(() => all().filter(({ lifecycle }) => lifecycle === "InService").length === 2);
+      pods = [];
+      const [one, two] = all() as [InstanceRecord, InstanceRecord];
+      for (const { instanceId } of [one, two])
+        w.state.instances.put({ ...(row(instanceId) as InstanceRecord), replacementId: "i-gone" });
+      const settled = async (): Promise<void> => {
+        w.reconcilers.nudgeAll(clusterId);
+        await w.until(() => [one, two].every(({ instanceId }) => row(instanceId)?.replacementId === undefined));
+      };
+      return { one, two, settled };
+    }
+
+    it("keeps what is noted of it while a node is written", async () => {
+      const { one, two, settled } = await twoLeft();
+      const { patchNode } = w.backend;
+      w.backend.patchNode = async (...asked) => {
+        await patchNode(...asked);
+        if (asked[1] !== one.privateDnsName) return;
+        for (const { instanceId } of [one, two])
+          w.state.instances.put({ ...(row(instanceId) as InstanceRecord), rebalanceRecommendedAtMs: 1 });
+      };
+      await settled();
+      expect([one, two].map(({ instanceId }) => row(instanceId)?.rebalanceRecommendedAtMs)).toEqual([1, 1]);
+    });
+
+    it("takes pods again, though its node could not be written at first", async () => {
+      const { one, two, settled } = await twoLeft();
+      const opened = new Set<string>();
+      let isAway = true;
+      w.backend.patchNode = async (_cluster, name, { removeTaints }) => {
+        if (isAway && name === one.privateDnsName) {
+          isAway = false;
+          throw new BackendError("unavailable", "no quorum");
+        }
+        if (removeTaints?.some(({ key }) => key === "karpenter.sh/disrupted")) opened.add(name);
+      };
+      await settled();
+      expect([...opened].sort()).toEqual([one.privateDnsName, two.privateDnsName].sort());
+    });
   });
 });
