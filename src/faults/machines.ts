@@ -15,7 +15,8 @@ export async function bringAbout(
   wants: WholeWants,
   touched: ClusterUndo,
 ): Promise<void> {
-  if (touched.impaired || !isWell(wants.impairments)) await impair(backend, cluster, wants.impairments);
+  const isImpaired = touched.impaired || !isWell(wants.impairments);
+  const failure = isImpaired ? await failureOf(impair(backend, cluster, wants.impairments)) : undefined;
   const down = new Set(wants.mastersDown);
   // Masters come back before anything else, and go after everything else: a cluster without a leader takes nothing down.
   for (const id of touched.mastersDown ?? []) {
@@ -28,11 +29,23 @@ export async function bringAbout(
   for (const name of Object.keys(touched.machines ?? {})) {
     if (!wants.machines[name]) await ignoringMissing(backend.setNodePower(cluster.id, name, "running"));
   }
+  if (failure) throw failure;
   for (const [name, trouble] of Object.entries(wants.machines)) {
     await ignoringMissing(backend.setNodePower(cluster.id, name, trouble));
   }
   for (const id of down) await ignoringMissing(backend.setMember(cluster.id, id, "down"));
   for (const zone of dark) await ignoringMissing(backend.setZonePower?.(cluster.id, zone, "off"));
+}
+
+/** Of work that may succeed once more of the cluster is well, such as what is told to API servers that have no leader: it must not keep that from coming. */
+async function failureOf(work: Promise<void>): Promise<BackendError | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (error instanceof BackendError && error.code !== "unsupported") return error;
+    throw error;
+  }
 }
 
 async function impair(backend: ClusterBackend, cluster: ClusterRecord, impairments: Impairments): Promise<void> {

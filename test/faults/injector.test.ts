@@ -489,6 +489,22 @@ describe("what EC2 shows of it", () => {
 });
 
 describe("what a backend cannot do", () => {
+  it("ends for masters also while nothing else can be told to a cluster without a leader", async () => {
+    const { w, cluster } = await six();
+    await start(w, "api-server-latency", { target: { cluster: cluster.name } });
+    for (const zone of [A, B]) await w.faults.failZone(SCOPE, zone);
+    expect(downIn(w, cluster.id)).toEqual([A, B]);
+    const { impair } = w.backend;
+    w.backend.impair = async (...args) => {
+      if (downIn(w, cluster.id).length > 1) throw new BackendError("unavailable", "no leader");
+      await impair(...args);
+    };
+    await w.faults.stopAll(SCOPE);
+    await w.clock.advance(minutes(1));
+    expect(broken(w.backend)).toEqual([]);
+    expect(w.state.faults.unfinished()).toEqual([]);
+  });
+
   it("is refused in its words, and nothing remains", async () => {
     const { w, cluster } = await six();
     await start(w, "api-server-errors", { target: { cluster: "demo" } });
