@@ -16,12 +16,13 @@ const LIMIT_MS = 20 * 60_000;
 /** Whoever asks: an account by its access key, and a region. */
 interface Caller {
   accessKeyId: string;
+  accountId: string;
   region: string;
 }
 const CALLERS: readonly Caller[] = [
-  { accessKeyId: "test", region: "us-east-1" },
-  { accessKeyId: "test", region: "us-west-2" },
-  { accessKeyId: "222222222222", region: "us-east-1" },
+  { accessKeyId: "test", accountId: "000000000000", region: "us-east-1" },
+  { accessKeyId: "test", accountId: "000000000000", region: "us-west-2" },
+  { accessKeyId: "222222222222", accountId: "222222222222", region: "us-east-1" },
 ];
 
 describe.skipIf(why !== undefined)(`kind clusters by a tag${why === undefined ? "" : ` (${why})`}`, () => {
@@ -48,7 +49,7 @@ describe.skipIf(why !== undefined)(`kind clusters by a tag${why === undefined ? 
   const make = (caller: Caller, name: string, tags: Record<string, string>) =>
     call(caller, "POST", "/clusters", {
       name,
-      roleArn: "arn:aws:iam::000000000000:role/eks",
+      roleArn: `arn:aws:iam::${caller.accountId}:role/eks`,
       resourcesVpcConfig: { subnetIds: ["subnet-a", "subnet-b", "subnet-c"] },
       tags,
     });
