@@ -144,7 +144,9 @@ export function compareKeyEvents(
         apartMs: after.offsetMs - before.offsetMs,
         otherApartMs: after.otherMs - before.otherMs,
       };
-      return pair.apartMs >= apartMs && pair.otherApartMs <= -apartMs ? [pair] : [];
+      // What came at the same moment has no order, even where every difference counts.
+      const leastMs = Math.max(1, apartMs);
+      return pair.apartMs >= leastMs && pair.otherApartMs <= -leastMs ? [pair] : [];
     }),
   );
   return { missing: lacking(other, one), extra: lacking(one, other), swapped };

@@ -109,6 +109,13 @@ describe("two runs of a drill", () => {
     expect([found.missing, found.extra].map((events) => events.map(({ what }) => what))).toEqual([["b"], ["c"]]);
   });
 
+  it("came in the same order as they did themselves, however short a time counts", () => {
+    const moments = run({ a: 0, b: 0, c: 10 });
+    expect(compareKeyEvents(moments, moments, { apartMs: 0 }).swapped).toEqual([]);
+    const [one, other] = [run({ a: 0, b: 1 }), run({ b: 0, a: 1 })];
+    expect(compareKeyEvents(one, other, { apartMs: 0 }).swapped).toHaveLength(1);
+  });
+
   it("are shown side by side, with what differs in sentences", () => {
     const [one, other] = [run({ a: 0, b: 40, c: 340 }), run({ a: 0, c: 100, d: 130, b: 200 })];
     const found = compareKeyEvents(one, other, { apartMs: 30_000 });
