@@ -54,8 +54,13 @@ export function createMetadataService(options: {
 
   return {
     admit: async (container, address, subject) => {
-      serving ??= serve();
-      const served = await serving;
+      const asked = serving ?? serve();
+      serving = asked;
+      // An engine that does not answer now will do so for the next machine.
+      asked.catch(() => {
+        if (serving === asked) serving = undefined;
+      });
+      const served = await asked;
       if (!served) return;
       subjects.set(address, subject);
       await engine.exec(container, ["nft", "-f", "-"], { input: metadataRules(served.host, served.port) });
@@ -64,7 +69,10 @@ export function createMetadataService(options: {
       for (const [address, subject] of subjects) if (subject.instanceId === instanceId) subjects.delete(address);
     },
     close: () => {
-      void serving?.then((served) => served?.server.close());
+      serving?.then(
+        (served) => served?.server.close(),
+        () => {},
+      );
       serving = undefined;
     },
   };

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { BackendError } from "../../../src/backends/backend.js";
 import { createEngine } from "../../../src/backends/kind/engine.js";
 import { createMetadataService, type MetadataService, metadataRules } from "../../../src/backends/kind/metadata.js";
 import { contractNode } from "../contract.js";
@@ -58,6 +59,24 @@ describe("the instance metadata service of machines", () => {
   it("is not there where this machine has no address on the containers' network", async () => {
     const { runner } = await start([NO_ADDRESS]);
     expect(runner.left()).toEqual([NFT]);
+  });
+
+  it("is there for the next machine when the engine has not answered for the first, and ends whether it has or not", async () => {
+    const runner = recordedRunner();
+    runner.expect({ command: NFT });
+    let answers = false;
+    service = createMetadataService({
+      engine: createEngine(runner, "docker"),
+      addresses: () =>
+        answers ? Promise.resolve(["127.0.0.1"]) : Promise.reject(new BackendError("timeout", "docker did not end")),
+      log: silentLog,
+    });
+    await expect(service.admit("machine", "127.0.0.1", node)).rejects.toMatchObject({ code: "timeout" });
+    service.close();
+    await expect(service.admit("machine", "127.0.0.1", node)).rejects.toMatchObject({ code: "timeout" });
+    answers = true;
+    await service.admit("machine", "127.0.0.1", node);
+    expect(runner.left()).toEqual([]);
   });
 
   it("is reached at EC2's own address by the machine and by its pods", () => {
