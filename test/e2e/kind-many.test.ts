@@ -2,7 +2,7 @@
  * Kind clusters in an emulator whose others are simulated: chosen by a tag, of one name in several accounts and regions, more of them at once than may be made at
  * once. Takes minutes and gigabytes: only who asks for it with EKSIM_TEST_KIND=1 has it.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -55,7 +55,10 @@ describe.skipIf(why !== undefined)(`kind clusters by a tag${why === undefined ? 
     });
   /** Names of kind clusters of this emulator, by their containers. */
   const kindClusters = async (): Promise<string[]> => {
-    const mark = readFileSync(join(dataDir, "kind", "owner"), "utf8").trim();
+    const owner = join(dataDir, "kind", "owner");
+    // Written with the first of them.
+    if (!existsSync(owner)) return [];
+    const mark = readFileSync(owner, "utf8").trim();
     const all = await docker("ps", "--all", "--format", '{{.Label "io.x-k8s.kind.cluster"}}');
     return [...new Set(all.split("\n").filter((name) => name.startsWith(`eksim-${mark}-`)))];
   };
