@@ -79,7 +79,7 @@ describe.skipIf(why !== undefined)(`kind clusters by a tag${why === undefined ? 
     "stand beside simulated ones, and two are made at once while a third waits",
     async () => {
       const [here] = CALLERS as [Caller];
-      await make(here, "plain", {});
+      expect((await make(here, "plain", { team: "web" })).status).toBe(200);
       for (const caller of CALLERS) expect((await make(caller, "demo", { "eksim:backend": "kind" })).status).toBe(200);
       let most = 0;
       await until(async () => {
