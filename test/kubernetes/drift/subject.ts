@@ -1,5 +1,4 @@
 /** The clusters that a drift test compares: a simulated one in this process, and a real one wherever there is any. */
-import { execFileSync } from "node:child_process";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { ClusterOptions } from "../../../src/kubernetes/cluster.js";
@@ -109,16 +108,4 @@ export function realSubject(kubeconfig: string): Subject {
     },
     pause: () => new Promise((resolve) => setTimeout(resolve, 1000)),
   };
-}
-
-/** Kubeconfig of a running kind cluster; or why there is none. */
-export function kindKubeconfig(): { text: string } | { missing: string } {
-  const kind = (...args: string[]): string =>
-    execFileSync("kind", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], timeout: 30_000 });
-  try {
-    const [name] = kind("get", "clusters").split("\n").filter(Boolean);
-    return name ? { text: kind("get", "kubeconfig", "--name", name) } : { missing: "no kind cluster is running" };
-  } catch {
-    return { missing: "kind is not installed or does not reach Docker" };
-  }
 }
