@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { FAULTS } from "../../src/domain/faults/index.js";
 import type { FaultRequest } from "../../src/testkit/index.js";
 import { CLUSTER, type Drill, isReady, type Node, startDrill, ZONES } from "../reconcile/drill.js";
+import type { Instance } from "./soundness.js";
 
 const [A, B] = ZONES;
 let drill: Drill;
@@ -25,14 +26,6 @@ const condition = async (node: string, type: string): Promise<string | undefined
     .find(({ metadata }) => metadata.name === node)
     ?.status.conditions?.find((each) => each.type === type)?.status;
 
-interface Instance {
-  instanceId: string;
-  node: string;
-  nodegroup: string;
-  zone: string;
-  state: string;
-  lifecycle: string;
-}
 const instances = async (): Promise<Instance[]> => {
   const answer = await fetch(`${drill.eksim.endpoint}/_eksim/status`);
   const { clusters } = (await answer.json()) as { clusters: { instances: Instance[] }[] };

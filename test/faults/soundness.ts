@@ -15,20 +15,23 @@ export interface Wanted {
   volumes: number;
 }
 
+/** An instance as `/_eksim/status` tells of it. */
+export interface Instance {
+  instanceId: string;
+  node: string;
+  nodegroup: string;
+  zone: string;
+  state: string;
+  lifecycle: string;
+  statusCheck: string;
+  ready: boolean;
+}
+
 interface Status {
   clusters: {
     status: string;
     masters: { id: string; zone: string; status: string }[];
-    instances: {
-      instanceId: string;
-      node: string;
-      nodegroup: string;
-      zone: string;
-      state: string;
-      lifecycle: string;
-      statusCheck: string;
-      ready: boolean;
-    }[];
+    instances: Instance[];
   }[];
 }
 

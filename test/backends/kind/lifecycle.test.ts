@@ -582,6 +582,13 @@ describe("replacing a master", () => {
 describe("nodes", () => {
   const node = contractNode(0);
   const machine = `${NAME}-${node.instanceId}`;
+  /** From now on there is the node's machine. */
+  const hasJoined = (): void =>
+    void runner.containers.push({
+      name: machine,
+      labels: { ...kindLabels("worker"), "eksim.dev/node": node.name },
+      address: "172.18.130.1",
+    });
 
   it("are machines that join with a token of a master, and have the cloud's labels afterwards", async () => {
     await create();
@@ -633,11 +640,7 @@ describe("nodes", () => {
 
   it("lose their power, are frozen and are cut off, each in its own way, and are told apart from what is not there", async () => {
     await create();
-    runner.containers.push({
-      name: machine,
-      labels: { ...kindLabels("worker"), "eksim.dev/node": node.name },
-      address: "172.18.130.1",
-    });
+    hasJoined();
     const here = (state: RecordedContainer["state"]) => becomes(machine, state);
     runner.expect({ command: ["docker", "kill", machine], effect: here("exited") });
     await backend.setNodePower(id, node.name, "stopped");
@@ -661,11 +664,7 @@ describe("nodes", () => {
 
   it("lose their kubelet alone, get it back, and keep it stopped over a reboot", async () => {
     await create();
-    runner.containers.push({
-      name: machine,
-      labels: { ...kindLabels("worker"), "eksim.dev/node": node.name },
-      address: "172.18.130.1",
-    });
+    hasJoined();
     const here = (state: RecordedContainer["state"]) => becomes(machine, state);
     const kubelet = (verb: "start" | "stop") => ({ command: inside(machine, "systemctl", verb, "kubelet") });
     const rules = [...written(machine, "").slice(0, 5), "nft", "-f", "-"];
