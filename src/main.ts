@@ -269,7 +269,11 @@ export async function startEmulator(options: {
   if (config.clock.kind !== "stepped") {
     const factor = config.clock.kind === "scaled" ? config.clock.factor : 1;
     clock.timer(PREPARE_AFTER_MS * factor, () => {
-      for (const { prepare } of backends.values()) prepare?.().catch((err) => log.warn({ err }, "preparing failed"));
+      // The first cluster is most likely one of the backend that was asked for.
+      backends
+        .get(config.backend)
+        ?.prepare?.()
+        .catch((err) => log.warn({ err }, "preparing failed"));
     });
   }
   return {
